@@ -154,7 +154,7 @@ async def test_what_is_not_understood_is_refused_and_changes_nothing(
     shelf = Shelf(*MIXED)
     spool = await spool_of(shelf)
     status, said = await asked(await serve(spool), target, method)
-    assert (status, says in said["error"], shelf.saved, spool.totals.entries) == (400, True, [], 4), said
+    assert (status, says in said["error"], shelf.saved, spool.control.totals.entries) == (400, True, [], 4), said
 
 
 # ---- one entry ----
@@ -297,12 +297,12 @@ async def test_what_changed_meanwhile_is_judged_as_it_is_then(serve: Serve, monk
         await save(*written)
         if first:
             first = False
-            await spool.replay(["000002"])
-            await spool.drop(["000003"])
+            await spool.control.replay(["000002"])
+            await spool.control.drop(["000003"])
 
     monkeypatch.setattr(shelf, "save", save_and_change)
     assert await asked(await serve(spool), "/spool?state=dead", "DELETE") == (200, {"changed": 1})
-    assert [each.id for each in spool.entries()] == ["000002"]
+    assert [each.id for each in spool.control.entries()] == ["000002"]
 
 
 async def test_what_is_not_on_disk_is_said(serve: Serve) -> None:

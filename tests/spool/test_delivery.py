@@ -54,7 +54,9 @@ class Bench:
         self.tries: asyncio.Queue[Try] = asyncio.Queue()
         self.delivery = Delivery(self.spool, own, self.send)
 
-    async def send(self, sent: Entry, content: Content, age: int) -> Attempt:
+    async def send(self, sent: Entry, content: Content, age: int, may_go: Callable[[], bool]) -> Attempt:
+        if not may_go():
+            return QUEUED
         begun = Try(sent, content, age)
         self.tries.put_nowait(begun)
         return await begun.attempt
@@ -352,10 +354,10 @@ class Deliveries(RuleBasedStateMachine):
                 self.under_way.append(taken)
             while self.under_way:
                 self.end(0, TAKEN)
-            if not self.spool.totals.waiting:
+            if not self.spool.control.totals.waiting:
                 break
             self.clock.wait(31.0)
-        assert self.spool.totals.waiting == 0
+        assert self.spool.control.totals.waiting == 0
         self.all_accounted_for()
         self.loop.close()
 
@@ -425,11 +427,11 @@ class Deliveries(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9), drop=st.booleans())
     @precondition(lambda self: self.store.healthy)
     def operate(self, which: int, drop: bool) -> None:
-        ids = sorted(each.id for each in self.spool.entries())
+        ids = sorted(each.id for each in self.spool.control.entries())
         if not ids:
             return
         id_ = ids[which % len(ids)]
-        self.run(self.spool.drop if drop else self.spool.replay, [id_])
+        self.run(self.spool.control.drop if drop else self.spool.control.replay, [id_])
         if drop:
             self.gone.add(id_)
 
@@ -437,8 +439,8 @@ class Deliveries(RuleBasedStateMachine):
     def all_accounted_for(self) -> None:
         if not hasattr(self, "spool"):
             return
-        there = {each.id for each in self.spool.entries()}
-        self.aside |= {each.id for each in self.spool.entries() if each.state is not State.WAITING}
+        there = {each.id for each in self.spool.control.entries()}
+        self.aside |= {each.id for each in self.spool.control.entries() if each.state is not State.WAITING}
         assert set(self.kept) <= there | self.sent | self.gone
         assert there <= set(self.kept)
         assert len(self.gone) == self.counts.all["dropped operator"]
@@ -447,7 +449,7 @@ class Deliveries(RuleBasedStateMachine):
     @invariant()
     def what_is_on_disk_is_what_is_known(self) -> None:
         if hasattr(self, "spool") and self.store.healthy:
-            assert sorted(self.store.rows) == sorted(each.id for each in self.spool.entries())
+            assert sorted(self.store.rows) == sorted(each.id for each in self.spool.control.entries())
 
 
 TestDeliveries = Deliveries.TestCase
