@@ -1,7 +1,7 @@
 """Entries that leave the spool undelivered: what is too old, and what is lost. Each is counted and told once.
 
-Of the proxies that share a spool one drops what is too old, by a claim; all hear that the server lost its memory, and the
-one that started first counts what was lost with it.
+Of the proxies that share a spool one drops what is too old, by a claim. All hear that the server lost its memory, and
+the one that started first counts what was lost with it.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _SUM_UP: Final = 1.0
 
 
 class Losses(Protocol):
-    """Who counts entries that leave undelivered (`spool.Counter`)."""
+    """Who counts entries that leave undelivered (`observe.spool_counts`)."""
 
     def dropped(self, reason: str) -> None:
         """An entry left the spool undelivered: `age`, `lost` or `operator`."""

@@ -37,6 +37,8 @@ class HoldingTiming:
     """In the last part of a claim nothing is sent: sending takes a moment, and clocks do not run alike."""
     rest: float = 3.0
     """For so long a claim is left to others where this proxy itself cannot send: longer than their `ask_every`."""
+    clock: Callable[[], float] = time.monotonic
+    """The clock by which claims end."""
 
 
 class Holding:
@@ -59,16 +61,16 @@ class Holding:
 
     def holds(self, receiver: str) -> bool:
         """Whether entries may be sent to this receiver now."""
-        return self._claims is None or self._until.get(receiver, 0.0) - self._timing.margin > time.monotonic()
+        return self._claims is None or self._until.get(receiver, 0.0) - self._timing.margin > self._timing.clock()
 
     def rests(self, receiver: str) -> bool:
         """Whether this receiver is left to other proxies for a moment."""
-        return bool(self._rests) and self._rests.get(receiver, 0.0) > time.monotonic()
+        return bool(self._rests) and self._rests.get(receiver, 0.0) > self._timing.clock()
 
     def rest(self, receiver: str) -> None:
         """This proxy itself could not send: another may."""
         if self._claims is not None:
-            self._rests[receiver] = time.monotonic() + self._timing.rest
+            self._rests[receiver] = self._timing.clock() + self._timing.rest
             asyncio.get_running_loop().call_later(self._timing.rest, self._changed)
 
     def want(self, receivers: Collection[str]) -> None:
@@ -97,11 +99,11 @@ class Holding:
             self._woken.clear()
             await self._give_up(claims)
             for receiver in self._wanted:
-                if self._due.get(receiver, 0.0) <= time.monotonic():
+                if self._due.get(receiver, 0.0) <= self._timing.clock():
                     await self._claim(claims, receiver)
             due = min((self._due.get(each, 0.0) for each in self._wanted), default=None)
             try:
-                async with asyncio.timeout(None if due is None else max(0.0, due - time.monotonic())):
+                async with asyncio.timeout(None if due is None else max(0.0, due - self._timing.clock())):
                     await self._woken.wait()
             except TimeoutError:
                 pass
@@ -119,8 +121,8 @@ class Holding:
                 self._until.pop(receiver, None)
             else:
                 self._until[receiver] = until
-                pause = max(_SOON, (until - time.monotonic()) / 3)
-        self._due[receiver] = time.monotonic() + pause
+                pause = max(_SOON, (until - self._timing.clock()) / 3)
+        self._due[receiver] = self._timing.clock() + pause
         if self.holds(receiver) and not before:
             self._changed()
 

@@ -1,4 +1,4 @@
-"""What other proxies did to entries, taken over as the store tells it: all that share a spool know all of its entries."""
+"""What other proxies did to entries, taken over as the store tells it: all that share a spool know all of it."""
 
 from collections.abc import Callable, Sequence
 

@@ -11,13 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-import msgspec
-
 from statusproxy.clock import OwnClock
 from statusproxy.observe.counted import counted
 from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel
 from statusproxy.spool.control import Control
-from statusproxy.spool.dropping import Dropping
+from statusproxy.spool.dropping import Dropping, Losses
 from statusproxy.spool.ids import Ids
 from statusproxy.spool.order import Lane, Order, Totals, lane_of
 from statusproxy.spool.others import Others
@@ -38,7 +36,7 @@ log = logging.getLogger("statusproxy.spool")
 _AT_ONCE: Final = 100
 
 
-class Counter(Protocol):
+class Counter(Losses, Protocol):
     """Who counts what happens to entries (`observe.spool_counts`)."""
 
     def kept(self, reason: str) -> None:
@@ -46,9 +44,6 @@ class Counter(Protocol):
 
     def delivered(self) -> None:
         """An entry was delivered."""
-
-    def dropped(self, reason: str) -> None:
-        """An entry left the spool undelivered: `age`, `lost` or `operator`."""
 
     def not_kept(self, reason: str) -> None:
         """An event could not be kept: `full` or `store`."""
