@@ -7,7 +7,7 @@ the one that started first counts what was lost with it.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from statusproxy.clock import OwnClock
@@ -49,7 +49,17 @@ class Losses(Protocol):
 class Dropping:
     """Takes out of the order, and of the store, what cannot be delivered any more."""
 
-    def __init__(self, order: Order, store: Store, clock: OwnClock, writing: Writing, counter: Losses) -> None:
+    def __init__(
+        self,
+        order: Order,
+        store: Store,
+        clock: OwnClock,
+        writing: Writing,
+        counter: Losses,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`monotonic` is the clock by which claims end."""
+        self._monotonic = monotonic
         self._order = order
         self._store = store
         self._clock = clock
@@ -98,7 +108,7 @@ class Dropping:
         while (oldest := self._order.oldest()) is not None and since < oldest.received_at < now - max_age:
             if until is None:
                 until = await self._claim()
-            if until - _MARGIN <= time.monotonic():
+            if until - _MARGIN <= self._monotonic():
                 break
             old = self._order.remove_older(now - max_age, since, _AT_ONCE)
             total, first = total + len(old), first or oldest
@@ -114,7 +124,7 @@ class Dropping:
         return first is not None
 
     async def _claim(self) -> float:
-        """Until when this proxy may drop, a time of `time.monotonic`; 0.0 where another does."""
+        """Until when this proxy may drop, by the clock of claims; 0.0 where another does."""
         claims = self._store.claims
         if claims is None:
             return float("inf")

@@ -87,6 +87,7 @@ class Holding:
         self._closing = True
         if self._task is not None:
             self._task.cancel()
+            self._woken.set()  # Python before 3.12 may lose a cancellation
             await asyncio.wait([self._task])
         if self._claims is not None:
             names = self._wanted | self._until.keys()  # a claim may just have been won
