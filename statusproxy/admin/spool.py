@@ -17,7 +17,7 @@ from statusproxy.admin.messages import Refusal, SpoolChanged, SpoolList, SpoolSh
 from statusproxy.admin.report import moment
 from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
 from statusproxy.config.settings import Settings
-from statusproxy.config.state_url import SqliteFile, parse_state_url
+from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.observe.network_errors import in_words
 from statusproxy.spool.control import Control
 from statusproxy.spool.spool import Spool
@@ -42,7 +42,9 @@ _PIECE: Final = 64 * 1024
 _PAGE: Final = "docs/spool.md"
 
 NO_PATH: Final = f"no event is kept: no webhook path has spool: true ({_PAGE} says what that does)"
-NO_PLACE: Final = f"no event is kept: that takes a state in SQLite, such as state.url: sqlite:///state.db ({_PAGE})"
+NO_PLACE: Final = (
+    f"no event is kept: that takes a state in SQLite or Redis, such as state.url: sqlite:///state.db ({_PAGE})"
+)
 
 
 class RefusedError(Exception):
@@ -152,7 +154,7 @@ class SpoolAnswers:
         return not on and (self._kept is None or not self._kept.control.totals.entries)
 
     def _spool(self) -> Spool:
-        if self._kept is None and not isinstance(parse_state_url(self._settings().state.url), SqliteFile):
+        if self._kept is None and isinstance(parse_state_url(self._settings().state.url), Memory):
             raise RefusedError(409, NO_PLACE)
         if self._kept is None or self._off:
             raise RefusedError(409, NO_PATH)

@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from statusproxy.config.blocks import struct
 from statusproxy.config.checks.table import CHECKS
 from statusproxy.config.dump import to_yaml
@@ -22,8 +24,10 @@ from statusproxy.config.layers import (
     with_overrides,
     with_preset,
 )
-from statusproxy.config.settings import OR_GATEWAY, Settings
+from statusproxy.config.settings import OR_GATEWAY, SPOOL_ON_A_SERVER, Settings
 from statusproxy.config.spot import Spot
+from statusproxy.config.state_url import Place, parse_state_url
+from statusproxy.config.yaml_tree import Entries
 
 _ROOT = struct(Settings, CHECKS)
 
@@ -74,4 +78,16 @@ def dump(settings: Settings) -> str:
 def _settings(written: Layer, given: Mapping[str, str | Sequence[str]], environ: Mapping[str, str]) -> Settings:
     mark, entries = with_preset(with_overrides(written, given), environ, _ROOT.keys)
     settings: Settings = _ROOT.read(Spot(entries, "", mark))
-    return settings
+    return settings if _says_spool_size(entries) else _with_spool_size(settings)
+
+
+def _says_spool_size(entries: Entries) -> bool:
+    _, spool = entries.nodes.get("spool", (None, None))
+    return isinstance(spool, Entries) and "max_bytes" in spool.nodes
+
+
+def _with_spool_size(settings: Settings) -> Settings:
+    """The settings with the default that depends on where the spool lies: a server has it in its memory."""
+    if not isinstance(parse_state_url(settings.state.url), Place):
+        return settings
+    return replace(settings, spool=replace(settings.spool, max_bytes=SPOOL_ON_A_SERVER))

@@ -300,10 +300,14 @@ class State(Section, frozen=True, kw_only=True):
     journal: FilePath | None = "."  # a directory, for what a server's store does not take
 
 
+#: The default of `spool.max_bytes` where the state is on a server, which has it in its memory.
+SPOOL_ON_A_SERVER: Final = 64 * 1024**2
+
+
 class Spool(Section, frozen=True, kw_only=True):
     """How much is kept of the events that a receiver did not take, for how long, and when they are tried again."""
 
-    max_bytes: Annotated[int, size(1024)] = 256 * 1024**2
+    max_bytes: Annotated[int, size(1024)] = 256 * 1024**2  # less on a server (`load`)
     max_entries: Annotated[int, count()] = 100_000
     max_age: Time = 86_400.0
     unknown: Literal["hold", "resend"] = "hold"  # what was sent and not answered: may have arrived
