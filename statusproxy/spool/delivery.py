@@ -111,10 +111,8 @@ class Delivery:
 
     def _want(self) -> None:
         """Say which receivers this proxy should hold."""
-        self._holding.want({
-            receiver for receiver in {*self._spool.receivers, *self._attempts}
-            if self._attempts.get(receiver) or self._may_begin(receiver)
-        })  # fmt: skip
+        busy = {receiver for receiver, attempts in self._attempts.items() if attempts}
+        self._holding.want(busy.union(filter(self._may_begin, self._spool.receivers)))
 
     def _may_begin(self, receiver: str) -> bool:
         """Whether this proxy would send to a receiver, if no other holds it."""

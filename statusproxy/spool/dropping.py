@@ -6,8 +6,7 @@ the one that started first counts what was lost with it.
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from statusproxy.clock import OwnClock
@@ -32,9 +31,6 @@ _AT_ONCE: Final = 500
 #: The claim of the proxy that drops what is too old. It is not given up, so that no other drops the same meanwhile.
 _CLAIM: Final = "spool-age"
 
-#: Seconds at the end of that claim in which nothing is dropped.
-_MARGIN: Final = 1.0
-
 #: Seconds for which losses are summed up, so that they are one line in the log.
 _SUM_UP: Final = 1.0
 
@@ -49,17 +45,7 @@ class Losses(Protocol):
 class Dropping:
     """Takes out of the order, and of the store, what cannot be delivered any more."""
 
-    def __init__(
-        self,
-        order: Order,
-        store: Store,
-        clock: OwnClock,
-        writing: Writing,
-        counter: Losses,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`monotonic` is the clock by which claims end."""
-        self._monotonic = monotonic
+    def __init__(self, order: Order, store: Store, clock: OwnClock, writing: Writing, counter: Losses) -> None:
         self._order = order
         self._store = store
         self._clock = clock
@@ -104,11 +90,8 @@ class Dropping:
         now, total, first = self._clock.now(), 0, None
         # Those of an earlier process hold all up, as the oldest, until it is certain that the clock is right.
         since = opened_at if now < opened_at + _FIRST_HOUR else 0.0
-        until: float | None = None
         while (oldest := self._order.oldest()) is not None and since < oldest.received_at < now - max_age:
-            if until is None:
-                until = await self._claim()
-            if until - _MARGIN <= self._monotonic():
+            if not await self._may_drop():
                 break
             old = self._order.remove_older(now - max_age, since, _AT_ONCE)
             total, first = total + len(old), first or oldest
@@ -123,12 +106,10 @@ class Dropping:
             )  # fmt: skip
         return first is not None
 
-    async def _claim(self) -> float:
-        """Until when this proxy may drop, by the clock of claims; 0.0 where another does."""
+    async def _may_drop(self) -> bool:
+        """Whether it is this proxy that drops now."""
         claims = self._store.claims
-        if claims is None:
-            return float("inf")
         try:
-            return await claims.claim(_CLAIM) or 0.0
+            return claims is None or await claims.claim(_CLAIM) is not None
         except StoreError:
-            return 0.0
+            return False

@@ -51,17 +51,14 @@ class SharedState:
 
 
 class SharedStore(FakeStore):
-    """Implements `Store`, `SpoolReader` and `Claims` for one proxy."""
+    """Implements `Store` and `SpoolReader` for one proxy."""
 
     def __init__(self, state: SharedState, ahead: float) -> None:
         super().__init__()
-        self.claims = self
+        self.claims: SharedClaims = SharedClaims(self, state)
         self.ahead = ahead
         self.state = state
         self.heard = len(state.told)
-        self.asked: list[str] = []
-        """What was claimed, in order."""
-        self.on_released: Callable[[str], None] | None = None
         self.me = Proxy.new(float(len(state.stores)))
 
     @property
@@ -119,37 +116,48 @@ class SharedStore(FakeStore):
 
     async def entries(self) -> list[Entry]:
         """As `SpoolReader.entries`."""
-        self._may()
+        self.may()
         self.heard = len(self.state.told)
         return [shifted(entry, -self.ahead) for _, (entry, _) in sorted(self.state.rows.items())]
 
     async def content(self, id_: str) -> Content | None:
         """As `SpoolReader.content`."""
-        self._may()
+        self.may()
         row = self.state.rows.get(id_)
         if row is None and self.on_news is not None:
             self.on_news(SpoolNews(removed=[id_]))
         return None if row is None else row[1]
 
+    def may(self) -> None:
+        """Raise where this proxy does not reach the server."""
+        if not self.healthy:
+            raise StoreError(self.error or "")
+
+
+class SharedClaims:
+    """Implements `Claims` for one proxy."""
+
+    def __init__(self, store: SharedStore, state: SharedState) -> None:
+        self._store, self._state = store, state
+        self.asked: list[str] = []
+        """What was claimed, in order."""
+        self.on_released: Callable[[str], None] | None = None
+
     async def claim(self, name: str) -> float | None:
         """As `Claims.claim`."""
         self.asked.append(name)
-        self._may()
-        now = self.state.now()
-        holder, until = self.state.claims.get(name, (self, 0.0))
-        if holder is not self and until > now:
+        self._store.may()
+        now = self._state.now()
+        holder, until = self._state.claims.get(name, (self._store, 0.0))
+        if holder is not self._store and until > now:
             return None
-        self.state.claims[name] = self, now + LEASE
+        self._state.claims[name] = self._store, now + LEASE
         return now + LEASE
 
     async def release(self, name: str) -> None:
         """As `Claims.release`."""
-        if self.healthy and self.state.claims.get(name, (None, 0.0))[0] is self:
-            del self.state.claims[name]
-            for store in self.state.stores:
-                if store is not self and store.healthy and store.on_released is not None:
-                    store.on_released(name)
-
-    def _may(self) -> None:
-        if not self.healthy:
-            raise StoreError(self.error or "")
+        if self._store.healthy and self._state.claims.get(name, (None, 0.0))[0] is self._store:
+            del self._state.claims[name]
+            for store in self._state.stores:
+                if store is not self._store and store.healthy and store.claims.on_released is not None:
+                    store.claims.on_released(name)

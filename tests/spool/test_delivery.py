@@ -13,8 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt, NotKeptError
 from statusproxy.spool.delivery import PARALLEL, Delivery
+from statusproxy.spool.holding import HoldingTiming
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
+from statusproxy.store.claims import LEASE
 from statusproxy.store.spooled import Content, Entry, State
 from tests.spool.entries import entry
 from tests.spool.fakes import (
@@ -29,6 +31,8 @@ from tests.spool.fakes import (
     parcel,
     refused,
 )
+from tests.spool.shared_state import SharedState, SharedStore
+from tests.store.still_clock import StillClock
 
 
 class Try:
@@ -316,6 +320,214 @@ async def test_a_delivery_that_never_began_can_be_ended() -> None:
     made = Bench(())
     made.delivery.finish()
     await made.delivery.close()
+
+
+# ---- with other proxies ----
+
+
+class One(Bench):
+    """One of several proxies with a state in common."""
+
+    def __init__(self, state: SharedState, still: StillClock, clock: Clock, **rules: Any) -> None:
+        self.store: SharedStore = state.store()
+        self.clock, self.counts = clock, Counts()
+        self.spool = Spool(self.store, clock.own, SpoolRules(**rules), self.counts, chance=lambda: 0.5)
+        self.tries = asyncio.Queue()
+        timing = HoldingTiming(clock=lambda: still.now)
+        self.delivery = Delivery(self.spool, clock.own, self.send, self.store.claims, timing)
+
+
+class Several:
+    """Two proxies, whose clocks go as the test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **rules: Any) -> None:
+        self.still, self.clock = StillClock(monkeypatch), Clock()
+        self.state = SharedState(lambda: self.still.now)
+        self.one, self.other = (One(self.state, self.still, self.clock, **rules) for _ in range(2))
+
+    async def wait(self, seconds: float = 0.0) -> None:
+        """All that can happen now has happened, and all know of it; then time passes."""
+        for _ in range(3):
+            await self.still.move()
+            self.one.store.hear()
+            self.other.store.hear()
+        self.clock.wait(seconds)
+        await self.still.move(seconds)
+
+
+@asynccontextmanager
+async def several(monkeypatch: pytest.MonkeyPatch, **rules: Any) -> AsyncIterator[Several]:
+    made = Several(monkeypatch, **rules)
+    for each in (made.one, made.other):
+        each.delivery.start()
+        await made.wait()
+    try:
+        yield made
+    finally:
+        await made.one.delivery.close()
+        await made.other.delivery.close()
+
+
+async def test_one_proxy_at_a_time_delivers_to_a_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        first = await it.one.spool.keep(parcel("a"), QUEUED)
+        await it.wait()
+        second = await it.other.spool.keep(parcel("b"), QUEUED)
+        third = await it.other.spool.keep(parcel("hub", receiver="hub"), QUEUED)
+        await it.wait()
+        assert [it.one.tries.get_nowait().id, it.one.tries.get_nowait().id] == [first, second]
+        assert (it.other.tries.get_nowait().id, it.one.tries.qsize(), it.other.tries.qsize()) == (third, 0, 0)
+
+
+async def test_what_is_kept_by_another_while_its_session_waits_goes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        ids = [await it.one.spool.keep(parcel(), QUEUED)]
+        await it.wait()
+        ids.append(await it.other.spool.keep(parcel(), QUEUED))
+        await it.wait()
+        for id_ in ids:
+            begun = it.one.tries.get_nowait()
+            assert (begun.id, it.one.tries.qsize(), it.other.tries.qsize()) == (id_, 0, 0)
+            begun.end(TAKEN)
+            await it.wait()
+        await it.wait()
+        assert it.state.claims == {}  # nothing waits any more
+        assert [each.spool.control.totals.entries for each in (it.one, it.other)] == [0, 0]
+
+
+async def test_a_proxy_that_finds_the_receiver_away_leaves_it_to_another_until_its_next_probe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch) as it:
+        id_ = await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.tries.get_nowait().end(NOT_SENT)
+        await it.wait()
+        begun = it.other.tries.get_nowait()
+        assert begun.id == id_
+        begun.end(NOT_SENT)
+        await it.wait()
+        assert (it.one.tries.empty(), it.other.tries.empty(), it.state.claims) == (True, True, {})
+        await it.wait(1.5)
+        await it.wait()
+        assert it.one.tries.qsize() + it.other.tries.qsize() == 1
+
+
+async def test_what_is_under_way_ends_before_a_receiver_is_left_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        for session in ("a", "b"):
+            await it.one.spool.keep(parcel(session), QUEUED)
+        await it.wait()
+        first, second = it.one.tries.get_nowait(), it.one.tries.get_nowait()
+        first.end(NOT_SENT)
+        await it.wait()
+        assert (it.other.tries.empty(), list(it.state.claims)) == (True, ["spool:gateway"])
+        second.end(NO_ANSWER)
+        await it.wait()
+        assert it.other.tries.qsize() == 2
+
+
+async def test_a_proxy_that_stops_finishes_what_is_under_way_and_another_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch) as it:
+        ids = [await it.one.spool.keep(parcel(), QUEUED) for _ in range(2)]
+        await it.wait()
+        begun = it.one.tries.get_nowait()
+        it.one.delivery.finish()
+        await it.wait()
+        assert it.other.tries.empty()
+        begun.end(TAKEN)
+        await it.wait()
+        assert (it.one.tries.empty(), it.other.tries.get_nowait().id) == (True, ids[1])
+
+
+async def test_a_proxy_at_whose_end_an_attempt_is_given_up_leaves_it_to_another_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch) as it:
+        id_ = await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        assert it.one.tries.qsize() == 1
+        await it.one.delivery.close()
+        await it.wait()
+        assert it.other.tries.get_nowait().id == id_
+
+
+async def test_a_proxy_that_died_leaves_its_receivers_when_its_claim_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        id_ = await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.store.fail()
+        await it.wait(LEASE - 0.5)
+        assert it.other.tries.empty()
+        await it.wait(3.0)
+        await it.wait()
+        assert it.other.tries.get_nowait().id == id_
+
+
+async def test_nothing_is_sent_when_the_claim_ends_before_the_first_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        reading = asyncio.Event()
+        content = it.one.store.content
+
+        async def slow(id_: str) -> Content | None:
+            await reading.wait()
+            return await content(id_)
+
+        monkeypatch.setattr(it.one.store, "content", slow)
+        await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.store.claims.claim = it.other.store.claims.claim  # type: ignore[method-assign] # it is not renewed
+        await it.wait(LEASE - 0.5)
+        reading.set()
+        await it.wait()
+        assert (it.one.tries.empty(), it.one.store.released != []) == (True, True)
+
+
+async def test_a_proxy_that_cannot_send_itself_lets_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        id_ = await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.tries.get_nowait().end(FAILED)
+        await it.wait(1.1)
+        await it.wait()
+        assert (it.one.tries.empty(), it.other.tries.get_nowait().id) == (True, id_)
+
+
+async def test_an_event_that_no_proxy_can_send_is_tried_again_by_all_until_it_is_too_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch, schedule=(1.0,), max_age=60.0) as it:
+        await it.one.spool.keep(parcel(receiver="hub"), QUEUED)
+        tried = {it.one: 0, it.other: 0}
+        for _ in range(40):
+            await it.wait(2.0)
+            for each in tried:
+                while not each.tries.empty():
+                    tried[each] += 1
+                    each.tries.get_nowait().end(FAILED)
+        assert all(tried.values())
+        assert it.state.rows == {}
+        assert it.one.counts.all["dropped age"] + it.other.counts.all["dropped age"] == 1
+
+
+async def test_a_proxy_that_does_not_hold_a_receiver_sleeps_while_events_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        looks = 0
+        drop_old = it.other.spool.drop_old
+
+        async def look() -> None:
+            nonlocal looks
+            looks += 1
+            await drop_old()
+
+        monkeypatch.setattr(it.other.spool, "drop_old", look)
+        for _ in range(10):
+            await it.wait(2.0)
+        assert looks <= 1
 
 
 ATTEMPTS = st.sampled_from([TAKEN, TAKEN, TAKEN, NOT_SENT, NO_ANSWER, refused(503), refused(404), refused(429, 9.0)])

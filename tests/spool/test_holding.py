@@ -17,12 +17,11 @@ class One:
     def __init__(self, state: SharedState, clock: StillClock) -> None:
         self.store: SharedStore = state.store()
         self.changes = 0
-        self.holding = Holding(self.store, self._changed, HoldingTiming(clock=lambda: clock.now))
+        self.holding = Holding(self.store.claims, self._changed, HoldingTiming(clock=lambda: clock.now))
 
     def _changed(self) -> None:
         self.changes += 1
 
-    @property
     def holds(self) -> bool:
         return self.holding.holds("gateway")
 
@@ -42,12 +41,12 @@ class Bench:
 
 async def test_one_proxy_holds_a_receiver_and_hears_that_it_may_send(monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(monkeypatch)
-    assert not it.one.holds
+    assert not it.one.holds()
     it.one.holding.want({"gateway"})
     await it.clock.move()
     it.two.holding.want({"gateway"})
     await it.clock.move()
-    assert (it.one.holds, it.two.holds, it.one.changes, it.two.changes) == (True, False, 1, 0)
+    assert (it.one.holds(), it.two.holds(), it.one.changes, it.two.changes) == (True, False, 1, 0)
     assert not it.one.holding.holds("hub")
     await it.close()
 
@@ -57,8 +56,8 @@ async def test_it_is_renewed_while_it_is_wanted_three_times_in_each_lease(monkey
     it.one.holding.want({"gateway"})
     for _ in range(12):
         await it.clock.move(LEASE / 3)
-        assert it.one.holds
-    assert (len(it.one.store.asked), it.one.changes) == (13, 1)
+        assert it.one.holds()
+    assert (len(it.one.store.claims.asked), it.one.changes) == (13, 1)
     await it.close()
 
 
@@ -72,7 +71,7 @@ async def test_a_holder_that_is_told_nothing_more_gives_up_at_once_and_another_g
     await it.clock.move()
     it.one.holding.want(set())
     await it.clock.move()
-    assert (it.one.holds, it.two.holds, it.two.changes) == (False, True, 1)
+    assert (it.one.holds(), it.two.holds(), it.two.changes) == (False, True, 1)
     await it.close()
 
 
@@ -83,20 +82,20 @@ async def test_a_holder_that_stops_gives_up_at_once(monkeypatch: pytest.MonkeyPa
     it.two.holding.want({"gateway"})
     await it.one.holding.close()
     await it.clock.move()
-    assert (it.one.holds, it.two.holds) == (False, True)
+    assert (it.one.holds(), it.two.holds()) == (False, True)
     await it.close()
 
 
 async def test_a_claim_that_is_won_while_the_holder_stops_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(monkeypatch)
-    claim, answer = it.one.store.claim, asyncio.Event()
+    claim, answer = it.one.store.claims.claim, asyncio.Event()
 
     async def slow(name: str) -> float | None:
         until = await claim(name)
         await answer.wait()
         return until
 
-    monkeypatch.setattr(it.one.store, "claim", slow)
+    monkeypatch.setattr(it.one.store.claims, "claim", slow)
     it.one.holding.want({"gateway"})
     await it.clock.move()
     assert it.state.claims
@@ -113,11 +112,11 @@ async def test_it_stops_also_where_its_cancellation_gets_lost(monkeypatch: pytes
             await asyncio.Event().wait()
         return None
 
-    monkeypatch.setattr(it.one.store, "claim", slow)
+    monkeypatch.setattr(it.one.store.claims, "claim", slow)
     it.one.holding.want({"gateway"})
     await it.clock.move()
     await it.one.holding.close()
-    assert not it.one.holds
+    assert not it.one.holds()
     await it.close()
 
 
@@ -130,9 +129,9 @@ async def test_when_the_holder_has_died_another_goes_on_within_the_lease_and_a_p
     it.one.store.fail()
     it.two.holding.want({"gateway"})
     await it.clock.move(LEASE - 0.5)
-    assert not it.two.holds
+    assert not it.two.holds()
     await it.clock.move(2.5)
-    assert it.two.holds
+    assert it.two.holds()
     await it.close()
 
 
@@ -142,12 +141,12 @@ async def test_a_holder_that_loses_the_server_stops_before_its_claim_ends(monkey
     await it.clock.move()
     it.one.store.fail()
     await it.clock.move(LEASE - 1.1)
-    assert it.one.holds
+    assert it.one.holds()
     await it.clock.move(0.2)
-    assert not it.one.holds
+    assert not it.one.holds()
     it.one.store.heal()
     await it.clock.move(2.0)
-    assert (it.one.holds, it.one.changes) == (True, 2)
+    assert (it.one.holds(), it.one.changes) == (True, 2)
     await it.close()
 
 
@@ -158,10 +157,10 @@ async def test_a_holder_that_was_stopped_past_its_lease_may_send_nothing_when_it
     it.one.holding.want({"gateway"})
     await it.clock.move()
     it.clock.now += 20.0  # it does not run meanwhile
-    assert await it.two.store.claim("spool:gateway")
-    assert not it.one.holds
+    assert await it.two.store.claims.claim("spool:gateway")
+    assert not it.one.holds()
     await it.clock.move()
-    assert (it.one.holds, it.one.changes) == (False, 1)
+    assert (it.one.holds(), it.one.changes) == (False, 1)
     await it.close()
 
 
@@ -170,9 +169,9 @@ async def test_a_claim_that_was_lost_to_another_is_not_held_any_more(monkeypatch
     it.one.holding.want({"gateway"})
     await it.clock.move()
     it.state.claims.clear()
-    await it.two.store.claim("spool:gateway")
+    await it.two.store.claims.claim("spool:gateway")
     await it.clock.move(LEASE / 3)
-    assert not it.one.holds
+    assert not it.one.holds()
     await it.close()
 
 
@@ -191,11 +190,11 @@ async def test_what_others_give_up_that_is_of_no_use_here_is_not_claimed(monkeyp
     it = Bench(monkeypatch)
     it.one.holding.want({"gateway"})
     await it.clock.move()
-    assert it.one.store.on_released is not None
+    assert it.one.store.claims.on_released is not None
     for name in ("spool:hub", "alerts", "gateway"):
-        it.one.store.on_released(name)
+        it.one.store.claims.on_released(name)
     await it.clock.move()
-    assert it.one.store.asked == ["spool:gateway"]
+    assert it.one.store.claims.asked == ["spool:gateway"]
     await it.close()
 
 
@@ -206,7 +205,7 @@ async def test_one_claim_is_given_up_and_others_are_held_on(monkeypatch: pytest.
     assert sorted(it.state.claims) == ["spool:gateway", "spool:hub"]
     it.one.holding.want({"hub"})
     await it.clock.move()
-    assert (list(it.state.claims), it.one.holds, it.one.holding.holds("hub")) == (["spool:hub"], False, True)
+    assert (list(it.state.claims), it.one.holds(), it.one.holding.holds("hub")) == (["spool:hub"], False, True)
     await it.close()
 
 

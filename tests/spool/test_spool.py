@@ -11,7 +11,6 @@ from statusproxy.proxy.ports import Attempt, NotKeptError
 from statusproxy.spool.order import Totals
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
-from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import Content, Kept, Moved, Reason, Removed, State
 from tests.spool.entries import entry
 from tests.spool.fakes import (
@@ -26,6 +25,7 @@ from tests.spool.fakes import (
     parcel,
     refused,
 )
+from tests.spool.shared_state import SharedState
 
 HOUR = 3600.0
 
@@ -469,14 +469,6 @@ async def test_what_is_too_old_is_dropped_whatever_its_state(caplog: pytest.LogC
     assert "2 events are older than max_age and were dropped; the first came for session sales" in caplog.text
 
 
-async def test_many_are_dropped_in_several_turns_and_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    it = await bench(*[entry(number) for number in range(1, 1102)], max_age=60.0)
-    it.clock.wait(2 * HOUR)
-    await it.spool.drop_old()
-    assert ([len(ops) for ops in it.store.saves], it.spool.control.totals.entries) == ([500, 500, 101], 0)
-    assert [record.getMessage().partition(" are older")[0] for record in caplog.records] == ["spool: 1101 events"]
-
-
 async def test_within_the_first_hour_nothing_of_an_earlier_process_is_too_old() -> None:
     it = await bench(entry(1), clock=Clock(1_000_000.0))
     it.clock.wait(HOUR - 1)
@@ -522,6 +514,17 @@ async def test_a_start_takes_over_what_is_stored(caplog: pytest.LogCaptureFixtur
     assert "spool: 2 events wait, 1 unknown, 1 dead" in caplog.text
     assert it.spool.changed.is_set()
     assert await it.end(TAKEN) == "000001"
+
+
+async def test_a_start_with_many_entries_lets_others_run_meanwhile() -> None:
+    it = Bench()
+    it.store.rows = {f"{number:06}": (entry(number), Content(b"", b"")) for number in range(1, 151)}
+    opened = asyncio.create_task(it.spool.open())
+    seen = set()
+    while not opened.done():
+        await asyncio.sleep(0)
+        seen.add(it.spool.control.totals.entries)
+    assert seen == {100, 150}
 
 
 async def test_an_empty_spool_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -574,18 +577,6 @@ async def test_a_replay_while_the_event_is_under_way_gives_it_its_attempts_back(
     assert (again.state, again.rejected) == (State.WAITING, 1)
 
 
-async def test_a_dropped_event_is_gone_and_its_session_goes_on() -> None:
-    it = await bench(entry(1), entry(2))
-    it.spool.changed.clear()
-    assert await it.spool.control.drop(["000001", "no such"]) == 1
-    assert (list(it.store.rows), it.counts.all, it.spool.changed.is_set()) == (
-        ["000002"],
-        {"dropped operator": 1},
-        True,
-    )
-    assert await it.end(TAKEN) == "000002"
-
-
 @pytest.mark.parametrize("attempt", [TAKEN, refused(500), refused(404), NO_ANSWER, NOT_SENT, QUEUED])
 async def test_an_event_dropped_while_it_is_under_way_does_not_come_back(attempt: Attempt) -> None:
     it = await bench(entry(1, rejected=5), entry(2))
@@ -597,13 +588,98 @@ async def test_an_event_dropped_while_it_is_under_way_does_not_come_back(attempt
     assert (list(it.store.rows), it.counts.all) == (["000002"], {"dropped operator": 1})
 
 
-async def test_an_operator_hears_that_a_change_is_not_on_disk_and_it_is_in_force() -> None:
-    it = await bench(entry(1, state=State.DEAD), entry(2, state=State.DEAD))
-    it.store.fail("disk full")
-    for change in (it.spool.control.replay(["000001"]), it.spool.control.drop(["000002"])):
-        with pytest.raises(StoreError, match="disk full"):
-            await change
-    assert it.spool.control.totals == Totals(1, 100, 1, 0, 0)
+# ---- with other proxies ----
+
+
+async def test_ids_are_in_order_by_the_clock_that_the_proxies_share() -> None:
+    state = SharedState()
+    ahead, behind = Bench(state.store(-300.0), Clock(1300.0)), Bench(state.store(300.0), Clock(700.0))
+    for it in (ahead, behind):
+        await it.spool.open()
+    first = await ahead.keep()
+    for it in (ahead, behind):
+        it.clock.wait(1.0)
+    assert await behind.keep(session="other") > first
+    assert [int(row.received_at) for row, _ in state.rows.values()] == [1000, 1001]
+
+
+async def test_a_system_clock_that_is_set_here_changes_no_order_among_proxies() -> None:
+    state = SharedState()
+    one, other = Bench(state.store()), Bench(state.store(), Clock(1000.5))
+    for it in (one, other):
+        await it.spool.open()
+    one.clock.wall += 5000.0
+    state.stores[0].ahead = -5000.0
+    first = await one.keep()
+    assert await other.keep(session="other") > first
+
+
+async def test_an_event_waits_behind_those_that_another_proxy_keeps() -> None:
+    state = SharedState()
+    one, other = Bench(state.store()), Bench(state.store())
+    for it in (one, other):
+        await it.spool.open()
+    first = await one.keep(NOT_SENT)
+    assert other.spool.quiet("gateway")
+    other.spool.changed.clear()
+    state.stores[1].hear()
+    assert (other.spool.quiet("gateway"), other.spool.admit("gateway", "sales")) == (False, False)
+    assert (other.spool.admit("gateway", "support"), other.spool.changed.is_set()) == (True, True)
+    second = await other.keep()
+    assert [await other.end(TAKEN), await other.end(TAKEN)] == [first, second]
+    state.stores[0].hear()
+    assert one.spool.control.totals.entries == 0
+
+
+async def test_what_others_keep_counts_for_the_bounds() -> None:
+    state = SharedState()
+    one, other = Bench(state.store()), Bench(state.store(), max_entries=1)
+    for it in (one, other):
+        await it.spool.open()
+    await one.keep()
+    state.stores[1].hear()
+    with pytest.raises(NotKeptError, match="1 event"):
+        await other.keep()
+
+
+async def test_an_event_that_another_proxy_delivered_is_not_lost_here(caplog: pytest.LogCaptureFixture) -> None:
+    state = SharedState()
+    one, other = Bench(state.store()), Bench(state.store())
+    for it in (one, other):
+        await it.spool.open()
+    id_ = await one.keep()
+    state.stores[1].hear()
+    taken = other.spool.take("gateway")
+    assert taken is not None
+    assert await one.end(TAKEN) == id_
+    assert await other.spool.content(taken) is None
+    await other.spool.lost(taken)
+    await other.spool.tried(taken, QUEUED)
+    assert (other.counts.all, other.spool.control.totals.entries, caplog.messages) == ({}, 0, [])
+
+
+async def test_with_different_rules_each_proxy_goes_by_its_own() -> None:
+    state = SharedState()
+    one, other = Bench(state.store(), schedule=(5.0,)), Bench(state.store(), schedule=(60.0,))
+    for it in (one, other):
+        await it.spool.open()
+    await one.keep(refused(500))
+    state.stores[1].hear()
+    assert [it.spool.next_at("gateway") for it in (one, other)] == [pytest.approx(1005.0, abs=0.1)] * 2
+    other.clock.wait(5.1)
+    await other.end(refused(500))
+    assert other.spool.next_at("gateway") == pytest.approx(1065.1, abs=0.1)
+
+
+async def test_a_content_is_given_back() -> None:
+    it = await bench(entry(1))
+    content = await it.spool.content(entry(1))
+    assert content is not None
+    it.spool.release(content)
+    assert it.store.released == [content]
+
+
+# ---- writing ----
 
 
 async def test_an_op_is_never_written_twice() -> None:
