@@ -7,6 +7,7 @@ each value; then the tree is read into `Settings` and checked (`checks.table`).
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -24,12 +25,15 @@ from statusproxy.config.layers import (
     with_overrides,
     with_preset,
 )
-from statusproxy.config.settings import OR_GATEWAY, SPOOL_ON_A_SERVER, Settings
+from statusproxy.config.settings import OR_GATEWAY, Settings
 from statusproxy.config.spot import Spot
 from statusproxy.config.state_url import Place, parse_state_url
 from statusproxy.config.yaml_tree import Entries
 
 _ROOT = struct(Settings, CHECKS)
+
+#: The default of `spool.max_bytes` where the state is on a server, which has the spool in its memory.
+_SPOOL_ON_A_SERVER: Final = 64 * 1024**2
 
 
 def load(
@@ -90,4 +94,4 @@ def _with_spool_size(settings: Settings) -> Settings:
     """The settings with the default that depends on where the spool lies: a server has it in its memory."""
     if not isinstance(parse_state_url(settings.state.url), Place):
         return settings
-    return replace(settings, spool=replace(settings.spool, max_bytes=SPOOL_ON_A_SERVER))
+    return replace(settings, spool=replace(settings.spool, max_bytes=_SPOOL_ON_A_SERVER))

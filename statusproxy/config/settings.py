@@ -300,10 +300,6 @@ class State(Section, frozen=True, kw_only=True):
     journal: FilePath | None = "."  # a directory, for what a server's store does not take
 
 
-#: The default of `spool.max_bytes` where the state is on a server, which has it in its memory.
-SPOOL_ON_A_SERVER: Final = 64 * 1024**2
-
-
 class Spool(Section, frozen=True, kw_only=True):
     """How much is kept of the events that a receiver did not take, for how long, and when they are tried again."""
 
