@@ -161,9 +161,11 @@ async def test_what_is_not_understood_is_refused_and_changes_nothing(
 
 
 async def test_one_is_shown_with_the_names_of_its_fields(serve: Serve) -> None:
-    client = await serve(await spool_of(Shelf(*MIXED)))
+    shelf = Shelf(*MIXED)
+    client = await serve(await spool_of(shelf))
     status, said = await asked(client, "/spool/000002")
     assert (status, said["entry"]["id"], said["entry"]["state"]) == (200, "000002", "unknown")
+    assert shelf.released == [shelf.contents["000002"]]
     assert {"name": "Content-Type", "value": "application/json"} in said["fields"]
     assert {"name": "apikey", "value": None} in said["fields"]
     assert "planted" not in json.dumps(said)
@@ -195,6 +197,7 @@ async def test_a_large_body_comes_from_its_file(serve: Serve, tmp_path: Path, mo
     assert (status, said["error"].startswith("the event's body cannot be read: "), str(tmp_path) in said["error"]) == (
         503, True, False,
     )  # fmt: skip
+    assert shelf.released == [Content(HEAD, file), Content(HEAD, file), Content(HEAD, tmp_path)]
 
 
 class Broken:

@@ -102,6 +102,7 @@ async def test_an_event_is_sent_with_what_it_came_with_and_its_age_and_removed(
         begun.end(TAKEN)
         await it.settled()
         assert (it.store.rows, it.counts.all, it.delivery.under_way) == ({}, {"delivered": 1}, 0)
+        assert it.store.released == [begun.content]
     assert caplog.messages == []
 
 
