@@ -67,16 +67,16 @@ class Dropping:
     def vanished(self, ids: Sequence[str]) -> None:
         """The server lost its memory, and these entries with it."""
         lost = sum(self._order.remove(id_) is not None for id_ in ids)
+        sharing = self._store.sharing  # as it was before: who shares the state from now on is not known yet
+        if sharing is None or not sharing.proxies or sharing.proxies[0].id == sharing.me:
+            for _ in range(lost):
+                self._counter.dropped("lost")
         if lost and not self._lost:
             asyncio.get_running_loop().call_later(_SUM_UP, self._tell_lost)
         self._lost += lost
 
     def _tell_lost(self) -> None:
         lost, self._lost = self._lost, 0
-        sharing = self._store.sharing
-        if sharing is None or not sharing.proxies or sharing.proxies[0].id == sharing.me:
-            for _ in range(lost):
-                self._counter.dropped("lost")
         log.error(
             "spool: the server of the state lost its memory, and %s with it",
             counted(lost, "event that was kept there", "events that were kept there"), extra={"dropped": lost},

@@ -6,6 +6,7 @@ process has alone knows no claims: there everything may be sent at any time.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from statusproxy.store.claims import Claims
 from statusproxy.store.errors import StoreError
 
 __all__ = ["Holding", "HoldingTiming", "claim_of"]
+
+log = logging.getLogger("statusproxy.spool")
 
 #: Seconds between two renewals at least, however short a claim is.
 _SOON: Final = 0.05
@@ -55,6 +58,7 @@ class Holding:
         self._rests: dict[str, float] = {}  # until when a receiver is left to others
         self._woken = asyncio.Event()
         self._closing = False
+        self._failed = False  # the last claim, and that was told
         self._task: asyncio.Task[None] | None = None
         if claims is not None:
             claims.on_released = self._released
@@ -115,9 +119,12 @@ class Holding:
         pause = self._timing.ask_every
         try:
             until = await claims.claim(claim_of(receiver))
-        except StoreError:
-            pass  # what is held is held to its end
+        except StoreError as error:  # what is held is held to its end
+            if not self._failed:
+                log.warning("spool: which proxy delivers cannot be told now; this one soon stops: %s", error)
+            self._failed = True
         else:
+            self._failed = False
             if until is None:
                 self._until.pop(receiver, None)
             else:

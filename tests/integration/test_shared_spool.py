@@ -399,7 +399,7 @@ async def test_an_operator_drops_at_one_proxy_what_another_is_sending(
 
 
 async def test_an_operator_replays_at_any_proxy(tmp_path: Path, server: RedisServer) -> None:
-    async with place(tmp_path, server, spool={"schedule": ["1h"]}) as it:
+    async with place(tmp_path, server, lease=LONG, spool={"schedule": ["1h"]}) as it:
         await it.keep(0, 1)
         await it.all_know(2)
         holder = await it.some_holder()
@@ -417,6 +417,11 @@ async def test_a_server_that_loses_its_memory_loses_the_events_and_that_is_count
     async with place(tmp_path, server) as it:
         await it.keep(0, 1, 2)
         await it.all_know(3)
+
+        async def each_other() -> bool:
+            return [await proxy.metric("statusproxy_proxies") for proxy in it.proxies] == [2.0, 2.0]
+
+        await until(each_other)
         with server.client() as client:
             client.flushall()
         await it.all_know(0)

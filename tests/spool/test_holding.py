@@ -135,15 +135,21 @@ async def test_when_the_holder_has_died_another_goes_on_within_the_lease_and_a_p
     await it.close()
 
 
-async def test_a_holder_that_loses_the_server_stops_before_its_claim_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_holder_that_loses_the_server_stops_before_its_claim_ends_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     it = Bench(monkeypatch)
     it.one.holding.want({"gateway"})
     await it.clock.move()
-    it.one.store.fail()
+    it.one.store.fail("the server is away")
     await it.clock.move(LEASE - 1.1)
     assert it.one.holds()
     await it.clock.move(0.2)
     assert not it.one.holds()
+    await it.clock.move(5.0)
+    assert caplog.messages == [
+        "spool: which proxy delivers cannot be told now; this one soon stops: the server is away"
+    ]
     it.one.store.heal()
     await it.clock.move(2.0)
     assert (it.one.holds(), it.one.changes) == (True, 2)
