@@ -15,19 +15,15 @@ from typing import Final
 from statusproxy.store.claims import Claims
 from statusproxy.store.errors import StoreError
 
-__all__ = ["Holding", "HoldingTiming", "claim_of"]
+__all__ = ["Holding", "HoldingTiming"]
 
 log = logging.getLogger("statusproxy.spool")
 
 #: Seconds between two renewals at least, however short a claim is.
 _SOON: Final = 0.05
 
+#: The name of a claim is this and the receiver.
 _PREFIX: Final = "spool:"
-
-
-def claim_of(receiver: str) -> str:
-    """The name of the claim on a receiver."""
-    return f"{_PREFIX}{receiver}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,7 @@ class Holding:
             names = self._wanted | self._until.keys()  # a claim may just have been won
             self._wanted, self._until = frozenset(), {}
             for receiver in names:
-                await self._claims.release(claim_of(receiver))
+                await self._claims.release(_PREFIX + receiver)
 
     async def _work(self, claims: Claims) -> None:
         while not self._closing:
@@ -118,10 +114,10 @@ class Holding:
         before = self.holds(receiver)
         pause = self._timing.ask_every
         try:
-            until = await claims.claim(claim_of(receiver))
+            until = await claims.claim(_PREFIX + receiver)
         except StoreError as error:  # what is held is held to its end
             if not self._failed:
-                log.warning("spool: which proxy delivers cannot be told now; this one soon stops: %s", error)
+                log.warning("spool: kept events wait until the server of the state answers: %s", error)
             self._failed = True
         else:
             self._failed = False
@@ -139,7 +135,7 @@ class Holding:
         for receiver in [each for each in self._until if each not in self._wanted]:
             del self._until[receiver]  # first: nothing is sent from now on
             self._due.pop(receiver, None)
-            await claims.release(claim_of(receiver))
+            await claims.release(_PREFIX + receiver)
 
     def _released(self, name: str) -> None:
         """Another proxy gave a claim up."""
