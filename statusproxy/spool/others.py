@@ -27,19 +27,15 @@ class Others:
         self._here = here
         self._vanished = vanished
         self._changed = changed
-        self._early: list[SpoolNews] | None = []  # told before the entries themselves were here
+        self._early: list[SpoolNews] | None = []  # told before what was there at the start was taken in
 
     def take_in(self, entry: Entry) -> None:
         """An entry as the store has it. Later ids sort after its own."""
         self._ids.follow(entry.id)
         self._order.put(self._here(entry))
 
-    def begin(self) -> None:
-        """All entries are about to be read: what was told before is among them."""
-        self._early = []
-
     def follow(self) -> None:
-        """All entries were read, and taken in: what is told from now on is news."""
+        """All that was there at the start was taken in: what was told meanwhile comes after it."""
         early, self._early = self._early or [], None
         for news in early:
             self.tell(news)

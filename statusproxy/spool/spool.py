@@ -88,7 +88,6 @@ class Spool:
         """Take over what the store holds; False where it cannot be read now. Until then nothing is kept."""
         if self._opened_at is not None:
             return True
-        self._others.begin()
         try:
             entries = await self._reader.entries()
         except StoreError as error:

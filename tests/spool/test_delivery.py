@@ -337,6 +337,18 @@ class One(Bench):
         timing = HoldingTiming(clock=lambda: still.now)
         self.delivery = Delivery(self.spool, clock.own, self.send, self.store.claims, timing)
 
+    def count_looks(self, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+        """One for each time that the task looks at what there is to do, from now on."""
+        looks: list[None] = []
+        drop_old = self.spool.drop_old
+
+        async def look() -> None:
+            looks.append(None)
+            await drop_old()
+
+        monkeypatch.setattr(self.spool, "drop_old", look)
+        return looks
+
 
 class Several:
     """Two proxies, whose clocks go as the test says."""
@@ -443,6 +455,19 @@ async def test_a_proxy_that_stops_finishes_what_is_under_way_and_another_goes_on
         assert (it.one.tries.empty(), it.other.tries.get_nowait().id) == (True, ids[1])
 
 
+async def test_a_proxy_that_stops_while_nothing_is_under_way_leaves_its_receivers_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch, schedule=(600.0,)) as it:
+        await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.tries.get_nowait().end(refused(500))
+        await it.wait()
+        it.one.delivery.finish()
+        await it.wait()
+        assert [holder for holder, _ in it.state.claims.values()] == [it.other.store]
+
+
 async def test_a_proxy_at_whose_end_an_attempt_is_given_up_leaves_it_to_another_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -496,6 +521,25 @@ async def test_a_proxy_that_cannot_send_itself_lets_another_try(monkeypatch: pyt
         assert (it.one.tries.empty(), it.other.tries.get_nowait().id) == (True, id_)
 
 
+async def test_while_a_receiver_is_left_to_others_nothing_more_begins_and_the_task_sleeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch) as it:
+        for session in ("a", "b"):
+            await it.one.spool.keep(parcel(session), QUEUED)
+        await it.wait()
+        failing, _ = it.one.tries.get_nowait(), it.one.tries.get_nowait()
+        failing.end(FAILED)
+        await it.wait()
+        third = await it.one.spool.keep(parcel("c"), QUEUED)
+        looks = it.one.count_looks(monkeypatch)
+        await it.wait()
+        assert (it.one.tries.empty(), it.other.tries.empty(), len(looks) <= 2) == (True, True, True)
+        await it.wait(3.1)
+        await it.wait()
+        assert third in {it.one.tries.get_nowait().id for _ in range(it.one.tries.qsize())}
+
+
 async def test_an_event_that_no_proxy_can_send_is_tried_again_by_all_until_it_is_too_old(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -517,18 +561,10 @@ async def test_a_proxy_that_does_not_hold_a_receiver_sleeps_while_events_wait(mo
     async with several(monkeypatch) as it:
         await it.one.spool.keep(parcel(), QUEUED)
         await it.wait()
-        looks = 0
-        drop_old = it.other.spool.drop_old
-
-        async def look() -> None:
-            nonlocal looks
-            looks += 1
-            await drop_old()
-
-        monkeypatch.setattr(it.other.spool, "drop_old", look)
+        looks = it.other.count_looks(monkeypatch)
         for _ in range(10):
             await it.wait(2.0)
-        assert looks <= 1
+        assert len(looks) <= 1
 
 
 ATTEMPTS = st.sampled_from([TAKEN, TAKEN, TAKEN, NOT_SENT, NO_ANSWER, refused(503), refused(404), refused(429, 9.0)])

@@ -65,22 +65,12 @@ def test_what_is_kept_here_sorts_after_what_others_kept() -> None:
 
 def test_what_is_told_while_the_entries_are_read_comes_after_them() -> None:
     it = Bench()
-    it.others.begin()
     it.others.tell(SpoolNews([entry(2, state=State.DEAD)], ["000001"]))
     assert (it.known, it.changes) == ([], 0)
     for number in (1, 2):
         it.others.take_in(entry(number))
     it.others.follow()
     assert (it.known, it.changes) == ([shifted(entry(2, state=State.DEAD), 7.0)], 1)
-
-
-def test_what_was_told_before_the_entries_are_read_is_among_them() -> None:
-    it = Bench()
-    it.others.begin()
-    it.others.tell(SpoolNews([entry(1)]))
-    it.others.begin()
-    it.others.follow()
-    assert it.known == []
 
 
 # ---- several spools over one state ----
