@@ -696,5 +696,7 @@ async def test_an_op_is_never_written_twice() -> None:
 async def test_while_a_receiver_is_away_what_it_put_off_itself_is_no_probe() -> None:
     it = await bench(entry(1, status=429, next_at=2000.0))
     it.spool.attempted("gateway", "other", NOT_SENT)
+    assert not it.spool.lets("gateway")
     it.clock.wait(1.5)
+    assert it.spool.lets("gateway")
     assert (it.spool.take("gateway"), it.spool.next_at("gateway")) == (None, 2000.0)
