@@ -134,7 +134,7 @@ async def assemble(
     if store.spool is not None:
         proxy.spool = spool = Spool(store, registry.clock, planned.spool_rules, metrics.spool)
         await spool.open()
-        delivery = Delivery(spool, registry.clock, Redelivery(proxy).send)
+        delivery = Delivery(spool, registry.clock, Redelivery(proxy).send, store.claims)
     reserve = Reserve(allowed(), settings.limits.upstream_connections)
     asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
     clients = ClientServer(

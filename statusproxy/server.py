@@ -220,7 +220,7 @@ class Server:
     def _kept(self) -> str | None:
         """How many events the spool holds, for the status line."""
         spool = self.rooms.spool
-        totals = None if spool is None else spool.totals
+        totals = None if spool is None else spool.control.totals
         if totals is None or not totals.entries:
             return None
         return f"{totals.waiting} wait, {totals.unknown} unknown, {totals.dead} dead"

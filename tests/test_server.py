@@ -741,7 +741,7 @@ async def test_events_that_the_gateway_did_not_take_are_delivered_in_order_by_th
         await until(lambda: len(origin.requests) == 3)
         spool = site.server.rooms.spool
         assert spool is not None
-        await until(lambda: not spool.totals.entries)
+        await until(lambda: not spool.control.totals.entries)
         assert "events are kept" not in site.server._status()
         assert site.server.metrics.spool._delivered == 3
     assert numbers(origin) == [0, 1, 2]

@@ -33,12 +33,12 @@ def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) 
 
 
 def _spool(spool: Spool, shift: float, receivers: set[str]) -> SpoolNow:
-    totals, oldest = spool.totals, spool.oldest_waiting
+    totals, oldest = spool.control.totals, spool.control.oldest_waiting
     return SpoolNow(
         states={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
         size=totals.size,
         waiting_since=None if oldest is None else oldest.received_at + shift,
-        away=dict.fromkeys(sorted(receivers), False) | {_to(name): True for name in spool.away},
+        away=dict.fromkeys(sorted(receivers), False) | {_to(name): True for name in spool.control.away},
     )
 
 

@@ -17,8 +17,9 @@ from statusproxy.admin.messages import SpoolChanged, SpoolList, SpoolShown, Spoo
 from statusproxy.admin.report import moment
 from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
 from statusproxy.config.settings import Settings
-from statusproxy.config.state_url import SqliteFile, parse_state_url
+from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.observe.network_errors import in_words
+from statusproxy.spool.control import Control
 from statusproxy.spool.spool import Spool
 from statusproxy.status.fields import fold_id
 from statusproxy.store.errors import StoreError
@@ -41,7 +42,9 @@ _PIECE: Final = 64 * 1024
 _PAGE: Final = "docs/spool.md"
 
 NO_PATH: Final = f"no event is kept: no webhook path has spool: true ({_PAGE} says what that does)"
-NO_PLACE: Final = f"no event is kept: that takes a state in SQLite, such as state.url: sqlite:///state.db ({_PAGE})"
+NO_PLACE: Final = (
+    f"no event is kept: that takes a state in SQLite or Redis, such as state.url: sqlite:///state.db ({_PAGE})"
+)
 
 
 class RefusedError(Exception):
@@ -95,7 +98,7 @@ class SpoolAnswers:
             spool = self._spool()
         except RefusedError as refused:
             return _refuse(refused)
-        chosen = await _first(spool.entries(), wanted, limit, newest=newest)
+        chosen = await _first(spool.control.entries(), wanted, limit, newest=newest)
         head = SpoolList(now=moment(time.time()), totals=totals_report(spool), entries=[])
         texts: list[str] = []
         for start in range(0, len(chosen), _WRITTEN):
@@ -112,8 +115,11 @@ class SpoolAnswers:
             content = await spool.content(entry)
             if content is None:
                 raise _gone(entry.id)
-            if with_body:
-                return await _body(request, entry, content.body)
+            try:
+                if with_body:
+                    return await _body(request, entry, content.body)
+            finally:
+                spool.release(content)
         except StoreError as error:
             return refuse(503, f"the event cannot be read: {error}")
         except RefusedError as refused:
@@ -124,19 +130,19 @@ class SpoolAnswers:
 
     async def replay(self, request: web.Request) -> web.StreamResponse:
         """Have one entry delivered now, whatever its state."""
-        return await self._change_one(request, Spool.replay)
+        return await self._change_one(request, Control.replay)
 
     async def drop(self, request: web.Request) -> web.StreamResponse:
         """Drop one entry for good."""
-        return await self._change_one(request, Spool.drop)
+        return await self._change_one(request, Control.drop)
 
     async def replay_all(self, request: web.Request) -> web.StreamResponse:
         """Have entries delivered now: those of a `state`, of a `session`, or of both."""
-        return await self._change_all(request, Spool.replay)
+        return await self._change_all(request, Control.replay)
 
     async def drop_all(self, request: web.Request) -> web.StreamResponse:
         """Drop entries for good: those of a `state`, of a `session`, or of both."""
-        return await self._change_all(request, Spool.drop)
+        return await self._change_all(request, Control.drop)
 
     # Inside
 
@@ -144,10 +150,10 @@ class SpoolAnswers:
     def _off(self) -> bool:
         """Whether nothing is kept any more, and nothing is left of what was."""
         on = any(webhook.spool for webhook in self._settings().webhooks)
-        return not on and (self._kept is None or not self._kept.totals.entries)
+        return not on and (self._kept is None or not self._kept.control.totals.entries)
 
     def _spool(self) -> Spool:
-        if self._kept is None and not isinstance(parse_state_url(self._settings().state.url), SqliteFile):
+        if self._kept is None and isinstance(parse_state_url(self._settings().state.url), Memory):
             raise RefusedError(409, NO_PLACE)
         if self._kept is None or self._off:
             raise RefusedError(409, NO_PATH)
@@ -155,7 +161,7 @@ class SpoolAnswers:
 
     def _entry(self, spool: Spool, request: web.Request) -> Entry:
         id_ = request.match_info["id"]
-        entry = spool.get(id_)
+        entry = spool.control.get(id_)
         if entry is None:
             raise _gone(id_)
         return entry
@@ -165,7 +171,7 @@ class SpoolAnswers:
             _read(request.query)
             spool = self._spool()
             id_ = self._entry(spool, request).id
-            return answer(SpoolChanged(await change(spool, [id_])))
+            return answer(SpoolChanged(await change(spool.control, [id_])))
         except RefusedError as refused:
             return _refuse(refused)
         except StoreError as error:
@@ -177,13 +183,13 @@ class SpoolAnswers:
             if wanted == Wanted(None, None):
                 raise RefusedError(400, "say which events: a state, a session, or both, such as ?state=dead")
             spool = self._spool()
-            changed, entries = 0, spool.entries()
+            changed, entries = 0, spool.control.entries()
             for start in range(0, len(entries), _CHANGED):
                 # As they are now, since the delivery and other operators go on meanwhile.
-                now = (spool.get(entry.id) for entry in entries[start : start + _CHANGED])
+                now = (spool.control.get(entry.id) for entry in entries[start : start + _CHANGED])
                 ids = [entry.id for entry in now if entry is not None and wanted.has(entry)]
                 if ids:
-                    changed += await change(spool, ids)
+                    changed += await change(spool.control, ids)
                 await asyncio.sleep(0)
             return answer(SpoolChanged(changed))
         except RefusedError as refused:
@@ -192,8 +198,8 @@ class SpoolAnswers:
             return _not_on_disk(error)
 
 
-Change = Callable[[Spool, Sequence[str]], Awaitable[int]]
-"""`Spool.replay` or `Spool.drop`."""
+Change = Callable[[Control, Sequence[str]], Awaitable[int]]
+"""`Control.replay` or `Control.drop`."""
 
 
 async def _first(entries: Sequence[Entry], wanted: Wanted, limit: int, *, newest: bool) -> Sequence[Entry]:

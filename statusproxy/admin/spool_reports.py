@@ -13,8 +13,8 @@ SHOWN: Final = frozenset({"content-type", "content-length", "user-agent", "x-req
 
 def totals_report(spool: Spool) -> SpoolTotals:
     """What all entries come to."""
-    totals, rules = spool.totals, spool.rules
-    waiting = spool.oldest_waiting
+    control, totals, rules = spool.control, spool.control.totals, spool.rules
+    waiting = control.oldest_waiting
     return SpoolTotals(
         entries=totals.entries,
         bytes=totals.size,
@@ -22,7 +22,7 @@ def totals_report(spool: Spool) -> SpoolTotals:
         unknown=totals.unknown,
         dead=totals.dead,
         waiting_since=None if waiting is None else moment(waiting.received_at),
-        away=[AwayReceiver(receiver, moment(since)) for receiver, since in sorted(spool.away.items())],
+        away=[AwayReceiver(receiver, moment(since)) for receiver, since in sorted(control.away.items())],
         max_entries=rules.max_entries,
         max_bytes=rules.max_bytes,
         max_age=rules.max_age,

@@ -9,7 +9,7 @@ from statusproxy.config.errors import ConfigError, did_you_mean, quote
 from statusproxy.config.load import loads
 from statusproxy.config.paths import fold_path
 from statusproxy.config.settings import Channels, Settings, folded
-from statusproxy.config.state_url import SqliteFile, parse_state_url
+from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.config.templates import SESSION, source_of
 from statusproxy.config.yaml_tree import child_key
 from statusproxy.status.fields import fold_word
@@ -83,9 +83,9 @@ def _is_slip(found: str, meant: str) -> bool:
 
 
 def _idle_spools(settings: Settings) -> Iterator[str]:
-    """A spool without a place on disk: nothing is kept."""
+    """A spool beside a state that ends with the process: nothing is kept."""
     paths = [webhook.path for webhook in settings.webhooks if webhook.spool]
-    if paths and not isinstance(parse_state_url(settings.state.url), SqliteFile):
+    if paths and isinstance(parse_state_url(settings.state.url), Memory):
         yield (
             f"webhooks: spool: true on {', '.join(paths)} has no effect: events are kept beside the state, and this "
             "state.url keeps none; with sqlite:///state.db they are"

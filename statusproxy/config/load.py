@@ -7,6 +7,9 @@ each value; then the tree is read into `Settings` and checked (`checks.table`).
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
 
 from statusproxy.config.blocks import struct
 from statusproxy.config.checks.table import CHECKS
@@ -24,8 +27,13 @@ from statusproxy.config.layers import (
 )
 from statusproxy.config.settings import OR_GATEWAY, Settings
 from statusproxy.config.spot import Spot
+from statusproxy.config.state_url import Place, parse_state_url
+from statusproxy.config.yaml_tree import Entries
 
 _ROOT = struct(Settings, CHECKS)
+
+#: The default of `spool.max_bytes` where the state is on a server, which has the spool in its memory.
+_SPOOL_ON_A_SERVER: Final = 64 * 1024**2
 
 
 def load(
@@ -74,4 +82,16 @@ def dump(settings: Settings) -> str:
 def _settings(written: Layer, given: Mapping[str, str | Sequence[str]], environ: Mapping[str, str]) -> Settings:
     mark, entries = with_preset(with_overrides(written, given), environ, _ROOT.keys)
     settings: Settings = _ROOT.read(Spot(entries, "", mark))
-    return settings
+    return settings if _says_spool_size(entries) else _with_spool_size(settings)
+
+
+def _says_spool_size(entries: Entries) -> bool:
+    _, spool = entries.nodes.get("spool", (None, None))
+    return isinstance(spool, Entries) and "max_bytes" in spool.nodes
+
+
+def _with_spool_size(settings: Settings) -> Settings:
+    """The settings with the default that depends on where the spool lies: a server has it in its memory."""
+    if not isinstance(parse_state_url(settings.state.url), Place):
+        return settings
+    return replace(settings, spool=replace(settings.spool, max_bytes=_SPOOL_ON_A_SERVER))

@@ -265,7 +265,7 @@ class State(Section, frozen=True, kw_only=True):
 class Spool(Section, frozen=True, kw_only=True):
     """How much is kept of the events that a receiver did not take, for how long, and when they are tried again."""
 
-    max_bytes: Annotated[int, size(1024)] = 256 * 1024**2
+    max_bytes: Annotated[int, size(1024)] = 256 * 1024**2  # less on a server (`load`)
     max_entries: Annotated[int, count()] = 100_000
     max_age: Time = 86_400.0
     unknown: Literal["hold", "resend"] = "hold"  # what was sent and not answered: may have arrived

@@ -120,14 +120,18 @@ def proxy_gauges(in_flight: int, pools: Iterable[PoolNow]) -> Iterator[Metric]:
 
 def spool_gauges(spool: SpoolNow) -> Iterator[Metric]:
     """The families of the spool's state."""
-    entries = GaugeMetricFamily("statusproxy_spool_entries", "Events kept, by what they wait for.", labels=["state"])
+    entries = GaugeMetricFamily(
+        "statusproxy_spool_entries",
+        "Events kept, by any proxy that shares the state, by what they wait for.",
+        labels=["state"],
+    )
     for state, count in spool.states.items():
         entries.add_metric([state], count)
     yield entries
-    yield gauge("statusproxy_spool_bytes", "Bytes of all events kept.", spool.size)
+    yield gauge("statusproxy_spool_bytes", "Bytes of all events kept, by any proxy that shares the state.", spool.size)
     oldest = GaugeMetricFamily(
         "statusproxy_spool_oldest_timestamp_seconds",
-        "When the oldest event that waits for its delivery came, epoch seconds.",
+        "When the oldest event that waits for its delivery came, at any proxy that shares the state, epoch seconds.",
     )
     if spool.waiting_since is not None:
         oldest.add_metric([], spool.waiting_since)
@@ -137,7 +141,9 @@ def spool_gauges(spool: SpoolNow) -> Iterator[Metric]:
     )
     yield gauge("statusproxy_spool_dead", "Events that their receiver refuses for good.", spool.states["dead"])
     away = GaugeMetricFamily(
-        "statusproxy_spool_circuit_open", "Whether a receiver is not tried except for probes.", labels=["to"]
+        "statusproxy_spool_circuit_open",
+        "Whether this proxy does not try a receiver except for probes.",
+        labels=["to"],
     )
     for to, is_away in spool.away.items():
         away.add_metric([to], float(is_away))

@@ -42,15 +42,18 @@ class SpoolCounts:
     def families(self) -> Iterator[Metric]:
         """Their families."""
         yield by_label(
-            "statusproxy_spool_kept", "Events kept, by why they were not delivered at once.", "reason", self._kept
+            "statusproxy_spool_kept",
+            "Events kept by this proxy, by why they were not delivered at once.",
+            "reason",
+            self._kept,
         )
-        yield total("statusproxy_spool_delivered", "Kept events that were delivered.", self._delivered)
+        yield total("statusproxy_spool_delivered", "Kept events that this proxy delivered.", self._delivered)
         yield by_label(
-            "statusproxy_spool_dropped", "Kept events that were dropped undelivered.", "reason", self._dropped
+            "statusproxy_spool_dropped", "Kept events that this proxy dropped undelivered.", "reason", self._dropped
         )
         yield by_label(
             "statusproxy_spool_not_kept",
-            "Events that could not be kept: their senders were told so.",
+            "Events that this proxy could not keep: their senders were told so.",
             "reason",
             self._not_kept,
         )

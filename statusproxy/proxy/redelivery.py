@@ -14,12 +14,12 @@ from typing import Final, Protocol
 from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.http1.head import Header
 from statusproxy.proxy.kept_body import KeptBody
-from statusproxy.proxy.outcomes import of_answer, of_error
+from statusproxy.proxy.outcomes import QUEUED, of_answer, of_error
 from statusproxy.proxy.ports import Attempt
 from statusproxy.proxy.site import Site, WebhookTarget
 from statusproxy.proxy.stored_head import field_names, method_of, with_fields, with_host, with_target, without
 from statusproxy.proxy.upstream.answer_body import AnswerBody
-from statusproxy.proxy.upstream.call import Call
+from statusproxy.proxy.upstream.call import Call, WithheldError
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 
@@ -76,8 +76,13 @@ class Redelivery:
         self._wall = wall
         self._places: dict[str, tuple[int, asyncio.Semaphore]] = {}  # by receiver, for its pool's connections
 
-    async def send(self, event: Stored, content: tuple[bytes, bytes | Path], age: int) -> Attempt:
-        """Send an event, `age` seconds old, to its present receiver. Raises nothing but `CancelledError`."""
+    async def send(
+        self, event: Stored, content: tuple[bytes, bytes | Path], age: int, may_go: Callable[[], bool] | None = None
+    ) -> Attempt:
+        """Send an event, `age` seconds old, to its present receiver. Raises nothing but `CancelledError`.
+
+        `may_go` is asked when all is ready, right before the first byte: where it says no, nothing is sent.
+        """
         head, body = content
         site = self._proxy.site
         found = _receiver(site, event, head)
@@ -86,7 +91,7 @@ class Redelivery:
         pool, head = found
         try:
             async with self._place(event.receiver, pool.limits.upstream_connections):
-                return await self._call(pool, _added(head, event, age), event, body)
+                return await self._call(pool, _added(head, event, age), event, body, may_go)
         except Exception as error:
             log.error(
                 "spool: event %s could not be sent: %s", event.id, getattr(error, "strerror", None) or error,
@@ -101,7 +106,9 @@ class Redelivery:
             self._places[receiver] = connections, places
         return places
 
-    async def _call(self, pool: Pool, head: bytes, event: Stored, body: bytes | Path) -> Attempt:
+    async def _call(
+        self, pool: Pool, head: bytes, event: Stored, body: bytes | Path, may_go: Callable[[], bool] | None
+    ) -> Attempt:
         proxy = self._proxy
         kept = None
         if body != b"" or event.framed:
@@ -109,11 +116,13 @@ class Redelivery:
             kept = KeptBody(body, framed=event.framed, executor=proxy.disk, patience=patience)
         call = Call(method_of(head), kept, proxy.room)
         try:
-            answer = await call.send(pool, head + b"\r\n", client=_CLIENT, reserved=True, interim=None)
+            answer = await call.send(pool, head + b"\r\n", client=_CLIENT, reserved=True, interim=None, may_go=may_go)
             attempt = of_answer(answer, self._wall())
             if call.body is not None:
                 await _drop(call.body)
             return attempt
+        except WithheldError:
+            return QUEUED
         except UpstreamError as error:
             return of_error(error) or Attempt("failed", detail=str(error))
         finally:

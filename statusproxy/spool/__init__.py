@@ -1,1 +1,1 @@
-"""The spool: events that their receiver did not take, kept on disk and delivered later, in their order."""
+"""The spool: events that their receiver did not take, kept and delivered later, in their order."""

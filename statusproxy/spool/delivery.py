@@ -1,4 +1,9 @@
-"""Delivers the spool's entries: one task that begins what may go, and waits for what comes next."""
+"""Delivers the spool's entries: one task that begins what may go, and waits for what comes next.
+
+Where several proxies share the spool, it says which receivers this one should hold (`holding`): those for which
+something waits, but not one that this proxy finds away, since another may reach it, and none at the end. What is under
+way is finished first.
+"""
 
 import asyncio
 import logging
@@ -7,7 +12,9 @@ from typing import Final
 
 from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt
+from statusproxy.spool.holding import Holding, HoldingTiming
 from statusproxy.spool.spool import Spool
+from statusproxy.store.claims import Claims
 from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import Content, Entry
 
@@ -27,17 +34,28 @@ _SETTLE: Final = 1.0
 #: Seconds until the task looks again after something went wrong that should not.
 _AGAIN: Final = 5.0
 
-Send = Callable[[Entry, Content, int], Awaitable[Attempt]]
-"""Sends an entry to its receiver, with its age in seconds. Raises nothing but `CancelledError`."""
+Send = Callable[[Entry, Content, int, Callable[[], bool]], Awaitable[Attempt]]
+"""Sends an entry to its receiver, with its age in seconds, unless the last argument forbids it when it is about to go
+out. Raises nothing but `CancelledError`."""
 
 
 class Delivery:
     """The task, and the attempts that are under way."""
 
-    def __init__(self, spool: Spool, clock: OwnClock, send: Send) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        clock: OwnClock,
+        send: Send,
+        claims: Claims | None = None,
+        timing: HoldingTiming | None = None,
+    ) -> None:
+        """`claims` are those of the store; None where one process has it alone."""
         self._spool = spool
         self._clock = clock
         self._send = send
+        self._holding = Holding(claims, spool.changed.set, timing)
+        self._finishing = False
         self._attempts: dict[str, set[asyncio.Task[None]]] = {}  # by receiver
         self._task: asyncio.Task[None] | None = None
 
@@ -51,9 +69,11 @@ class Delivery:
         self._task = asyncio.create_task(self._work(), name="statusproxy-spool")
 
     def finish(self) -> None:
-        """Begin nothing more; what is under way goes on."""
+        """Begin nothing more; what is under way goes on. Then another proxy may."""
+        self._finishing = True
         if self._task is not None:
             self._task.cancel()
+        self._want()
 
     async def close(self) -> None:
         """Begin nothing more and give up what is under way: it is delivered after the next start."""
@@ -65,6 +85,7 @@ class Delivery:
             tasks.append(self._task)
         if tasks:
             await asyncio.wait(tasks)
+        await self._holding.close()
 
     async def _work(self) -> None:
         while True:
@@ -73,6 +94,7 @@ class Delivery:
                 if await self._spool.open():
                     await self._spool.writing.settle()
                     await self._spool.drop_old()
+                    self._want()
                     self._begin()
                     wait = self._until_next()
                 else:
@@ -87,9 +109,20 @@ class Delivery:
             except TimeoutError:
                 pass
 
+    def _want(self) -> None:
+        """Say which receivers this proxy should hold."""
+        busy = {receiver for receiver, attempts in self._attempts.items() if attempts}
+        self._holding.want(busy.union(filter(self._may_begin, self._spool.receivers)))
+
+    def _may_begin(self, receiver: str) -> bool:
+        """Whether this proxy would send to a receiver, if no other holds it."""
+        return not self._finishing and self._spool.lets(receiver) and not self._holding.rests(receiver)
+
     def _begin(self) -> None:
         """Begin all that may go now."""
         for receiver in self._spool.receivers:
+            if not self._holding.holds(receiver) or self._holding.rests(receiver):
+                continue
             attempts = self._attempts.setdefault(receiver, set())
             while len(attempts) < PARALLEL and (entry := self._spool.take(receiver)) is not None:
                 task = asyncio.create_task(self._deliver(entry), name=f"statusproxy-spool-{entry.id}")
@@ -100,18 +133,25 @@ class Delivery:
         for attempts in self._attempts.values():
             attempts.discard(task)
         self._spool.changed.set()  # only now is there a place for another
+        if self._finishing:
+            self._want()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("spool: the delivery failed inside the proxy", exc_info=error)
 
     def _until_next(self) -> float:
         """Seconds until something may be due."""
         now = self._clock.now()
-        times = [
-            at for receiver in self._spool.receivers
-            if len(self._attempts.get(receiver, ())) < PARALLEL and (at := self._spool.next_at(receiver)) is not None
-        ]  # fmt: skip
+        times = [at for receiver in self._spool.receivers if (at := self._next_at(receiver)) is not None]
         look = _SETTLE if self._spool.writing.holds else _LOOK
         return max(0.0, min(look, min(times, default=now + look) - now))
+
+    def _next_at(self, receiver: str) -> float | None:
+        """When something may begin for a receiver; None where only a change brings that."""
+        if len(self._attempts.get(receiver, ())) >= PARALLEL or self._holding.rests(receiver):
+            return None
+        if self._may_begin(receiver) and not self._holding.holds(receiver):
+            return None
+        return self._spool.next_at(receiver)
 
     async def _deliver(self, entry: Entry) -> None:
         attempt = Attempt("queued")
@@ -124,6 +164,8 @@ class Delivery:
             log.exception("spool: event %s could not be sent", entry.id, extra={"id": entry.id})
             attempt = Attempt("failed")
         finally:
+            if attempt.reason == "failed":
+                self._holding.rest(entry.receiver)  # another proxy may be able to
             await self._spool.tried(entry, attempt)
 
     async def _attempt(self, entry: Entry) -> Attempt:
@@ -131,4 +173,8 @@ class Delivery:
         if content is None:
             await self._spool.lost(entry)
             return Attempt("queued")
-        return await self._send(entry, content, max(0, int(self._clock.now() - entry.received_at)))
+        age = max(0, int(self._clock.now() - entry.received_at))
+        try:
+            return await self._send(entry, content, age, lambda: self._holding.holds(entry.receiver))
+        finally:
+            self._spool.release(content)

@@ -1,23 +1,24 @@
 """The spool: takes in what a receiver did not take, and owns what is known of entries and receivers.
 
-Every change of an entry is made here and written by the store's one writer. `delivery` takes entries out and tells
-what became of them.
+`delivery` takes entries out and tells what became of them; `control` is what operators do, `dropping` what leaves
+undelivered, `others` what other proxies did. All change one order of entries, and the store's one writer writes it.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
-
-import msgspec
 
 from statusproxy.clock import OwnClock
 from statusproxy.observe.counted import counted
 from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel
+from statusproxy.spool.control import Control
+from statusproxy.spool.dropping import Dropping, Losses
 from statusproxy.spool.ids import Ids
 from statusproxy.spool.order import Lane, Order, Totals, lane_of
+from statusproxy.spool.others import Others
 from statusproxy.spool.receivers import Receivers
 from statusproxy.spool.schedule import SpoolRules, after, at_first
 from statusproxy.spool.times import recalled, shifted
@@ -31,16 +32,11 @@ __all__ = ["Counter", "Spool"]
 
 log = logging.getLogger("statusproxy.spool")
 
-#: Seconds after a start in which no entry of an earlier process counts as too old: until then a system clock that ran
-#: ahead may be set right.
-_FIRST_HOUR: Final = 3600.0
-
-#: Entries that are taken over in one turn of the event loop, and those that are dropped.
+#: Entries that are taken over in one turn of the event loop.
 _AT_ONCE: Final = 100
-_DROPPED_AT_ONCE: Final = 500
 
 
-class Counter(Protocol):
+class Counter(Losses, Protocol):
     """Who counts what happens to entries (`observe.spool_counts`)."""
 
     def kept(self, reason: str) -> None:
@@ -48,9 +44,6 @@ class Counter(Protocol):
 
     def delivered(self) -> None:
         """An entry was delivered."""
-
-    def dropped(self, reason: str) -> None:
-        """An entry left the spool undelivered: `age`, `lost` or `operator`."""
 
     def not_kept(self, reason: str) -> None:
         """An event could not be kept: `full` or `store`."""
@@ -83,6 +76,11 @@ class Spool:
         self._writing: dict[str, asyncio.Future[StoreError | None]] = {}  # entries on their way to the disk
         self.writing = Writing(store, self._order.put_back)
         """What became of entries, on its way to the disk."""
+        self.control = Control(self._order, self._receivers, store, clock, counter, self.changed.set)
+        """What operators see and do."""
+        self._dropping = Dropping(self._order, store, clock, self.writing, counter)
+        self._others = Others(self._order, self._ids, self._here, self._dropping.vanished, self.changed.set)
+        self._reader.on_news = self._others.tell
         self._opened_at: float | None = None
         self._open_error = ""
 
@@ -97,12 +95,11 @@ class Spool:
                 log.error("spool: what is kept cannot be read yet, so that nothing is delivered or kept: %s", error)
             self._open_error = str(error)
             return False
-        now = self._clock.now()
         for number, entry in enumerate(entries):
-            self._order.put(recalled(entry, self._clock.shift, now, self.rules.schedule))
-            self._ids.follow(entry.id)
+            self._others.take_in(entry)
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
+        self._others.follow()
         self._opened_at = self._clock.now()
         if entries:
             _tell_recalled(self._order.totals)
@@ -160,7 +157,10 @@ class Spool:
             self._counter.not_kept("store")
             raise NotKeptError(f"the spool cannot be written: {why}")
         now = self._clock.now()
-        entry = at_first(_entry(self._ids.new(now), parcel, now), attempt, self.rules, now, self._chance())
+        # Those of several proxies are in order by the clock that they share.
+        ahead = 0.0 if self._store.claims is None else self._clock.shift + self._reader.ahead
+        id_ = self._ids.new(now + ahead)
+        entry = at_first(_entry(id_, parcel, now), attempt, self.rules, now, self._chance())
         self._order.put(entry)  # at once: what comes later waits behind it
         written = asyncio.ensure_future(self._write_new(entry, Content(parcel.head, parcel.body)))
         self._writing[entry.id] = written
@@ -204,12 +204,25 @@ class Spool:
         probe_at = self._receivers.probe_at(receiver)
         return probe_at if probe_at > self._clock.now() else due
 
+    def lets(self, receiver: str) -> bool:
+        """Whether anything may be sent to this receiver now: it is not known to be away, or a probe is due."""
+        return self._receivers.lets(receiver)
+
     async def content(self, entry: Entry) -> Content | None:
-        """What an entry is sent with; None where it is gone. Raises `StoreError`."""
+        """What an entry is sent with; None where it is gone, or cannot be read and was dropped. Raises `StoreError`.
+
+        `release` must follow.
+        """
         writing = self._writing.get(entry.id)
         if writing is not None:
             await asyncio.wait([writing])
-        return await self._reader.content(entry.id) if self._order.get(entry.id) is not None else None
+        if self._order.get(entry.id) is None:
+            return None
+        return await self._reader.content(entry.id)
+
+    def release(self, content: Content) -> None:
+        """A content is of no use any more."""
+        self._reader.release(content)
 
     async def tried(self, entry: Entry, attempt: Attempt) -> None:
         """What became of an entry that was taken. Its lane goes on once it is on disk; if that ends it, not before."""
@@ -245,89 +258,17 @@ class Spool:
 
     async def lost(self, entry: Entry) -> None:
         """An entry that was taken has no content any more: it cannot be delivered."""
-        if self._order.remove(entry.id) is not None:
-            self._counter.dropped("lost")
-            log.error(
-                "spool: the content of event %s of session %s cannot be read; it is dropped",
-                entry.id, entry.session, extra={"id": entry.id},
-            )  # fmt: skip
-            await self.writing.write([Removed(entry.id)])
+        await self._dropping.unreadable(entry)
 
     async def drop_old(self) -> None:
         """Drop what is older than `max_age`."""
-        if self._opened_at is None:
-            return
-        now, total, first = self._clock.now(), 0, None
-        # Those of an earlier process hold all up, as the oldest, until it is certain that the clock is right.
-        since = self._opened_at if now < self._opened_at + _FIRST_HOUR else 0.0
-        while old := self._order.remove_older(now - self.rules.max_age, since, _DROPPED_AT_ONCE):
-            total, first = total + len(old), first or old[0]
-            for _ in old:
-                self._counter.dropped("age")
+        if self._opened_at is not None and await self._dropping.too_old(self.rules.max_age, self._opened_at):
             self.changed.set()
-            await self.writing.write([Removed(entry.id) for entry in old])
-        if first is not None:
-            log.error(
-                "spool: %s dropped; the first came for session %s",
-                counted(total, "event is older than max_age and was", "events are older than max_age and were"),
-                first.session, extra={"dropped": total},
-            )  # fmt: skip
-
-    # What operators ask and do
-
-    @property
-    def totals(self) -> Totals:
-        """Counts and bytes of all entries."""
-        return self._order.totals
-
-    @property
-    def oldest(self) -> Entry | None:
-        """The entry that came first."""
-        return self._order.oldest()
-
-    @property
-    def oldest_waiting(self) -> Entry | None:
-        """The waiting entry that came first. Costs a look at each session that has any."""
-        return self._order.oldest_waiting()
-
-    @property
-    def away(self) -> dict[str, float]:
-        """Receivers that are not tried just now, and since when."""
-        return self._receivers.away
-
-    def entries(self) -> list[Entry]:
-        """All entries as they are now, in no order (their ids sort by age): quick however many there are."""
-        return list(self._order)
-
-    def get(self, id_: str) -> Entry | None:
-        """The entry of this id."""
-        return self._order.get(id_)
-
-    async def replay(self, ids: Iterable[str]) -> int:
-        """Have entries delivered now, whatever their state; give how many there were. Raises `StoreError`."""
-        now, moved = self._clock.now(), []
-        for id_ in ids:
-            entry = self._order.get(id_)
-            if entry is not None:
-                entry = _anew(entry, now)
-                self._order.put(entry)
-                moved.append(Moved(shifted(entry, self._clock.shift)))
-        self.changed.set()
-        await self._store.save((), (), (), moved)
-        return len(moved)
-
-    async def drop(self, ids: Iterable[str]) -> int:
-        """Drop entries for good; give how many there were. Raises `StoreError`."""
-        removed = []
-        for id_ in ids:
-            if self._order.remove(id_) is not None:
-                self._counter.dropped("operator")
-                removed.append(Removed(id_))
-        self.changed.set()
-        await self._store.save((), (), (), removed)
-        return len(removed)
 
     # Inside
+
+    def _here(self, entry: Entry) -> Entry:
+        return recalled(entry, self._clock.shift, self._clock.now(), self.rules.schedule)
 
     def _refuses(self) -> str | None:
         if self._opened_at is None:
@@ -393,8 +334,3 @@ def _tell_recalled(totals: Totals) -> None:
         counted(totals.waiting, "event waits", "events wait"), totals.unknown, totals.dead,
         extra={"waiting": totals.waiting, "unknown": totals.unknown, "dead": totals.dead},
     )  # fmt: skip
-
-
-def _anew(entry: Entry, now: float) -> Entry:
-    """The entry as it waits when an operator wants it delivered."""
-    return msgspec.structs.replace(entry, state=State.WAITING, next_at=now, rejected=0)

@@ -154,6 +154,10 @@ class Backlog:
                 return batch.records[session] is None and heard_at <= self.forgotten_at.get(session, -math.inf)
         return False
 
+    def on_its_way(self, id_: str) -> SpoolOp | None:
+        """The last op on an entry of the spool that is not durable yet, if there is one."""
+        return self.open.spooled.get(id_) or self.writing.spooled.get(id_)
+
     def shorten(self) -> None:
         """Keep the open batch within its bound. What is for the spool stays: `spool.max_bytes` bounds it."""
         del self.open.changes[: max(0, len(self.open.changes) - WAITING_CHANGES)]

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
+from statusproxy.store.claims import Claims
 from statusproxy.store.damage import Damage
 from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
@@ -38,6 +39,10 @@ class Store(Protocol):
     def spool(self) -> SpoolReader | None:
         """Where entries of the spool are read; None where this store keeps none."""
 
+    @property
+    def claims(self) -> Claims | None:
+        """What only one of the proxies that share the state does; None where one process has the state alone."""
+
     async def save(
         self,
         records: Sequence[Record],
@@ -51,7 +56,8 @@ class Store(Protocol):
         within one call, a session both forgotten and in `records` is kept. A session named by its id alone was
         forgotten now. A call with nothing in it waits for what others have handed in before it. Raises `StoreError`
         when the store refuses or does not answer in time: what was handed in is kept and written later. A caller that
-        is cancelled disturbs nobody, and its change is written all the same.
+        is cancelled disturbs nobody, and its change is written all the same. Only where a large body of the spool must
+        be on a server before the rest, and does not get there, nothing of the call is kept.
         """
 
     async def history(self, session: str | None, limit: int) -> list[Change]:
@@ -135,6 +141,9 @@ class Backend(ABC):
     spool: SpoolReader | None = None
     """As `Store.spool`."""
 
+    claims: Claims | None = None
+    """As `Store.claims`."""
+
     on_due: Callable[[], None] | None = None
     """Set by the batch writer. To be called (in the event loop) when `due_at` has come nearer."""
 
@@ -159,6 +168,13 @@ class Backend(ABC):
         May add what the store lacks to the batch that is being written. Called before each `write` and `upkeep`.
         """
         return None
+
+    async def stage(self, spooled: Sequence[SpoolOp]) -> None:
+        """Take what is large of the spool to where `write` needs it. Called before ops are in a batch, at any time.
+
+        Raises whatever kept it from that; the files that were handed in are gone then.
+        """
+        return
 
     @abstractmethod
     async def write(self, batch: Batch) -> None:

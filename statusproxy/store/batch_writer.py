@@ -21,16 +21,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
-from statusproxy.observe.counted import counted
 from statusproxy.status.model import Change, Record
 from statusproxy.store.alarm import Alarm
 from statusproxy.store.backlog import Backlog, Batch, Dropped
 from statusproxy.store.base import Backend
+from statusproxy.store.claims import Claims
+from statusproxy.store.committer import Committer
 from statusproxy.store.condition import NOT_OPEN, Condition, Timing
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.failure_log import times
 from statusproxy.store.fallback import Keeper, NoJournal
+from statusproxy.store.listening import tell
 from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
@@ -67,11 +69,14 @@ class BatchWriter(Generic[_B]):
         self._backlog = Backlog(clock)
         self._fallback: Keeper = NoJournal() if fallback is None else fallback(self._backlog)
         self._condition = Condition(backend.name, self._timing, time.monotonic, cancellable=backend.cancellable)
+        self._committer = Committer(backend, self._backlog, self._condition, self._fallback, self._timing, log)
         self._closing = False
         self._alarm = Alarm()
         self._task: asyncio.Task[None] | None = None
         backend.on_due = self._alarm.ring
-        backend.on_others = lambda *told: _hand_on(told, self.on_others, log)
+        backend.on_others = lambda *told: tell(
+            self.on_others, log, "what other proxies wrote could not be taken over", *told
+        )
 
     # The store, as the registry sees it ----------------------------------------------------------------
 
@@ -94,6 +99,11 @@ class BatchWriter(Generic[_B]):
         """As `Store.spool`."""
         return self.backend.spool
 
+    @property
+    def claims(self) -> Claims | None:
+        """As `Store.claims`."""
+        return self.backend.claims
+
     async def save(
         self,
         records: Sequence[Record],
@@ -103,10 +113,14 @@ class BatchWriter(Generic[_B]):
     ) -> None:
         """As `Store.save`."""
         self._expect_open()
-        if spooled and self.backend.spool is None:
-            raise TypeError(f"{self.backend.name} keeps no spool")
+        if spooled:
+            if self.backend.spool is None:
+                raise TypeError(f"{self.backend.name} keeps no spool")
+            if self._condition.error is None:
+                await self.backend.stage(spooled)
+                self._expect_open()
         new = self._backlog.add(records, forgotten, changes, spooled)
-        if self._journaling:
+        if self._committer.journaling:
             self._fallback.add(self._backlog.items(new))
         error = self._condition.error or self._condition.stuck
         if error is not None:
@@ -206,11 +220,6 @@ class BatchWriter(Generic[_B]):
         why = self._condition.error if isinstance(error, NotAttachedError) else None
         return StoreError(why or self.backend.describe(error))
 
-    @property
-    def _journaling(self) -> bool:
-        """Whether what comes is added to the journal as it comes."""
-        return self._condition.error is not None or self._fallback.holds
-
     def _give_up(self, batch: Batch) -> None:
         error = f"no answer: {self.backend.name}: nothing for {self._timing.save_limit:g} s (kept, tried again)"
         told = self._condition.unanswered(error)
@@ -235,7 +244,7 @@ class BatchWriter(Generic[_B]):
                 closing = self._closing
                 # At the end there is one last attempt, whenever the next one would have been due.
                 if self._backlog.open or self._condition.error is not None or not closing:
-                    await self._write_batch()
+                    await self._committer.write()
         finally:
             await self._let_go()
 
@@ -248,7 +257,7 @@ class BatchWriter(Generic[_B]):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the proxy starts, and tells
             records = await self.backend.read()
-            await self._failed(error)
+            await self._committer.failed(error)
         else:
             self._condition.opened()
         # What the journal had and the store did not, or not so new, is in the backlog.
@@ -262,78 +271,13 @@ class BatchWriter(Generic[_B]):
                 return
             await self._alarm.sleep(due)
 
-    async def _write_batch(self) -> None:
-        """Write all that waits, or do what is due where nothing does; twice where that may help at once."""
-        backlog = self._backlog
-        batch, mark = backlog.begin_write(), self._fallback.mark
-        sizes = len(batch.records), len(batch.changes)
-        again = self._condition.error is None
-        while True:
-            try:
-                async with asyncio.timeout(self._timing.save_limit if self.backend.cancellable else None):
-                    await self._attempt(batch)
-            except Exception as error:  # noqa: BLE001 - the task must live on, and no change may be lost
-                if again and self.backend.may_pass_at_once(error):
-                    again = False
-                    continue
-                await self._failed(error)
-            else:
-                await self._committed(mark, *sizes)
-            return
-
-    async def _attempt(self, batch: Batch) -> None:
-        self._condition.begin_write()
-        try:
-            reattached = await self.backend.prepare(self._backlog)
-            if reattached is not None and self._journaling:
-                self._fallback.add(reattached.missing)
-            if self._fallback.holds:
-                # The journal is never behind the store: replayed after a crash, it would take the store back.
-                await self._fallback.keep()
-            if batch or self._condition.error is not None:
-                await self.backend.write(batch)
-            else:
-                await self.backend.upkeep()
-        finally:
-            self._condition.end_write()
-
-    async def _committed(self, mark: int, sessions: int, changes: int) -> None:
-        recovered = self._condition.works()
-        self._backlog.committed().settle(None)
-        await self._fallback.confirm(mark)
-        if recovered:
-            self._log.warning(
-                "state: %s can be written again; it has all that waited (%s, %s)",
-                self.backend.name, counted(sessions, "session"), counted(changes, "change"),
-            )  # fmt: skip
-
-    async def _failed(self, error: Exception) -> None:
-        """Keep the batch for the next attempt, tell all who wait, and plan that attempt."""
-        text = self.backend.describe(error)
-        journaled = self._journaling
-        told = self._condition.failed(text)
-        batches = self._backlog.put_back()
-        if not journaled:
-            self._fallback.add(self._backlog.items())
-        kept = "kept in memory"
-        try:
-            kept = await self._fallback.keep()
-        finally:
-            for batch in batches:
-                batch.settle(StoreError(f"{text} ({kept}, tried again)"))
-        if told is not None:
-            self._log.error(
-                "state: %s; changes are %s and tried again%s", text, kept, times(told),
-                exc_info=None if self.backend.is_expected(error) else error,
-            )  # fmt: skip
-
     async def _let_go(self) -> None:
         self._closing = True
         self._alarm.stop()
         batches = self._backlog.put_back()
         left, kept = self._backlog.open, "lost with this process"
         try:
-            kept = await self._fallback.close(() if self._journaling else self._backlog.items())
+            kept = await self._fallback.close(() if self._committer.journaling else self._backlog.items())
         finally:
             if left:
                 self._log.error(
@@ -343,17 +287,3 @@ class BatchWriter(Generic[_B]):
             for batch in batches:
                 batch.settle(StoreError(f"the state in {self.backend.name} is {_CLOSED}"))
             await self.backend.close(left)
-
-
-def _hand_on(
-    told: tuple[list[Record], list[Dropped]],
-    listener: Callable[[list[Record], list[Dropped]], None] | None,
-    log: logging.Logger,
-) -> None:
-    """Give what other proxies wrote to the listener, if there is one."""
-    if listener is None:
-        return
-    try:
-        listener(*told)
-    except Exception:  # whatever it is, saves go on
-        log.exception("state: what other proxies wrote could not be taken over")

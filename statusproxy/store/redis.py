@@ -3,7 +3,8 @@
 Each keeps a whole copy. What is saved here is merged with what stands there and written by compare and set; what others
 save comes through the stream of changes, and is handed on as it comes. After a loss of the connection the stream goes
 on from where it was. Where it cannot (the server lost its memory, or this proxy was away for too long), all records are
-read, and what the server lacks is written again.
+read, and what the server lacks is written again. The spool, and what only one proxy may do, have parts of their own
+(`redis_spool.py`, `redis_claims.py`).
 """
 
 import asyncio
@@ -31,16 +32,23 @@ from statusproxy.store.files import resolve
 from statusproxy.store.journal import Journal
 from statusproxy.store.proxies import Proxy, Sharing
 from statusproxy.store.redis_attachment import Attachment, RedisTiming
+from statusproxy.store.redis_claims import RedisClaims
+from statusproxy.store.redis_contents import RedisContents
 from statusproxy.store.redis_copy import ServerCopy
 from statusproxy.store.redis_errors import LostError, describe, may_pass_at_once
-from statusproxy.store.redis_follow import Told, follow, position
+from statusproxy.store.redis_follow import Follower, News, Told, position
 from statusproxy.store.redis_keys import Keyspace, history
 from statusproxy.store.redis_link import Link
-from statusproxy.store.redis_names import session_of
+from statusproxy.store.redis_names import Names, session_of
 from statusproxy.store.redis_piece import Piece, cut, learn
+from statusproxy.store.redis_read import read_all
 from statusproxy.store.redis_rows import from_server, to_server
 from statusproxy.store.redis_script import Commit, Conflict
+from statusproxy.store.redis_side_link import SideLink
+from statusproxy.store.redis_spool import RedisSpool
+from statusproxy.store.redis_spool_piece import changes, removals
 from statusproxy.store.redis_time import ServerClock
+from statusproxy.store.spooled import SpoolOp
 
 __all__ = ["RedisBackend", "RedisTiming", "make_store", "redis_store"]
 
@@ -64,8 +72,12 @@ class RedisBackend(Backend):
         clock: Callable[[], float] = time.time,
         timing: RedisTiming | None = None,
         server_clock: ServerClock | None = None,
+        folder: Path | None = None,
     ) -> None:
-        """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds."""
+        """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds.
+
+        `folder` is for the passing files of the spool (None: where temporary files lie).
+        """
         self.name = str(place)
         self.place = place
         self.commits = 0
@@ -80,10 +92,20 @@ class RedisBackend(Backend):
         self._backlog = Backlog(clock)
         self._me = Proxy.new(clock())
         self._sharing = Sharing(self._me.id)
+        self._side = side = SideLink(place, self._timing.answer_limit)
+        contents = RedisContents(place, side, folder, self._timing.answer_limit, log)
+        self.spool: RedisSpool = RedisSpool(
+            place, side, contents, self._server, self._me.id.encode(), log, self._memory_lost,
+            lambda id_: self._backlog.on_its_way(id_),  # noqa: PLW0108 - the backlog is another once it is opened
+        )  # fmt: skip
+        self.claims: RedisClaims = RedisClaims(
+            side, place, self._me.id, log, lease=self._timing.lease, memory_lost=self._memory_lost
+        )
         self._epoch: bytes | None = None
         """That of the rows in the copy; None where all must be read anew."""
         self._followed = self._copy.newest
-        self._following: asyncio.Task[None] | None = None
+        stream = Names.of(place).changes
+        self._follower = Follower(stream, self._timing.answer_limit, self._take, self._give_up)
         self._untold = False
         """Whether there are rows in the copy that whoever keeps the map may not have been told of."""
         self._lacked: dict[str, Record] = {}
@@ -102,6 +124,7 @@ class RedisBackend(Backend):
     async def open(self, backlog: Backlog) -> list[Record]:
         """Connect and read all, with patience for a server that is starting; merged with what the backlog holds."""
         self._backlog = backlog
+        await self.spool.contents.open()
         keys = await self._attachment.make_at_start()
         found: list[Record] = []
         try:
@@ -130,11 +153,15 @@ class RedisBackend(Backend):
         """Be where the server is now; `take` is given what was not known. Returns what it lacks: it will be written."""
         await self._server.ask(keys.link)
         await keys.announce(self._me, self._server.now)
-        if self._untold or keys.epoch != self._epoch or not await keys.has(self._followed, self._copy.newest):
+        newest = max(self._followed, self._copy.newest, self.spool.newest)
+        if self._untold or keys.epoch != self._epoch or not await keys.has(self._followed, newest):
+            await self.spool.judge(keys, self._followed)
             await self._read_all(keys, take)
+            await self.spool.read_all(keys)
             self._epoch = keys.epoch
+        self.claims.attached(keys.epoch)
         self._lost = None
-        self._following = asyncio.create_task(self._follow(keys), name="statusproxy-redis-follower")
+        self._follower.start(keys.link.place, self._followed)
         await self._report(keys)
         self._untold = False
         missing = await self._take_lacked()
@@ -156,15 +183,8 @@ class RedisBackend(Backend):
         return missing
 
     async def _read_all(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> None:
-        end = await keys.end()
-        rejected: list[str] = []
-        found: dict[str, tuple[bytes, Record]] = {}
-        async for some in keys.rows(self._clock(), rejected):
-            found |= some
-            await asyncio.sleep(0)
+        end, new, missing, forgotten, rejected = await read_all(keys, self._copy, self._clock(), tell_all=self._untold)
         self._attachment.tell_rejected(rejected)
-        forgotten = await keys.forgotten()
-        new, missing = await self._copy.compare(found, forgotten, end, tell_all=self._untold)
         self._lacked |= {record.session: record for record in missing}
         self._untold = True  # until all of it is told
         self._followed = end
@@ -183,29 +203,28 @@ class RedisBackend(Backend):
         return [record for record in records if not backlog.forgets(record.session, record.heard_at)]
 
     async def _detach(self) -> None:
-        await self._stop_following()
+        await self._follower.stop()
+        await self._side.drop()
         await self._attachment.drop()
-
-    async def _stop_following(self) -> None:
-        following, self._following = self._following, None
-        while following is not None and not following.done():
-            following.cancel()  # more than once: `asyncio.wait_for` may lose a cancellation before Python 3.12
-            await asyncio.sleep(0)
 
     # Following -----------------------------------------------------------------------------------------
 
-    async def _follow(self, keys: Keyspace) -> None:
-        """Hand on what others write until the connection is lost; then have everything connected anew."""
-        try:
-            await follow(keys.link.place, keys.names.changes, self._followed, self._timing.answer_limit, self._take)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the writer meets it, and tells
-            self._lost = error
-            if self.on_due is not None:
-                self.on_due()
+    def _give_up(self, error: Exception) -> None:
+        """Have everything connected anew."""
+        self._lost = error
+        if self.on_due is not None:
+            self.on_due()
 
-    def _take(self, told: Sequence[Told]) -> None:
+    def _memory_lost(self) -> None:
+        """The server has another memory than the one that is known here."""
+        self._give_up(LostError(f"{self.name}: the server lost its memory"))
+
+    def _take(self, news: Sequence[News]) -> None:
+        self._followed = max((one.position for one in news), default=self._followed)
+        self.spool.follow(news)
+        self.claims.follow(news)
+        told = (one for one in news if isinstance(one, Told))
         records, forgotten = self._copy.follow(told, self._me.id.encode())
-        self._followed = max((one.position for one in told), default=self._followed)
         offset = self._server.offset
         self._hand_on(
             self._wanted(from_server(record, offset) for record in records),
@@ -223,20 +242,30 @@ class RedisBackend(Backend):
     # Writing -------------------------------------------------------------------------------------------
 
     async def write(self, batch: Batch) -> None:
-        """Write a batch, in pieces that leave it once the server has them."""
+        """Write a batch, in pieces that leave it once the server has them.
+
+        Entries of the spool come last: one is there only when what it changed in the map is.
+        """
         keys = self._attachment.keys
         assert keys is not None
-        before = None
-        if batch.changes or time.monotonic() >= self._prune_at:
-            before = self._age.before()
-            self._prune_at = time.monotonic() + self._timing.prune_every
         try:
-            await self._write_piece(keys, batch, before)
-            while batch:
+            await self.spool.write(keys, batch, removals)
+            if batch.records or batch.changes or not batch.spooled:
+                before = None
+                if batch.changes or time.monotonic() >= self._prune_at:
+                    before = self._age.before()
+                    self._prune_at = time.monotonic() + self._timing.prune_every
+                await self._write_piece(keys, batch, before)
+            while batch.records or batch.changes:
                 await self._write_piece(keys, batch, None)
+            await self.spool.write(keys, batch, changes)
         except BaseException:
             await self._detach()
             raise
+
+    async def stage(self, spooled: Sequence[SpoolOp]) -> None:
+        """Upload large bodies, beside what is being written."""
+        await self.spool.contents.stage(spooled)
 
     async def _write_piece(self, keys: Keyspace, batch: Batch, before: float | None) -> None:
         while True:
@@ -308,8 +337,10 @@ class RedisBackend(Backend):
 
     async def close(self, left: Batch) -> None:
         """Say good-bye, and close the connections."""
-        await self._stop_following()
+        await self._follower.stop()
+        await self._side.close()
         await self._attachment.leave(self._me)
+        await self.spool.contents.close()
 
     def describe(self, error: Exception) -> str:
         """The server's or the kernel's words without a password, and the fix."""
@@ -339,8 +370,9 @@ def redis_store(
     log = log or logging.getLogger("statusproxy.store")
     timing = timing or Timing()
     backend = RedisBackend(
-        place, history_days=history_days, log=log, clock=clock, timing=server_timing, server_clock=server_clock
-    )
+        place, history_days=history_days, log=log, clock=clock, timing=server_timing, server_clock=server_clock,
+        folder=journal,
+    )  # fmt: skip
 
     def fallback(backlog: Backlog) -> Fallback:
         kept = None if journal is None else Journal(journal, backend.name, backlog.items)

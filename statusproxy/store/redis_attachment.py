@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from statusproxy.config.state_url import Place
+from statusproxy.store.claims import LEASE
 from statusproxy.store.errors import StoreInUseError, shown
 from statusproxy.store.proxies import Proxy
 from statusproxy.store.redis_durability import Durability
@@ -42,6 +43,8 @@ class RedisTiming:
     """How long the start waits for a version that has the keys for itself: longer than its mark lasts if it died."""
     prune_every: float = 86_400.0
     """Pause between two looks for history past its days, where no change is written that would do it."""
+    lease: float = LEASE
+    """How long a claim is held without being renewed."""
 
 
 class Attachment:

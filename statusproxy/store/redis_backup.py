@@ -2,7 +2,8 @@
 
 A backup reads all at one instant, also while proxies share the keys. A restore puts new keys in their place in one
 transaction, which fails where anybody touched them meanwhile; with an epoch of their own, so that nobody goes on from
-what he knew. Moments are in the system's time in a file, in the server's time in Redis.
+what he knew. Moments are in the system's time in a file, in the server's time in Redis. The contents of
+the spool are large: they are copied after that instant, and brought before the transaction.
 """
 
 import asyncio
@@ -21,12 +22,11 @@ from msgspec.structs import replace
 from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place
-from statusproxy.observe.counted import counted
 from statusproxy.status.model import Change, Record
 from statusproxy.status.stored_times import moved_change
 from statusproxy.store.backlog import Entry
 from statusproxy.store.backup import write_backup
-from statusproxy.store.codec import RowError, decode_change, decode_record
+from statusproxy.store.codec import RowError, decode_change, decode_entry, decode_record
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.errors import describe as describe_file
@@ -36,9 +36,14 @@ from statusproxy.store.redis_keys import Keyspace, member
 from statusproxy.store.redis_link import Command, Link, raise_first
 from statusproxy.store.redis_names import FORMAT, Names, field_of
 from statusproxy.store.redis_rows import from_server, to_server, write_row
+from statusproxy.store.redis_spool_backup import StagedSpool, copy_spool, kept_bodies
+from statusproxy.store.redis_spool_rows import from_server as entry_from_server
 from statusproxy.store.redis_time import ServerClock
 from statusproxy.store.restore import judge
 from statusproxy.store.snapshot import Holdings, checked, copy_database
+from statusproxy.store.spool_backup import expect_bodies, leave_out
+from statusproxy.store.spool_files import spool_folder
+from statusproxy.store.spooled import Entry as SpoolEntry
 
 __all__ = ["back_up_redis", "restore_redis"]
 
@@ -46,10 +51,12 @@ __all__ = ["back_up_redis", "restore_redis"]
 _LIMIT: Final = 60.0
 
 #: The keys that are kept under other names when a restore replaces them.
-_KEPT: Final = ("records", "forgotten", "history", "rejected")
+_KEPT: Final = ("records", "forgotten", "history", "rejected", "spool", "spool_contents")
 
 # A script, so that a user with the rights of a proxy can read all at one instant.
-_READ: Final = "return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1)}"
+_READ: Final = """
+return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1), redis.call('HGETALL', KEYS[3])}
+"""
 
 
 def back_up_redis(
@@ -61,17 +68,18 @@ def back_up_redis(
     """
     target = Path(os.path.realpath(target))
     try:
-        records, changes = asyncio.run(_read(place, ServerClock(clock)))
+        records, changes, entries = asyncio.run(_read(place, ServerClock(clock)))
     except (RedisError, OSError, StoreError) as error:
         raise StoreError(describe(error, place)) from error
 
     def fill(part: Path) -> int:
         database, _ = Database.open(part, time.time())
         database.write({record.session: record for record in records}, [Entry(change) for change in changes])
+        bodies = asyncio.run(_copy(place, entries, database, spool_folder(part))) if entries else 0
         database.close()
         with closing(sqlite3.connect(part)) as copy:
             copy.execute("PRAGMA journal_mode = DELETE").fetchall()
-        return 0
+        return bodies
 
     return write_backup(target, fill, lambda error: describe_file(error, target), force=force)
 
@@ -91,48 +99,78 @@ def restore_redis(
     `restore.restore` otherwise.
     """
     judge(source)
-    try:
-        with tempfile.TemporaryDirectory(prefix="statusproxy-") as folder:
-            copy = Path(folder) / "state.db"
+    with tempfile.TemporaryDirectory(prefix="statusproxy-") as folder:
+        copy = Path(folder) / "state.db"
+        try:
             copy_database(source, copy)
+            size = 0
+            if spool:
+                size = expect_bodies(copy, source)
+            else:
+                leave_out(copy)
             holdings = checked(copy)
+            holdings = holdings._replace(size=holdings.size + size)
             records, changes = _rows(copy)
-    except sqlite3.Error as error:
-        raise StoreError(f"{source} is damaged ({error}); restore another backup") from error
-    if holdings.spooled and spool:
-        raise StoreError(
-            f"{source} holds {counted(holdings.spooled, 'event')} of the spool, and a state in Redis keeps none: "
-            "leave them out with --no-spool"
-        )
+        except sqlite3.Error as error:
+            raise StoreError(f"{source} is damaged ({error}); restore another backup") from error
+        return holdings, _restored(source, copy, place, records, changes, force=force, journal=journal, clock=clock)
+
+
+def _restored(
+    source: Path,
+    copy: Path,
+    place: Place,
+    records: Sequence[Record],
+    changes: Sequence[Change],
+    *,
+    force: bool,
+    journal: Path | None,
+    clock: Callable[[], float],
+) -> str | None:
+    """Put all of it there; what the keys before are kept as."""
     word = f"{time.strftime('before-restore-%Y%m%dT%H%M%SZ', time.gmtime(clock()))}-{token_hex(2)}"
     left = None if journal is None else journal / file_name(str(place))
     if left is not None and not left.exists():
         left = None
     try:
-        kept = asyncio.run(_replace(place, records, changes, word, left, ServerClock(clock), force=force))
+        return asyncio.run(_replace(
+            place, records, changes, (copy, spool_folder(source)), word, left, ServerClock(clock), force=force
+        ))  # fmt: skip
     except StoreInUseError as error:
         raise StoreError(f"a statusproxy runs on {place}: stop it first ({error})") from error
     except (RedisError, OSError, StoreError) as error:
         raise StoreError(describe(error, place)) from error
-    return holdings._replace(spooled=0), kept
 
 
-async def _read(place: Place, server: ServerClock) -> tuple[list[Record], list[Change]]:
+async def _copy(place: Place, entries: Sequence[SpoolEntry], database: Database, folder: Path) -> int:
+    """Copy the spool to a file; the bytes of bodies beside it."""
+    try:
+        link = await Link.open(place, _LIMIT)
+        try:
+            return await copy_spool(link, Names.of(place), entries, database, folder)
+        finally:
+            await link.close()
+    except RedisError as error:
+        raise StoreError(describe(error, place)) from error
+
+
+async def _read(place: Place, server: ServerClock) -> tuple[list[Record], list[Change], list[SpoolEntry]]:
     link, names = await Link.open(place, _LIMIT), Names.of(place)
     try:
         await server.ask(link)
-        replies = await link.ask(("EVAL", _READ, 2, names.records, names.history))
+        replies = await link.ask(("EVAL", _READ, 3, names.records, names.history, names.spool))
     finally:
         await link.close()
     raise_first(replies)
-    ((rows, members),) = replies
+    ((rows, members, spooled),) = replies
     offset = server.offset
     try:
         records = [from_server(decode_record(payload), offset) for payload in rows[1::2]]
         changes = [moved_change(decode_change(row.partition(b" ")[2]), -offset) for row in members]
+        entries = [entry_from_server(decode_entry(payload), offset) for payload in spooled[1::2]]
     except RowError as error:
         raise StoreError(f"{place}: a row cannot be read; restart statusproxy, which sets it aside") from error
-    return records, changes
+    return records, changes, entries
 
 
 def _rows(copy: Path) -> tuple[list[Record], list[Change]]:
@@ -153,12 +191,14 @@ async def _replace(
     place: Place,
     records: Sequence[Record],
     changes: Sequence[Change],
+    spool: tuple[Path, Path],
     word: str,
     journal: Path | None,
     server: ServerClock,
     *,
     force: bool,
 ) -> str | None:
+    """`spool`: a state file with its entries, and the directory of their large bodies."""
     keys = await Keyspace.open(place, _LIMIT)
     try:
         await server.ask(keys.link)
@@ -172,9 +212,20 @@ async def _replace(
                 f"there is a state {where} already; to replace it, say --force: it is kept under other names"
             )
         aside = f"{place.prefix}{word}:"
-        kept: list[Command] = [("RENAME", f"{place.prefix}{name}", f"{aside}{name}") for name in there]
+        names = keys.names
+        kept: list[Command] = [
+            ("RENAME", key, aside + key.removeprefix(place.prefix)) for key in (getattr(names, name) for name in there)
+        ]
+        kept += await kept_bodies(keys.link, names, place.prefix, aside)
+        staged = StagedSpool(place, word)
+        await staged.bring(keys.link, *spool, server.offset)
+        # It may have taken a while: whoever has come meanwhile is seen, as before.
+        sharing = await keys.guard(server.now)
+        if sharing:
+            raise StoreInUseError(", ".join(map(str, sharing)))
+        await staged.hold(keys.link)
         with _set_aside(journal, word):
-            await keys.transact(*kept, *_anew(keys.names, records, changes, server.offset))
+            await keys.transact(*kept, *_anew(names, records, changes, server.offset), *staged.commands())
     finally:
         await keys.drop()
     return f"{aside}*" if there else None
@@ -182,7 +233,7 @@ async def _replace(
 
 def _anew(names: Names, records: Sequence[Record], changes: Sequence[Change], offset: float) -> Iterator[Command]:
     """Put records and changes under the keys that are not there, in the server's time, as another memory."""
-    yield "DEL", names.changes, names.proxies
+    yield "DEL", names.changes, names.proxies, names.claims
     yield "SET", names.format, FORMAT
     yield "SET", names.epoch, uuid.uuid4().hex
     for record in records:

@@ -1,12 +1,13 @@
 """Follows the stream of changes in Redis: what other proxies write is here as soon as it is there."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Link, raise_first
 
-__all__ = ["BEGINNING", "Position", "Told", "follow", "position"]
+__all__ = ["BEGINNING", "Entered", "Follower", "News", "Position", "Released", "Told", "follow", "position"]
 
 #: At a time: some milliseconds of the event loop.
 _ENTRIES: Final = 100
@@ -29,6 +30,29 @@ class Told(NamedTuple):
     """… at this moment, in the server's time."""
 
 
+class Entered(NamedTuple):
+    """One entry of the stream: an entry of the spool was kept or changed, or is gone."""
+
+    position: Position
+    writer: bytes
+    row: bytes
+    """Empty where it is gone …"""
+    gone: bytes
+    """… and then its id."""
+
+
+class Released(NamedTuple):
+    """One entry of the stream: a claim was given up."""
+
+    position: Position
+    writer: bytes
+    name: bytes
+
+
+News = Told | Entered | Released
+"""What the stream tells."""
+
+
 def position(id_: bytes) -> Position:
     """The place that an entry's id names."""
     first, _, second = id_.partition(b"-")
@@ -40,7 +64,7 @@ async def follow(
     stream: str,
     begin: Position,
     answer_limit: float,
-    take: Callable[[Sequence[Told]], None],
+    take: Callable[[Sequence[News]], None],
 ) -> None:
     """Hand each entry after `begin` to `take`, in order. Ends only by raising redis-py's errors.
 
@@ -64,13 +88,58 @@ async def follow(
         await link.close()
 
 
-def _told(id_: bytes, members: Sequence[bytes]) -> Told | None:
+def _told(id_: bytes, members: Sequence[bytes]) -> News | None:
     """An entry of the stream; None where it is none of ours, or of a kind that a newer version brought."""
     named = dict(zip(members[::2], members[1::2], strict=False))
-    writer, session, row, gone = (named.get(name) for name in (b"w", b"s", b"r", b"f"))
-    if writer is None or session is None or (row is None) == (gone is None):
+    writer = named.get(b"w")
+    if writer is None:
+        return None
+    match named:
+        case {b"e": entry}:
+            return Entered(position(id_), writer, entry, b"")
+        case {b"x": id_of}:
+            return Entered(position(id_), writer, b"", id_of)
+        case {b"c": name}:
+            return Released(position(id_), writer, name)
+    session, row, gone = named.get(b"s"), named.get(b"r"), named.get(b"f")
+    if session is None or (row is None) == (gone is None):
         return None
     try:
         return Told(position(id_), writer, session, row or b"", None if gone is None else float(gone))
     except ValueError:
         return None
+
+
+class Follower:
+    """Follows the stream in a task of its own, until it is stopped or the connection is lost."""
+
+    def __init__(
+        self,
+        stream: str,
+        answer_limit: float,
+        take: Callable[[Sequence[News]], None],
+        lost: Callable[[Exception], None],
+    ) -> None:
+        """`answer_limit` and `take` as for `follow`; `lost` is called with what ended it."""
+        self._stream = stream
+        self._answer_limit = answer_limit
+        self._take = take
+        self._lost = lost
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, place: Place, begin: Position) -> None:
+        """Follow the stream of this server from here on. Only while it does not."""
+        self._task = asyncio.create_task(self._follow(place, begin), name="statusproxy-redis-follower")
+
+    async def stop(self) -> None:
+        """Follow no more; returns once it does not."""
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            task.cancel()  # more than once: `asyncio.wait_for` may lose a cancellation before Python 3.12
+            await asyncio.sleep(0)
+
+    async def _follow(self, place: Place, begin: Position) -> None:
+        try:
+            await follow(place, self._stream, begin, self._answer_limit, self._take)
+        except Exception as error:  # noqa: BLE001 - whatever it is, who writes meets it, and tells
+            self._lost(error)

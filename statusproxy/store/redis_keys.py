@@ -29,6 +29,7 @@ from statusproxy.store.redis_members import SHARED_MARK, leave, mark, report, se
 from statusproxy.store.redis_names import FORMAT, Names, session_of
 from statusproxy.store.redis_rows import read_row
 from statusproxy.store.redis_script import Commit, Conflict, Done, EpochError, run, set_aside
+from statusproxy.store.redis_spool_script import Missing, SpoolCommit, run_spool
 
 __all__ = ["Keyspace", "history", "member"]
 
@@ -38,7 +39,8 @@ _HISTORY_PAGE: Final = 500
 
 _KINDS: Final = (
     ("records", b"hash"), ("forgotten", b"zset"), ("history", b"zset"), ("changes", b"stream"), ("epoch", b"string"),
-    ("format", b"string"), ("proxies", b"hash"), ("rejected", b"hash"), ("owner", b"string"),
+    ("format", b"string"), ("proxies", b"hash"), ("rejected", b"hash"), ("owner", b"string"), ("claims", b"hash"),
+    ("spool", b"hash"), ("spool_contents", b"hash"),
 )  # fmt: skip
 
 
@@ -134,6 +136,13 @@ class Keyspace:
         ids = [f"{first}-{second}" for first, second in places]
         return all(await self._must(*(("XRANGE", self.names.changes, id_, id_) for id_ in ids)))
 
+    async def went_back(self, place: Position) -> bool:
+        """Whether the stream of changes lacks this entry without having outgrown it: the server lost what it had."""
+        id_ = f"{place[0]}-{place[1]}"
+        changes = self.names.changes
+        there, first = await self._must(("XRANGE", changes, id_, id_), ("XRANGE", changes, "-", "+", "COUNT", 1))
+        return not there and (not first or position(first[0][0]) < place)
+
     async def rows(self, now: float, rejected: list[str]) -> AsyncIterator[dict[str, tuple[bytes, Record]]]:
         """All rows, some at a time, each as it stands and as a record.
 
@@ -153,7 +162,7 @@ class Keyspace:
                     broken.append((field, payload))
             yield found
         for field, payload in broken:
-            if await set_aside(self.link, self.names, field, payload, stamp + field):
+            if await set_aside(self.link, self.names, self.names.records, field, payload, stamp + field):
                 rejected.append(field.decode("utf-8", "replace"))
 
     async def forgotten(self) -> dict[str, float]:
@@ -173,6 +182,17 @@ class Keyspace:
         except EpochError:
             raise LostError(f"{self._place}: the server lost its memory") from None
         if sync and isinstance(result, Done):
+            self._expect_synced(replies[0])
+        return result
+
+    async def write_spool(self, commit: SpoolCommit) -> bytes | Missing:
+        """As `write`, of the spool: its last place in the stream of changes, or which large bodies are not there."""
+        sync = self._sync()
+        try:
+            result, replies = await run_spool(self.link, self.names, commit, *sync)
+        except EpochError:
+            raise LostError(f"{self._place}: the server lost its memory") from None
+        if sync and not isinstance(result, Missing):
             self._expect_synced(replies[0])
         return result
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from redis.asyncio import Connection, SSLConnection
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
@@ -11,13 +11,20 @@ from redis.exceptions import ConnectionError as NoConnectionError
 
 from statusproxy.config.state_url import Place
 
-__all__ = ["Command", "Link", "Reply", "raise_first"]
+__all__ = ["Asks", "Command", "Link", "Reply", "raise_first"]
 
 Command = tuple[str | bytes | int | float, ...]
 """A command and its arguments."""
 
 Reply = Any
 """Bytes, int, None, a list of these, or the error that the server answered."""
+
+
+class Asks(Protocol):
+    """What takes commands to a server."""
+
+    async def ask(self, *commands: Command) -> list[Reply]:
+        """As `Link.ask`."""
 
 
 class Link:

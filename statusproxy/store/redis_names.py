@@ -3,12 +3,18 @@
 statusproxy:records    hash: session id -> its record, a line of JSON (`codec`), its moments in the server's time
 statusproxy:forgotten  sorted set: session id, by the time at which it was forgotten; for a day
 statusproxy:history    sorted set by time of recording: "number change", the number telling equal ones apart
-statusproxy:changes    stream: what was written to `records`, and by which proxy; the newest ten thousand
+statusproxy:changes    stream: what was written to `records` and `spool`, and by which proxy; the newest ten thousand
 statusproxy:epoch      string: made up when the keys were; another one, or none: the server lost its memory
 statusproxy:format     string: the number of this arrangement of the keys
 statusproxy:proxies    hash: a proxy's id -> what it says of itself (`Proxy`), every few seconds
 statusproxy:rejected   hash: "time session id" -> a row that could not be read, as it was found
 statusproxy:owner      string, expires: keeps versions out that would have the keys for themselves
+statusproxy:claims     hash: what only one proxy does -> until when, for how long at a time, and which proxy
+
+statusproxy:spool            hash: an entry's id -> what is known of it, a line of JSON (`codec`), in the server's time
+statusproxy:spool:contents   hash: "id:h" -> its head, "id:b" -> its body where that is small
+statusproxy:spool:body:ID    string: a large body
+statusproxy:spool:upload:ID  string, expires: a large body that is on its way
 """
 
 from dataclasses import dataclass
@@ -36,11 +42,22 @@ class Names:
     proxies: str
     rejected: str
     owner: str
+    claims: str
+    spool: str
+    spool_contents: str
 
     @classmethod
     def of(cls, place: Place) -> "Names":
         """The keys at a place."""
-        return cls(**{name: place.prefix + name for name in cls.__slots__})
+        return cls(**{name: place.prefix + name.replace("_", ":") for name in cls.__slots__})
+
+    def body(self, id_: str) -> str:
+        """The key of an entry's body, where that is large."""
+        return f"{self.spool}:body:{id_}"
+
+    def upload(self, id_: str) -> str:
+        """The key of a large body that is on its way."""
+        return f"{self.spool}:upload:{id_}"
 
 
 def field_of(session: str) -> bytes:

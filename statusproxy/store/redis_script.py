@@ -12,10 +12,12 @@ from typing import Final, NamedTuple
 
 from redis.exceptions import NoScriptError
 
-from statusproxy.store.redis_link import Command, Link, Reply, raise_first
+from statusproxy.store.redis_link import Asks, Command, Link, Reply, raise_first
 from statusproxy.store.redis_names import Names
 
-__all__ = ["Commit", "Conflict", "Done", "EpochError", "Proposal", "run", "set_aside"]
+__all__ = [
+    "STREAM_LENGTH", "Commit", "Conflict", "Done", "EpochError", "Proposal", "evaluate", "run", "set_aside",
+]  # fmt: skip
 
 #: Changes that the stream keeps, roughly: a proxy that was away for longer reads all records anew.
 STREAM_LENGTH: Final = 10_000
@@ -130,7 +132,7 @@ async def run(link: Link, names: Names, commit: Commit, *after: Command) -> tupl
     for moment, member in commit.history:
         arguments += (_score(moment), member)
     keys = (names.records, names.forgotten, names.history, names.changes, names.epoch)
-    reply, *rest = await _evaluate(link, _COMMIT, keys, arguments, after)
+    reply, *rest = await evaluate(link, _COMMIT, keys, arguments, after)
     raise_first([reply, *rest])
     kind = reply[0]
     if kind == b"epoch":
@@ -145,20 +147,21 @@ async def run(link: Link, names: Names, commit: Commit, *after: Command) -> tupl
     return Conflict(found), rest
 
 
-async def set_aside(link: Link, names: Names, session: bytes, row: bytes, target: bytes) -> bool:
-    """Move a row, if it still stands there, to the field `target` of the key for rows that cannot be read."""
-    (moved,) = await _evaluate(link, _SET_ASIDE, (names.records, names.rejected), (session, row, target), ())
+async def set_aside(link: Asks, names: Names, source: str, field: bytes, row: bytes, target: bytes) -> bool:
+    """Move a row of the key `source`, if it still stands there, to the key for rows that cannot be read."""
+    (moved,) = await evaluate(link, _SET_ASIDE, (source, names.rejected), (field, row, target), ())
     raise_first([moved])
     return bool(moved)
 
 
-async def _evaluate(
-    link: Link,
+async def evaluate(
+    link: Asks,
     script: str,
     keys: Sequence[str],
     arguments: Sequence[str | bytes | int | float],
-    after: Sequence[Command],
+    after: Sequence[Command] = (),
 ) -> list[Reply]:
+    """Run a script in one round trip, and send the commands `after` it; all replies, errors among them as values."""
     digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
     replies = await link.ask(("EVALSHA", digest, len(keys), *keys, *arguments), *after)
     if isinstance(replies[0], NoScriptError):  # a server that was started anew, or fails over, does not know it yet

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from statusproxy.observe.counted import counted
 from statusproxy.store.database import APPLICATION_ID, SCHEMA
 from statusproxy.store.errors import StoreError, StoreInUseError, describe, is_unusable, primary_code
 from statusproxy.store.files import COMPANIONS, make_directory
 from statusproxy.store.lease import Lease
 from statusproxy.store.replace import finish_replacement, replace_database, unused_name
 from statusproxy.store.snapshot import Holdings, checked, copy_database
-from statusproxy.store.spool_backup import copy_bodies, leave_out, missing_bodies
+from statusproxy.store.spool_backup import copy_bodies, expect_bodies, leave_out
 from statusproxy.store.spool_files import spool_folder
 
 __all__ = ["Restored", "judge", "restore"]
@@ -125,13 +124,7 @@ def _take_spool(source: Path, ready: Path, wanted: bool) -> int | None:
     if not wanted:
         leave_out(ready)
         return None
-    missing = missing_bodies(ready, spool_folder(source))
-    if missing:
-        belonging = counted(missing, "event that belongs", "events that belong")
-        raise StoreError(
-            f"{spool_folder(source)} lacks the bodies of {belonging} to {source}: "
-            "put that directory beside the file, or leave all events out with --no-spool"
-        )
+    expect_bodies(ready, source)
     return copy_bodies(ready, spool_folder(source), spool_folder(ready))
 
 

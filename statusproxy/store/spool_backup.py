@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from statusproxy.observe.counted import counted
+from statusproxy.store.errors import StoreError
 from statusproxy.store.files import FILE_MODE, sync_directory
+from statusproxy.store.spool_files import spool_folder
 from statusproxy.store.spool_table import SpoolTable
 
-__all__ = ["copy_bodies", "leave_out", "missing_bodies", "published"]
+__all__ = ["copy_bodies", "expect_bodies", "leave_out", "published"]
 
 
 def copy_bodies(copy: Path, source: Path, target: Path) -> int | None:
@@ -39,14 +42,23 @@ def copy_bodies(copy: Path, source: Path, target: Path) -> int | None:
     return size
 
 
-def missing_bodies(copy: Path, source: Path) -> int:
-    """How many entries of the database `copy` have their body in a file that is not in `source`.
+def expect_bodies(copy: Path, source: Path) -> int:
+    """The bytes of the large bodies that belong to the backup `source`, of which `copy` is a copy.
 
-    Raises `sqlite3.Error`.
+    Raises `StoreError` where some are missing; `sqlite3.Error` and `OSError`.
     """
+    bodies = spool_folder(source)
     with closing(sqlite3.connect(copy)) as connection:
         connection.text_factory = bytes
-        return sum(not (source / id_).is_file() for id_ in SpoolTable(connection).filed())
+        files = [bodies / id_ for id_ in SpoolTable(connection).filed()]
+    missing = sum(not file.is_file() for file in files)
+    if missing:
+        belonging = counted(missing, "event that belongs", "events that belong")
+        raise StoreError(
+            f"{bodies} lacks the bodies of {belonging} to {source}: "
+            "put that directory beside the file, or leave all events out with --no-spool"
+        )
+    return sum(file.stat().st_size for file in files)
 
 
 def leave_out(copy: Path) -> None:

@@ -3,6 +3,7 @@
 Values only. `spool/` decides what they become; a backend writes them (`spool_table.py`).
 """
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,7 +11,8 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 __all__ = [
-    "Body", "Content", "Entry", "Kept", "Moved", "Reason", "Removed", "SpoolOp", "SpoolReader", "State", "coalesced",
+    "Body", "Content", "Entry", "Kept", "Moved", "Reason", "Removed", "SpoolNews", "SpoolOp", "SpoolReader", "State",
+    "coalesced",
 ]  # fmt: skip
 
 
@@ -38,8 +40,11 @@ class Reason(StrEnum):
     """It was sent, and no answer came."""
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of an entry without its content. Times are epoch seconds of the system's clock."""
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What is known of an entry without its content. Times are epoch seconds of the system's clock.
+
+    There may be 100 000 of them: they hold plain values only, and the garbage collector need not look at them.
+    """
 
     id: str
     """Sorts by the time of arrival."""
@@ -136,8 +141,27 @@ def coalesced(before: SpoolOp | None, op: SpoolOp) -> SpoolOp:
     return op
 
 
+class SpoolNews(NamedTuple):
+    """What became of entries at other proxies. Times are those of this host's system clock."""
+
+    entries: Sequence[Entry] = ()
+    """Kept or changed there; some may be known as they are."""
+    removed: Sequence[str] = ()
+    """Ids of entries that were delivered or dropped there; some may be unknown."""
+    lost: Sequence[str] = ()
+    """Ids of entries that are gone because the server lost its memory: nobody delivered them."""
+
+
 class SpoolReader(Protocol):
     """The spool's side of a store. All may raise `StoreError`."""
+
+    on_news: Callable[[SpoolNews], None] | None
+    """Called in the event loop with what other proxies did, once `entries` was called: at most some hundred entries a
+    call, each entry's news in their order. Never called for a file, which one process has alone."""
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that the clock that all proxies share is ahead of this host's system clock; 0.0 for a file."""
 
     @property
     def folder(self) -> Path:
@@ -152,4 +176,10 @@ class SpoolReader(Protocol):
 
     async def content(self, id_: str) -> Content | None:
         """An entry's content; None where there is no such entry, or its file is gone. A body in a file is given as its
-        path."""
+        path. `release` must follow.
+
+        Of an entry that another proxy has removed, `on_news` is told first.
+        """
+
+    def release(self, content: Content) -> None:
+        """A content is of no use any more: a file that was made for it goes."""

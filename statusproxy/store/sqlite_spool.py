@@ -10,7 +10,7 @@ from statusproxy.observe.counted import counted
 from statusproxy.store.database import Database
 from statusproxy.store.errors import describe
 from statusproxy.store.spool_files import SpoolFiles, checksum_of
-from statusproxy.store.spooled import Content, Entry, Moved, Removed, SpoolOp
+from statusproxy.store.spooled import Content, Entry, Moved, Removed, SpoolNews, SpoolOp
 
 __all__ = ["KnownSpool", "Questions", "Reader"]
 
@@ -116,10 +116,15 @@ class Questions(Protocol):
 class Reader:
     """Implements `SpoolReader` over the writer's thread."""
 
+    ahead = 0.0
+    """As `SpoolReader.ahead`."""
+
     def __init__(self, folder: Path, questions: Questions, ask: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
         """`ask` has a question answered in the writer's thread; it raises `StoreError`."""
         self.folder = folder
         """As `SpoolReader.folder`."""
+        self.on_news: Callable[[SpoolNews], None] | None = None
+        """As `SpoolReader.on_news`: never called."""
         self._questions = questions
         self._ask = ask
 
@@ -132,3 +137,6 @@ class Reader:
         """As `SpoolReader.content`."""
         found: Content | None = await self._ask(lambda: self._questions.spool_content(id_))
         return found
+
+    def release(self, content: Content) -> None:
+        """As `SpoolReader.release`: a file is the entry's own, and stays."""

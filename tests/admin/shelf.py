@@ -40,12 +40,15 @@ class Shelf:
 
     healthy = True
     error = None
+    sharing = claims = on_news = None
+    ahead = 0.0
 
     def __init__(self, *entries: Entry, folder: Path = Path("/nowhere")) -> None:
         self.folder = folder
         self.rows = list(entries)
         self.contents = {each.id: Content(HEAD, b'{"a":1}') for each in entries}
         self.saved: list[Sequence[SpoolOp]] = []
+        self.released: list[Content] = []
         self.fails = False
 
     @property
@@ -61,6 +64,10 @@ class Shelf:
         """As `SpoolReader.content`."""
         self._may()
         return self.contents.get(id_)
+
+    def release(self, content: Content) -> None:
+        """As `SpoolReader.release`."""
+        self.released.append(content)
 
     async def save(self, *written: Sequence[Any]) -> None:
         """As `Store.save`."""

@@ -314,7 +314,7 @@ async def test_what_is_kept_of_events_is_told_at_first_and_when_it_changes(
 
     async with asyncio.timeout(PATIENCE), aclosing(listener.answers.feed.follow()) as pieces:
         assert (await told() or {})["waiting"] == 2
-        await spool.drop(["000001"])
+        await spool.control.drop(["000001"])
         assert (await told() or {})["waiting"] == 1
-        await spool.drop(["000002"])
+        await spool.control.drop(["000002"])
         assert await told() is None  # nothing is left, and no path keeps any

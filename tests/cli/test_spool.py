@@ -59,7 +59,7 @@ async def test_kept_events_are_replayed_and_dropped(kept: tuple[Spool, str]) -> 
     assert (await spooled(where, "drop", "000002")).stdout == "000002: dropped\n"
     assert (await spooled(where, "drop", "--state", "unknown")).stdout == "none\n"
     assert (await spooled(where, "drop", "--session", "sales", "--yes")).stdout == "2 events: dropped\n"
-    assert spool.totals.entries == 0
+    assert spool.control.totals.entries == 0
 
 
 @pytest.mark.parametrize(

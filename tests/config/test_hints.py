@@ -25,7 +25,7 @@ def test_a_short_secret_of_a_json_web_token_is_named_and_not_repeated() -> None:
     assert warnings(loads(text % ("x" * 32))) == []
 
 
-@pytest.mark.parametrize(("url", "count"), [("sqlite:///state.db", 0), ("memory:", 1), ("redis://127.0.0.1/0", 1)])
+@pytest.mark.parametrize(("url", "count"), [("sqlite:///state.db", 0), ("memory:", 1), ("redis://127.0.0.1/0", 0)])
 def test_a_spool_beside_a_state_that_keeps_none_is_named(url: str, count: int) -> None:
     text = (
         f"gateway: http://127.0.0.1:3000\nwebhooks: [{{path: /a}}, {{path: /b, spool: true}}]\nstate: {{url: '{url}'}}"

@@ -283,6 +283,25 @@ def test_settings_without_a_preset_are_the_same_when_loaded_again() -> None:
     assert loads(dump(settings)) == settings
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("", 256 * 1024**2),
+        ("state: {url: 'memory:'}", 256 * 1024**2),
+        ("state: {url: 'redis://redis.example/0'}", 64 * 1024**2),
+        ("state: {url: 'redis+sentinel://s1.example/0?master=one'}\nspool: {max_age: 1h}", 64 * 1024**2),
+        ("state: {url: 'redis://redis.example/0'}\nspool: {max_bytes: 300MiB}", 300 * 1024**2),
+        ("state: {url: 'redis://redis.example/0'}\nspool: {max_bytes: 256MiB}", 256 * 1024**2),
+    ],
+)
+def test_the_spool_is_smaller_where_it_lies_in_a_servers_memory_unless_the_file_says_its_size(
+    text: str, size: int
+) -> None:
+    settings = loads(f"gateway: http://gateway.example\n{text}")
+    assert settings.spool.max_bytes == size
+    assert loads(dump(settings)).spool == settings.spool
+
+
 def test_the_command_line_beats_the_file(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text(GATEWAY + "listen: :1\nlog: {level: debug, access: true}\n")

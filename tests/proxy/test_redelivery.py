@@ -292,6 +292,13 @@ async def test_few_places_are_taken_at_a_time(origin: Origin, tmp_path: Path) ->
         await until(lambda: proxy.server.proxy.site.pool.in_use == 0)
 
 
+async def test_what_may_not_go_any_more_is_not_sent_and_counts_as_no_attempt(site: Site, origin: Origin) -> None:
+    assert await site.send(EVENT, content(), 1, lambda: False) == Attempt("queued")
+    assert origin.requests == []
+    assert (await site.send(EVENT, content(), 1, lambda: True)).reason == "delivered"
+    assert len(origin.requests) == 1
+
+
 async def test_a_cancelled_attempt_leaves_nothing_behind(site: Site, origin: Origin, tmp_path: Path) -> None:
     async def script(wire: Wire) -> None:
         await origin.take(wire)

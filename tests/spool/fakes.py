@@ -10,9 +10,11 @@ from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt, Parcel
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Dropped
+from statusproxy.store.claims import Claims
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import StoreError
-from statusproxy.store.spooled import Content, Entry, Kept, Moved, SpoolOp, SpoolReader
+from statusproxy.store.proxies import Sharing
+from statusproxy.store.spooled import Content, Entry, Kept, Moved, SpoolNews, SpoolOp, SpoolReader
 
 TAKEN, NOT_SENT, NO_ANSWER = Attempt("delivered", 200), Attempt("not-sent"), Attempt("no-answer")
 QUEUED, FAILED = Attempt("queued"), Attempt("failed")
@@ -53,7 +55,10 @@ class FakeStore:
     healthy = True
     error: str | None = None
     journal: str | None = None
-    sharing: None = None
+    sharing: Sharing | None = None
+    claims: Claims | None = None
+    ahead = 0.0
+    on_news: Callable[[SpoolNews], None] | None = None
     on_others: Callable[[list[Record], list[Dropped]], None] | None = None
     damage: Sequence[Damage] = ()
     repairs: Mapping[str, int] = MappingProxyType({})
@@ -62,6 +67,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.rows: dict[str, tuple[Entry, Content]] = {}
         self.saves: list[list[SpoolOp]] = []
+        self.released: list[Content] = []
         self.held: asyncio.Event | None = None
         """What a write waits for, if anything."""
         self.unreadable: str | None = None
@@ -126,6 +132,10 @@ class FakeStore:
         if self.unreadable is not None:
             raise StoreError(self.unreadable)
         return self.rows[id_][1] if id_ in self.rows else None
+
+    def release(self, content: Content) -> None:
+        """As `SpoolReader.release`."""
+        self.released.append(content)
 
     def _apply(self, ops: Sequence[SpoolOp]) -> None:
         for op in ops:

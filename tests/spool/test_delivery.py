@@ -13,8 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt, NotKeptError
 from statusproxy.spool.delivery import PARALLEL, Delivery
+from statusproxy.spool.holding import HoldingTiming
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
+from statusproxy.store.claims import LEASE
 from statusproxy.store.spooled import Content, Entry, State
 from tests.proxy.loop_clock import LoopClock
 from tests.spool.entries import entry
@@ -30,6 +32,8 @@ from tests.spool.fakes import (
     parcel,
     refused,
 )
+from tests.spool.shared_state import SharedState, SharedStore
+from tests.store.still_clock import StillClock
 
 
 class Try:
@@ -55,7 +59,9 @@ class Bench:
         self.tries: asyncio.Queue[Try] = asyncio.Queue()
         self.delivery = Delivery(self.spool, own, self.send)
 
-    async def send(self, sent: Entry, content: Content, age: int) -> Attempt:
+    async def send(self, sent: Entry, content: Content, age: int, may_go: Callable[[], bool]) -> Attempt:
+        if not may_go():
+            return QUEUED
         begun = Try(sent, content, age)
         self.tries.put_nowait(begun)
         return await begun.attempt
@@ -104,6 +110,7 @@ async def test_an_event_is_sent_with_what_it_came_with_and_its_age_and_removed(
         begun.end(TAKEN)
         await it.settled()
         assert (it.store.rows, it.counts.all, it.delivery.under_way) == ({}, {"delivered": 1}, 0)
+        assert it.store.released == [begun.content]
     assert caplog.messages == []
 
 
@@ -374,6 +381,250 @@ async def test_a_delivery_that_never_began_can_be_ended() -> None:
     await made.delivery.close()
 
 
+# ---- with other proxies ----
+
+
+class One(Bench):
+    """One of several proxies with a state in common."""
+
+    def __init__(self, state: SharedState, still: StillClock, clock: Clock, **rules: Any) -> None:
+        self.store: SharedStore = state.store()
+        self.clock, self.counts = clock, Counts()
+        self.spool = Spool(self.store, clock.own, SpoolRules(**rules), self.counts, chance=lambda: 0.5)
+        self.tries = asyncio.Queue()
+        timing = HoldingTiming(clock=lambda: still.now)
+        self.delivery = Delivery(self.spool, clock.own, self.send, self.store.claims, timing)
+
+    def count_looks(self, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+        """One for each time that the task looks at what there is to do, from now on."""
+        looks: list[None] = []
+        drop_old = self.spool.drop_old
+
+        async def look() -> None:
+            looks.append(None)
+            await drop_old()
+
+        monkeypatch.setattr(self.spool, "drop_old", look)
+        return looks
+
+
+class Several:
+    """Two proxies, whose clocks go as the test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **rules: Any) -> None:
+        self.still, self.clock = StillClock(monkeypatch), Clock()
+        self.state = SharedState(lambda: self.still.now)
+        self.one, self.other = (One(self.state, self.still, self.clock, **rules) for _ in range(2))
+
+    async def wait(self, seconds: float = 0.0) -> None:
+        """All that can happen now has happened, and all know of it; then time passes."""
+        for _ in range(3):
+            await self.still.move()
+            self.one.store.hear()
+            self.other.store.hear()
+        self.clock.wait(seconds)
+        await self.still.move(seconds)
+
+
+@asynccontextmanager
+async def several(monkeypatch: pytest.MonkeyPatch, **rules: Any) -> AsyncIterator[Several]:
+    made = Several(monkeypatch, **rules)
+    for each in (made.one, made.other):
+        each.delivery.start()
+        await made.wait()
+    try:
+        yield made
+    finally:
+        await made.one.delivery.close()
+        await made.other.delivery.close()
+
+
+async def test_one_proxy_at_a_time_delivers_to_a_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        first = await it.one.spool.keep(parcel("a"), QUEUED)
+        await it.wait()
+        second = await it.other.spool.keep(parcel("b"), QUEUED)
+        third = await it.other.spool.keep(parcel("hub", receiver="hub"), QUEUED)
+        await it.wait()
+        assert [it.one.tries.get_nowait().id, it.one.tries.get_nowait().id] == [first, second]
+        assert (it.other.tries.get_nowait().id, it.one.tries.qsize(), it.other.tries.qsize()) == (third, 0, 0)
+
+
+async def test_what_is_kept_by_another_while_its_session_waits_goes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        ids = [await it.one.spool.keep(parcel(), QUEUED)]
+        await it.wait()
+        ids.append(await it.other.spool.keep(parcel(), QUEUED))
+        await it.wait()
+        for id_ in ids:
+            begun = it.one.tries.get_nowait()
+            assert (begun.id, it.one.tries.qsize(), it.other.tries.qsize()) == (id_, 0, 0)
+            begun.end(TAKEN)
+            await it.wait()
+        await it.wait()
+        assert it.state.claims == {}  # nothing waits any more
+        assert [each.spool.control.totals.entries for each in (it.one, it.other)] == [0, 0]
+
+
+async def test_a_proxy_that_finds_the_receiver_away_leaves_it_to_another_until_its_next_probe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch) as it:
+        id_ = await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.tries.get_nowait().end(NOT_SENT)
+        await it.wait()
+        begun = it.other.tries.get_nowait()
+        assert begun.id == id_
+        begun.end(NOT_SENT)
+        await it.wait()
+        assert (it.one.tries.empty(), it.other.tries.empty(), it.state.claims) == (True, True, {})
+        await it.wait(1.5)
+        await it.wait()
+        assert it.one.tries.qsize() + it.other.tries.qsize() == 1
+
+
+async def test_what_is_under_way_ends_before_a_receiver_is_left_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        for session in ("a", "b"):
+            await it.one.spool.keep(parcel(session), QUEUED)
+        await it.wait()
+        first, second = it.one.tries.get_nowait(), it.one.tries.get_nowait()
+        first.end(NOT_SENT)
+        await it.wait()
+        assert (it.other.tries.empty(), list(it.state.claims)) == (True, ["spool:gateway"])
+        second.end(NO_ANSWER)
+        await it.wait()
+        assert it.other.tries.qsize() == 2
+
+
+async def test_a_proxy_that_stops_finishes_what_is_under_way_and_another_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch) as it:
+        ids = [await it.one.spool.keep(parcel(), QUEUED) for _ in range(2)]
+        await it.wait()
+        begun = it.one.tries.get_nowait()
+        it.one.delivery.finish()
+        await it.wait()
+        assert it.other.tries.empty()
+        begun.end(TAKEN)
+        await it.wait()
+        assert (it.one.tries.empty(), it.other.tries.get_nowait().id) == (True, ids[1])
+
+
+async def test_a_proxy_that_stops_while_nothing_is_under_way_leaves_its_receivers_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch, schedule=(600.0,)) as it:
+        await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.tries.get_nowait().end(refused(500))
+        await it.wait()
+        it.one.delivery.finish()
+        await it.wait()
+        assert [holder for holder, _ in it.state.claims.values()] == [it.other.store]
+
+
+async def test_a_proxy_at_whose_end_an_attempt_is_given_up_leaves_it_to_another_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch) as it:
+        id_ = await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        assert it.one.tries.qsize() == 1
+        await it.one.delivery.close()
+        await it.wait()
+        assert it.other.tries.get_nowait().id == id_
+
+
+async def test_a_proxy_that_died_leaves_its_receivers_when_its_claim_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        id_ = await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.store.fail()
+        await it.wait(LEASE - 0.5)
+        assert it.other.tries.empty()
+        await it.wait(3.0)
+        await it.wait()
+        assert it.other.tries.get_nowait().id == id_
+
+
+async def test_nothing_is_sent_when_the_claim_ends_before_the_first_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        reading = asyncio.Event()
+        content = it.one.store.content
+
+        async def slow(id_: str) -> Content | None:
+            await reading.wait()
+            return await content(id_)
+
+        monkeypatch.setattr(it.one.store, "content", slow)
+        await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.store.claims.claim = it.other.store.claims.claim  # type: ignore[method-assign] # it is not renewed
+        await it.wait(LEASE - 0.5)
+        reading.set()
+        await it.wait()
+        assert (it.one.tries.empty(), it.one.store.released != []) == (True, True)
+
+
+async def test_a_proxy_that_cannot_send_itself_lets_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        id_ = await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        it.one.tries.get_nowait().end(FAILED)
+        await it.wait(1.1)
+        await it.wait()
+        assert (it.one.tries.empty(), it.other.tries.get_nowait().id) == (True, id_)
+
+
+async def test_while_a_receiver_is_left_to_others_nothing_more_begins_and_the_task_sleeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch) as it:
+        for session in ("a", "b"):
+            await it.one.spool.keep(parcel(session), QUEUED)
+        await it.wait()
+        failing, _ = it.one.tries.get_nowait(), it.one.tries.get_nowait()
+        failing.end(FAILED)
+        await it.wait()
+        third = await it.one.spool.keep(parcel("c"), QUEUED)
+        looks = it.one.count_looks(monkeypatch)
+        await it.wait()
+        assert (it.one.tries.empty(), it.other.tries.empty(), len(looks) <= 2) == (True, True, True)
+        await it.wait(3.1)
+        await it.wait()
+        assert third in {it.one.tries.get_nowait().id for _ in range(it.one.tries.qsize())}
+
+
+async def test_an_event_that_no_proxy_can_send_is_tried_again_by_all_until_it_is_too_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with several(monkeypatch, schedule=(1.0,), max_age=60.0) as it:
+        await it.one.spool.keep(parcel(receiver="hub"), QUEUED)
+        tried = {it.one: 0, it.other: 0}
+        for _ in range(40):
+            await it.wait(2.0)
+            for each in tried:
+                while not each.tries.empty():
+                    tried[each] += 1
+                    each.tries.get_nowait().end(FAILED)
+        assert all(tried.values())
+        assert it.state.rows == {}
+        assert it.one.counts.all["dropped age"] + it.other.counts.all["dropped age"] == 1
+
+
+async def test_a_proxy_that_does_not_hold_a_receiver_sleeps_while_events_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with several(monkeypatch) as it:
+        await it.one.spool.keep(parcel(), QUEUED)
+        await it.wait()
+        looks = it.other.count_looks(monkeypatch)
+        for _ in range(10):
+            await it.wait(2.0)
+        assert len(looks) <= 1
+
+
 ATTEMPTS = st.sampled_from([TAKEN, TAKEN, TAKEN, NOT_SENT, NO_ANSWER, refused(503), refused(404), refused(429, 9.0)])
 SESSIONS = ("a", "b", None)
 
@@ -410,10 +661,10 @@ class Deliveries(RuleBasedStateMachine):
                 self.under_way.append(taken)
             while self.under_way:
                 self.end(0, TAKEN)
-            if not self.spool.totals.waiting:
+            if not self.spool.control.totals.waiting:
                 break
             self.clock.wait(31.0)
-        assert self.spool.totals.waiting == 0
+        assert self.spool.control.totals.waiting == 0
         self.all_accounted_for()
         self.loop.close()
 
@@ -483,11 +734,11 @@ class Deliveries(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9), drop=st.booleans())
     @precondition(lambda self: self.store.healthy)
     def operate(self, which: int, drop: bool) -> None:
-        ids = sorted(each.id for each in self.spool.entries())
+        ids = sorted(each.id for each in self.spool.control.entries())
         if not ids:
             return
         id_ = ids[which % len(ids)]
-        self.run(self.spool.drop if drop else self.spool.replay, [id_])
+        self.run(self.spool.control.drop if drop else self.spool.control.replay, [id_])
         if drop:
             self.gone.add(id_)
 
@@ -495,8 +746,8 @@ class Deliveries(RuleBasedStateMachine):
     def all_accounted_for(self) -> None:
         if not hasattr(self, "spool"):
             return
-        there = {each.id for each in self.spool.entries()}
-        self.aside |= {each.id for each in self.spool.entries() if each.state is not State.WAITING}
+        there = {each.id for each in self.spool.control.entries()}
+        self.aside |= {each.id for each in self.spool.control.entries() if each.state is not State.WAITING}
         assert set(self.kept) <= there | self.sent | self.gone
         assert there <= set(self.kept)
         assert len(self.gone) == self.counts.all["dropped operator"]
@@ -505,7 +756,7 @@ class Deliveries(RuleBasedStateMachine):
     @invariant()
     def what_is_on_disk_is_what_is_known(self) -> None:
         if hasattr(self, "spool") and self.store.healthy:
-            assert sorted(self.store.rows) == sorted(each.id for each in self.spool.entries())
+            assert sorted(self.store.rows) == sorted(each.id for each in self.spool.control.entries())
 
 
 TestDeliveries = Deliveries.TestCase

@@ -11,7 +11,6 @@ from statusproxy.proxy.ports import Attempt, NotKeptError
 from statusproxy.spool.order import Totals
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
-from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import Content, Kept, Moved, Reason, Removed, State
 from tests.spool.entries import entry
 from tests.spool.fakes import (
@@ -26,6 +25,7 @@ from tests.spool.fakes import (
     parcel,
     refused,
 )
+from tests.spool.shared_state import SharedState
 
 HOUR = 3600.0
 
@@ -75,7 +75,7 @@ async def test_an_event_is_kept_as_it_came_and_its_id_is_given_once_it_is_on_dis
     kept = asyncio.create_task(it.keep(NOT_SENT, session="Sales "))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert (kept.done(), it.store.rows, it.spool.totals.waiting) == (False, {}, 1)
+    assert (kept.done(), it.store.rows, it.spool.control.totals.waiting) == (False, {}, 1)
     it.store.held.set()
     id_ = await kept
     stored, content = it.store.rows[id_]
@@ -119,8 +119,8 @@ async def test_a_large_body_is_handed_in_as_its_file() -> None:
 async def test_an_event_of_no_session_waits_in_the_queue_of_those() -> None:
     it = await bench()
     first, second = await it.keep(session=None), await it.keep(session=None)
-    assert it.spool.get(first) == it.store.rows[first][0]
-    assert [(each.id, each.queue) for each in it.spool.entries()] == [(first, ""), (second, "")]
+    assert it.spool.control.get(first) == it.store.rows[first][0]
+    assert [(each.id, each.queue) for each in it.spool.control.entries()] == [(first, ""), (second, "")]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ async def test_new_bounds_are_in_force_at_once_and_what_is_there_stays() -> None
     await it.keep()
     it.spool.changed.clear()
     it.spool.configure(SpoolRules(max_entries=1, resend=True))
-    assert (it.spool.has_room(0), it.spool.totals.entries, it.spool.resends) == (False, 1, True)
+    assert (it.spool.has_room(0), it.spool.control.totals.entries, it.spool.resends) == (False, 1, True)
     assert it.spool.changed.is_set()
 
 
@@ -170,7 +170,7 @@ async def test_an_event_whose_write_fails_is_no_entry_also_when_the_store_writes
     with pytest.raises(NotKeptError, match="the spool cannot be written: disk full"):
         await kept
     it.store.heal()
-    assert (it.store.rows, it.spool.totals.entries, it.counts.all) == ({}, 0, {"not kept store": 1})
+    assert (it.store.rows, it.spool.control.totals.entries, it.counts.all) == ({}, 0, {"not kept store": 1})
 
 
 async def test_an_event_is_kept_although_its_sender_has_gone_meanwhile() -> None:
@@ -182,7 +182,7 @@ async def test_an_event_is_kept_although_its_sender_has_gone_meanwhile() -> None
     kept.cancel()
     with pytest.raises(asyncio.CancelledError):
         await kept
-    (waiting,) = it.spool.entries()
+    (waiting,) = it.spool.control.entries()
     it.store.held.set()
     assert await it.spool.content(waiting) is not None  # waits for the write
     assert list(it.store.rows) == [waiting.id]
@@ -240,7 +240,7 @@ async def test_a_receiver_that_is_away_is_tried_by_one_direct_event_at_a_time() 
     it = await bench()
     it.spool.attempted("gateway", "sales", NOT_SENT)
     assert (it.spool.quiet("gateway"), it.spool.admit("gateway", "sales")) == (False, False)
-    assert list(it.spool.away) == ["gateway"]
+    assert list(it.spool.control.away) == ["gateway"]
     it.clock.wait(1.1)
     assert (it.spool.admit("gateway", "sales"), it.spool.admit("gateway", "support")) == (True, False)
     it.spool.attempted("gateway", "sales", TAKEN)
@@ -339,7 +339,7 @@ async def test_what_was_delivered_is_removed() -> None:
     it = await bench(entry(1))
     it.spool.changed.clear()
     assert await it.end(TAKEN) == "000001"
-    assert (it.store.rows, it.spool.totals, it.counts.all) == ({}, Totals(0, 0, 0, 0, 0), {"delivered": 1})
+    assert (it.store.rows, it.spool.control.totals, it.counts.all) == ({}, Totals(0, 0, 0, 0, 0), {"delivered": 1})
     assert it.spool.changed.is_set()
 
 
@@ -347,7 +347,7 @@ async def test_what_was_refused_waits_for_its_next_time_and_that_is_stored() -> 
     it = await bench(entry(1))
     await it.end(refused(500))
     stored, _ = it.store.rows["000001"]
-    assert stored == it.spool.get("000001")
+    assert stored == it.spool.control.get("000001")
     assert (stored.attempts, stored.status, stored.reason) == (1, 500, Reason.REFUSED)
     assert stored.next_at == pytest.approx(1001.0, abs=0.01)
     assert it.spool.next_at("gateway") == stored.next_at
@@ -359,7 +359,7 @@ async def test_what_was_refused_waits_for_its_next_time_and_that_is_stored() -> 
 async def test_what_was_not_sent_is_as_it_was_and_nothing_is_written() -> None:
     it = await bench(entry(1))
     await it.end(NOT_SENT)
-    assert (it.spool.get("000001"), it.store.saves) == (entry(1), [])
+    assert (it.spool.control.get("000001"), it.store.saves) == (entry(1), [])
 
 
 async def test_what_its_receiver_refuses_for_good_is_dead_and_the_session_goes_on(
@@ -368,7 +368,7 @@ async def test_what_its_receiver_refuses_for_good_is_dead_and_the_session_goes_o
     it = await bench(entry(1, rejected=5), entry(2))
     await it.end(refused(404))
     stored, _ = it.store.rows["000001"]
-    assert (stored.state, stored.status, it.spool.totals.dead) == (State.DEAD, 404, 1)
+    assert (stored.state, stored.status, it.spool.control.totals.dead) == (State.DEAD, 404, 1)
     assert "event 000001 of session sales is dead: its receiver answered 404" in caplog.text
     assert await it.end(TAKEN) == "000002"
 
@@ -425,7 +425,7 @@ async def test_an_event_whose_content_is_gone_is_dropped_and_counted(caplog: pyt
     await it.spool.lost(taken)
     await it.spool.lost(taken)
     await it.spool.tried(taken, QUEUED)
-    assert (it.spool.totals.entries, it.counts.all) == (0, {"dropped lost": 1})
+    assert (it.spool.control.totals.entries, it.counts.all) == (0, {"dropped lost": 1})
     assert it.store.saves == [[Removed("000001")]]
     assert "the content of event 000001 of session sales cannot be read; it is dropped" in caplog.text
 
@@ -458,33 +458,25 @@ async def test_what_is_too_old_is_dropped_whatever_its_state(caplog: pytest.LogC
     it.clock.wait(599.0)
     late = await it.keep(session="c")
     await it.spool.drop_old()
-    assert it.spool.totals.entries == 3
+    assert it.spool.control.totals.entries == 3
     it.clock.wait(2.0)
     it.spool.changed.clear()
     await it.spool.drop_old()
-    assert ([each.id for each in it.spool.entries()], list(it.store.rows)) == ([late], [late])
+    assert ([each.id for each in it.spool.control.entries()], list(it.store.rows)) == ([late], [late])
     assert it.store.saves[-1] == [Removed(id_) for id_ in ids]
     assert it.counts.all["dropped age"] == 2
     assert it.spool.changed.is_set()
     assert "2 events are older than max_age and were dropped; the first came for session sales" in caplog.text
 
 
-async def test_many_are_dropped_in_several_turns_and_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    it = await bench(*[entry(number) for number in range(1, 1102)], max_age=60.0)
-    it.clock.wait(2 * HOUR)
-    await it.spool.drop_old()
-    assert ([len(ops) for ops in it.store.saves], it.spool.totals.entries) == ([500, 500, 101], 0)
-    assert [record.getMessage().partition(" are older")[0] for record in caplog.records] == ["spool: 1101 events"]
-
-
 async def test_within_the_first_hour_nothing_of_an_earlier_process_is_too_old() -> None:
     it = await bench(entry(1), clock=Clock(1_000_000.0))
     it.clock.wait(HOUR - 1)
     await it.spool.drop_old()
-    assert it.spool.totals.entries == 1
+    assert it.spool.control.totals.entries == 1
     it.clock.wait(2.0)
     await it.spool.drop_old()
-    assert it.spool.totals.entries == 0
+    assert it.spool.control.totals.entries == 0
 
 
 async def test_a_system_clock_that_jumps_makes_nothing_old() -> None:
@@ -493,7 +485,7 @@ async def test_a_system_clock_that_jumps_makes_nothing_old() -> None:
     it.clock.wait(2 * HOUR)
     it.clock.wall += 1_000_000.0
     await it.spool.drop_old()
-    assert it.spool.totals.entries == 1
+    assert it.spool.control.totals.entries == 1
 
 
 async def test_times_are_stored_by_the_systems_clock() -> None:
@@ -504,9 +496,9 @@ async def test_times_are_stored_by_the_systems_clock() -> None:
     it.clock.wait(2.0)
     await it.end(refused(500))
     assert int(it.store.rows[id_][0].next_at) == 6007
-    await it.spool.replay([id_])
+    await it.spool.control.replay([id_])
     assert int(it.store.rows[id_][0].next_at) == 6002
-    kept = (await it.again()).spool.get(id_)
+    kept = (await it.again()).spool.control.get(id_)
     assert kept is not None
     assert int(kept.received_at) == 6000
 
@@ -517,11 +509,22 @@ async def test_times_are_stored_by_the_systems_clock() -> None:
 async def test_a_start_takes_over_what_is_stored(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         it = await bench(entry(1), entry(2, state=State.UNKNOWN), entry(3, state=State.DEAD), entry(4))
-    assert it.spool.totals == Totals(4, 400, 2, 1, 1)
-    assert (it.spool.oldest, it.spool.oldest_waiting) == (entry(1), entry(1))
+    assert it.spool.control.totals == Totals(4, 400, 2, 1, 1)
+    assert it.spool.control.oldest_waiting == entry(1)
     assert "spool: 2 events wait, 1 unknown, 1 dead" in caplog.text
     assert it.spool.changed.is_set()
     assert await it.end(TAKEN) == "000001"
+
+
+async def test_a_start_with_many_entries_lets_others_run_meanwhile() -> None:
+    it = Bench()
+    it.store.rows = {f"{number:06}": (entry(number), Content(b"", b"")) for number in range(1, 151)}
+    opened = asyncio.create_task(it.spool.open())
+    seen = set()
+    while not opened.done():
+        await asyncio.sleep(0)
+        seen.add(it.spool.control.totals.entries)
+    assert seen == {100, 150}
 
 
 async def test_an_empty_spool_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -555,7 +558,7 @@ async def test_until_the_store_can_be_read_nothing_is_kept_and_then_all_is_taken
 @pytest.mark.parametrize("state", list(State))
 async def test_a_replayed_event_is_delivered_now_in_the_place_of_its_arrival(state: State) -> None:
     it = await bench(entry(1, state=state, rejected=5, next_at=9000.0), entry(2))
-    assert await it.spool.replay(["000001", "no such"]) == 1
+    assert await it.spool.control.replay(["000001", "no such"]) == 1
     stored, _ = it.store.rows["000001"]
     assert (stored.state, stored.rejected, stored.attempts) == (State.WAITING, 0, 0)
     assert stored.next_at == pytest.approx(1000.0, abs=0.01)
@@ -567,23 +570,11 @@ async def test_a_replay_while_the_event_is_under_way_gives_it_its_attempts_back(
     it = await bench(entry(1, rejected=5))
     taken = it.spool.take("gateway")
     assert taken is not None
-    await it.spool.replay(["000001"])
+    await it.spool.control.replay(["000001"])
     await it.spool.tried(taken, refused(404))
-    again = it.spool.get("000001")
+    again = it.spool.control.get("000001")
     assert again is not None
     assert (again.state, again.rejected) == (State.WAITING, 1)
-
-
-async def test_a_dropped_event_is_gone_and_its_session_goes_on() -> None:
-    it = await bench(entry(1), entry(2))
-    it.spool.changed.clear()
-    assert await it.spool.drop(["000001", "no such"]) == 1
-    assert (list(it.store.rows), it.counts.all, it.spool.changed.is_set()) == (
-        ["000002"],
-        {"dropped operator": 1},
-        True,
-    )
-    assert await it.end(TAKEN) == "000002"
 
 
 @pytest.mark.parametrize("attempt", [TAKEN, refused(500), refused(404), NO_ANSWER, NOT_SENT, QUEUED])
@@ -591,19 +582,106 @@ async def test_an_event_dropped_while_it_is_under_way_does_not_come_back(attempt
     it = await bench(entry(1, rejected=5), entry(2))
     taken = it.spool.take("gateway")
     assert taken is not None
-    await it.spool.drop(["000001"])
+    await it.spool.control.drop(["000001"])
     assert it.spool.take("gateway") is None  # its lane is not free yet
     await it.spool.tried(taken, attempt)
     assert (list(it.store.rows), it.counts.all) == (["000002"], {"dropped operator": 1})
 
 
-async def test_an_operator_hears_that_a_change_is_not_on_disk_and_it_is_in_force() -> None:
-    it = await bench(entry(1, state=State.DEAD), entry(2, state=State.DEAD))
-    it.store.fail("disk full")
-    for change in (it.spool.replay(["000001"]), it.spool.drop(["000002"])):
-        with pytest.raises(StoreError, match="disk full"):
-            await change
-    assert it.spool.totals == Totals(1, 100, 1, 0, 0)
+# ---- with other proxies ----
+
+
+async def test_ids_are_in_order_by_the_clock_that_the_proxies_share() -> None:
+    state = SharedState()
+    ahead, behind = Bench(state.store(-300.0), Clock(1300.0)), Bench(state.store(300.0), Clock(700.0))
+    for it in (ahead, behind):
+        await it.spool.open()
+    first = await ahead.keep()
+    for it in (ahead, behind):
+        it.clock.wait(1.0)
+    assert await behind.keep(session="other") > first
+    assert [int(row.received_at) for row, _ in state.rows.values()] == [1000, 1001]
+
+
+async def test_a_system_clock_that_is_set_here_changes_no_order_among_proxies() -> None:
+    state = SharedState()
+    one, other = Bench(state.store()), Bench(state.store(), Clock(1000.5))
+    for it in (one, other):
+        await it.spool.open()
+    one.clock.wall += 5000.0
+    state.stores[0].ahead = -5000.0
+    first = await one.keep()
+    second = await other.keep(session="other")
+    one.clock.wait(1.0)
+    assert first < second < await one.keep(session="third")
+
+
+async def test_an_event_waits_behind_those_that_another_proxy_keeps() -> None:
+    state = SharedState()
+    one, other = Bench(state.store()), Bench(state.store())
+    for it in (one, other):
+        await it.spool.open()
+    first = await one.keep(NOT_SENT)
+    assert other.spool.quiet("gateway")
+    other.spool.changed.clear()
+    state.stores[1].hear()
+    assert (other.spool.quiet("gateway"), other.spool.admit("gateway", "sales")) == (False, False)
+    assert (other.spool.admit("gateway", "support"), other.spool.changed.is_set()) == (True, True)
+    second = await other.keep()
+    assert [await other.end(TAKEN), await other.end(TAKEN)] == [first, second]
+    state.stores[0].hear()
+    assert one.spool.control.totals.entries == 0
+
+
+async def test_what_others_keep_counts_for_the_bounds() -> None:
+    state = SharedState()
+    one, other = Bench(state.store()), Bench(state.store(), max_entries=1)
+    for it in (one, other):
+        await it.spool.open()
+    await one.keep()
+    state.stores[1].hear()
+    with pytest.raises(NotKeptError, match="1 event"):
+        await other.keep()
+
+
+async def test_an_event_that_another_proxy_delivered_is_not_lost_here(caplog: pytest.LogCaptureFixture) -> None:
+    state = SharedState()
+    one, other = Bench(state.store()), Bench(state.store())
+    for it in (one, other):
+        await it.spool.open()
+    id_ = await one.keep()
+    state.stores[1].hear()
+    taken = other.spool.take("gateway")
+    assert taken is not None
+    assert await one.end(TAKEN) == id_
+    assert await other.spool.content(taken) is None
+    await other.spool.lost(taken)
+    await other.spool.tried(taken, QUEUED)
+    assert (other.counts.all, other.spool.control.totals.entries, caplog.messages) == ({}, 0, [])
+
+
+async def test_with_different_rules_each_proxy_goes_by_its_own() -> None:
+    state = SharedState()
+    one, other = Bench(state.store(), schedule=(5.0,)), Bench(state.store(), schedule=(60.0,))
+    for it in (one, other):
+        await it.spool.open()
+    await one.keep(refused(500))
+    state.stores[1].hear()
+    assert [it.spool.next_at("gateway") for it in (one, other)] == [pytest.approx(1005.0, abs=0.1)] * 2
+    other.clock.wait(5.1)
+    await other.end(refused(500))
+    assert other.spool.next_at("gateway") == pytest.approx(1065.1, abs=0.1)
+
+
+async def test_a_content_is_given_back() -> None:
+    it = await bench(entry(1))
+    content = await it.spool.content(entry(1))
+    assert content is not None
+    it.spool.release(content)
+    assert it.store.released == [content]
+
+
+# ---- writing ----
 
 
 async def test_an_op_is_never_written_twice() -> None:
@@ -618,5 +696,7 @@ async def test_an_op_is_never_written_twice() -> None:
 async def test_while_a_receiver_is_away_what_it_put_off_itself_is_no_probe() -> None:
     it = await bench(entry(1, status=429, next_at=2000.0))
     it.spool.attempted("gateway", "other", NOT_SENT)
+    assert not it.spool.lets("gateway")
     it.clock.wait(1.5)
+    assert it.spool.lets("gateway")
     assert (it.spool.take("gateway"), it.spool.next_at("gateway")) == (None, 2000.0)

@@ -159,3 +159,14 @@ async def test_all_who_wait_for_a_batch_go_on_with_an_error_each_and_its_timer_e
         assert [str(one) for one in raised] == [str(error)] * 2
         assert error is None or raised[0] is not raised[1]
     Batch().settle(None)
+
+
+def test_the_last_op_on_its_way_is_known_by_its_entry() -> None:
+    backlog = Backlog(lambda: NOW)
+    assert backlog.on_its_way("01") is None
+    backlog.add([], [], [], [kept("01"), kept("02")])
+    backlog.begin_write()
+    backlog.add([], [], [], [Removed("01")])
+    assert (backlog.on_its_way("01"), backlog.on_its_way("02")) == (Removed("01"), kept("02"))
+    backlog.committed()
+    assert (backlog.on_its_way("01"), backlog.on_its_way("02")) == (Removed("01"), None)

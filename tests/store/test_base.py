@@ -8,7 +8,7 @@ from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Backlog, Batch, Entry
 from statusproxy.store.base import Backend, Reattached, StoreOptions
 
-from .samples import NOW
+from .samples import NOW, kept
 
 
 class Least(Backend):
@@ -43,6 +43,8 @@ async def test_a_backend_that_says_nothing_of_it_has_no_damage_no_upkeep_and_no_
     assert least.due_at() == float("inf")
     assert not least.may_pass_at_once(OSError())
     await least.upkeep()
+    await least.stage([kept("01")])
+    assert (least.spool, least.claims) == (None, None)
 
 
 def test_a_backend_without_what_it_must_have_is_refused() -> None:

@@ -15,10 +15,12 @@ from statusproxy.store import batch_writer as batch_writer_module
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry, Item
 from statusproxy.store.base import Backend, Reattached
 from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.claims import Claims
 from statusproxy.store.condition import Timing
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback, Keeper
+from statusproxy.store.spooled import SpoolOp, SpoolReader
 from tests.waiting import until
 
 from .samples import NOW, a_change, a_record, kept
@@ -852,3 +854,76 @@ async def test_a_backend_without_a_spool_takes_no_ops(caplog: pytest.LogCaptureF
         await writer.save([a_record("a")], [], [], [kept("a")])
     assert writer.backlog == 0
     await writer.close()
+
+
+class Spooling(Plain):
+    """One that keeps a spool, and takes large bodies first."""
+
+    spool = cast("SpoolReader", object())
+    claims = cast("Claims", object())
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.staging = asyncio.Event()
+        self.staging.set()
+        self.stage_error: Exception | None = None
+
+    async def stage(self, spooled: Sequence[SpoolOp]) -> None:
+        self.steps.append(f"stage {[op.id for op in spooled]}")
+        await self.staging.wait()
+        if self.stage_error is not None:
+            raise self.stage_error
+
+
+@pytest.fixture
+async def spooling(monkeypatch: pytest.MonkeyPatch) -> Any:
+    bench = Bench(monkeypatch, Spooling)
+    await bench.writer.open()
+    yield bench
+    await bench.writer.close()
+
+
+async def test_spool_and_claims_are_the_backends(spooling: Bench) -> None:
+    assert spooling.writer.spool is Spooling.spool
+    assert spooling.writer.claims is Spooling.claims
+
+
+async def test_what_is_large_of_the_spool_goes_first_and_holds_up_nobody_else(spooling: Bench) -> None:
+    backend = cast("Spooling", spooling.backend)
+    backend.staging.clear()
+    saving = asyncio.ensure_future(spooling.writer.save([a_record("a")], [], [], [kept("01"), kept("02")]))
+    await turns()
+    await spooling.put("b")
+    assert backend.steps == ["stage ['01', '02']", "write ['b'] ['b']"]
+    backend.staging.set()
+    await saving
+    assert backend.steps[2:] == ["write ['a'] []"]
+
+
+async def test_where_that_fails_nothing_of_the_call_is_kept(spooling: Bench) -> None:
+    backend = cast("Spooling", spooling.backend)
+    backend.stage_error = StoreError("memory full")
+    with pytest.raises(StoreError, match="memory full"):
+        await spooling.writer.save([a_record("a")], [], [], [kept("01")])
+    assert (spooling.writer.backlog, spooling.writer.healthy) == (0, True)
+
+
+async def test_while_the_store_is_away_what_is_large_is_not_tried(spooling: Bench) -> None:
+    spooling.backend.error = OSError("away")
+    await spooling.refused("a")
+    with pytest.raises(StoreError, match="away"):
+        await spooling.writer.save([], [], [], [kept("01")])
+    assert "stage ['01']" not in spooling.backend.steps
+    assert spooling.writer.backlog == 3
+
+
+async def test_a_store_that_was_closed_meanwhile_takes_nothing(spooling: Bench) -> None:
+    backend = cast("Spooling", spooling.backend)
+    backend.staging.clear()
+    saving = asyncio.ensure_future(spooling.writer.save([], [], [], [kept("01")]))
+    await turns()
+    await spooling.writer.close()
+    backend.staging.set()
+    with pytest.raises(StoreError, match="closed"):
+        await saving
+    assert spooling.writer.backlog == 0

@@ -34,11 +34,12 @@ from statusproxy.store.owner import Owner
 from statusproxy.store.redis import RedisBackend
 from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Link
+from statusproxy.store.spooled import Removed, SpoolNews
 from tests.proxy.loop_clock import LoopClock
 from tests.waiting import until
 
 from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
-from .samples import DAY, NOW, a_change, a_record, overridden
+from .samples import DAY, NOW, a_change, a_record, kept, overridden
 
 
 @pytest.fixture
@@ -734,3 +735,89 @@ async def test_with_rediss_the_servers_certificate_is_checked(tmp_path: Path, mo
 def test_what_the_server_the_kernel_and_the_store_say_needs_no_traceback(error: Exception, expected: bool) -> None:
     backend = RedisBackend(Place("redis.example", 6379), history_days=90, log=logging.getLogger("test"))
     assert backend.is_expected(error) is expected
+
+
+# The spool and claims (see test_redis_spool.py, test_redis_claims.py) ---------------------------------------
+
+
+async def test_a_save_may_mix_all_that_is_written(place: Place, redis_server: RedisServer) -> None:
+    async with opened(place) as (store, _), opened(place) as (other, _):
+        news: list[SpoolNews] = []
+        other.backend.spool.on_news = news.append
+        assert await other.backend.spool.entries() == []
+        await store.save([a_record("sales")], ["gone"], [a_change("sales")], [kept("01"), kept("02", b"x" * 300_000)])
+        await until(lambda: sum(len(one.entries) for one in news) == 2)
+        assert await store.history("sales", 9) == [a_change("sales")]
+        await store.save([], [], [], [Removed("01"), Removed("02")])
+        await until(lambda: sum(len(one.removed) for one in news) == 2)
+    assert await sessions_in(place) == ["sales"]
+    with redis_server.client() as client:
+        assert list(client.scan_iter(f"{place.prefix}spool*")) == []
+
+
+async def test_a_claim_that_is_given_up_is_told_to_the_others_and_not_to_who_gave_it_up(place: Place) -> None:
+    async with opened(place) as (store, _), opened(place) as (other, _):
+        told: list[str] = []
+        for number, one in enumerate((store, other)):
+            one.backend.claims.on_released = lambda name, number=number: told.append(f"{name} {number}")
+        assert await store.backend.claims.claim("alerts") is not None
+        await store.backend.claims.release("alerts")
+        await other.backend.claims.claim("after that")
+        await other.backend.claims.release("after that")
+        await until(lambda: "after that 0" in told)
+        await until(lambda: "alerts 1" in told)
+        assert sorted(told) == ["after that 0", "alerts 1"]
+
+
+async def test_a_claim_that_meets_another_memory_has_all_read_anew(place: Place, redis_server: RedisServer) -> None:
+    async with opened(place, report_every=3600.0) as (store, _):
+        await put(store, "sales")
+        with redis_server.client() as client:
+            client.delete(f"{place.prefix}epoch", f"{place.prefix}records")
+            for _ in range(2):
+                with pytest.raises(StoreError, match="the server lost its memory"):
+                    await store.backend.claims.claim("alerts")
+            await until(lambda: bool(client.exists(f"{place.prefix}records")))
+        assert await sessions_in(place) == ["sales"]
+
+
+async def test_a_batch_of_entries_alone_leaves_the_pruning_to_upkeep(place: Place, redis_server: RedisServer) -> None:
+    async with opened(place, history_days=1, prune_every=0.05, report_every=0.05) as (store, _):
+        await store.save([], [], [a_change("old", at=NOW)])
+        with redis_server.client() as client:
+            client.zadd(f"{place.prefix}history", {"older": NOW - 2 * DAY})
+            while client.zcard(f"{place.prefix}history") > 1:
+                await store.save([], [], [], [kept("01")])
+
+
+async def test_a_backend_that_nobody_listens_to_goes_on(place: Place) -> None:
+    backend = a_backend(place)
+    await backend.open(Backlog(lambda: NOW))
+    backend.on_others = backend.on_due = None
+    async with opened(place) as (store, _):
+        await put(store, "sales")
+    await until(lambda: backend.sharing.received == 1)
+    assert backend.due_at() > 0.0
+    backend._memory_lost()
+    assert backend.due_at() == 0.0
+    await backend.close(Batch())
+
+
+async def test_what_fails_while_the_server_is_reached_again_leaves_no_connection(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = a_backend(place)
+    await backend.open(Backlog(lambda: NOW))
+    backend._memory_lost()
+
+    async def refused(*_: Any) -> None:
+        raise redis.exceptions.ConnectionError("cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyspace, "announce", refused)
+        with pytest.raises(redis.exceptions.ConnectionError):
+            await backend.prepare(Backlog(lambda: NOW))
+    assert backend._attachment.keys is None
+    await backend.prepare(Backlog(lambda: NOW))
+    assert await backend.claims.claim("alerts") is not None
+    await backend.close(Batch())

@@ -239,4 +239,4 @@ async def test_a_server_that_hangs_is_not_waited_for_at_the_end(
 def test_the_times_suit_each_other() -> None:
     timing = RedisTiming()
     assert timing.answer_limit < Timing().save_limit
-    assert timing == RedisTiming(5, 10, 3, 3, 10, DAY)
+    assert timing == RedisTiming(5, 10, 3, 3, 10, DAY, 15)

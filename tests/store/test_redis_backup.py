@@ -7,17 +7,20 @@ import shlex
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from msgspec.structs import replace
 
 from statusproxy.config.state_url import Place
+from statusproxy.store import redis_backup as redis_backup_module
 from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import decode_record, encode
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.journal_file import file_name
+from statusproxy.store.proxies import Proxy
 from statusproxy.store.redis_backup import back_up_redis, restore_redis
 from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Command
@@ -240,13 +243,40 @@ def test_all_or_nothing_is_restored(
     assert keys(redis_server) - {"statusproxy:owner"} == {"statusproxy:records"}
 
 
-def test_events_are_left_out_only_when_asked_for(source: Path, place: Place) -> None:
+def test_events_are_left_out_only_when_asked_for(
+    source: Path, place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database, _ = Database.open(source, NOW)
     database.write({}, [], {"a": kept("a")})
     database.close()
-    with pytest.raises(StoreError, match=r"holds 1 event of the spool, and a state in Redis keeps none: .*--no-spool$"):
-        restore_redis(source, place)
     assert restore_redis(source, place, spool=False)[0].spooled == 0
+    assert "statusproxy:spool" not in keys(redis_server)
+    assert restore_redis(source, place, force=True)[0].spooled == 1
+    with redis_server.client(db=8) as client:
+        assert client.hkeys("statusproxy:spool") == [b"a"]
+    assert back_up_redis(place, source.with_name("again.db")).spooled == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyspace, "guard", sharing_at_last(Keyspace.guard))
+        with pytest.raises(StoreError, match=r"^a statusproxy runs on .*: stop it first"):
+            restore_redis(source, place, force=True)
+
+    async def lost(*_: object) -> int:
+        raise redis.ConnectionError("cut")
+
+    monkeypatch.setattr(redis_backup_module, "copy_spool", lost)
+    with pytest.raises(StoreError, match=r"^nothing was written to .*: no connection: .*cut"):
+        back_up_redis(place, source.with_name("cut.db"))
+
+
+def sharing_at_last(guard: Any) -> Any:
+    """The look for proxies, one of which comes after the first look."""
+    looks: list[object] = []
+
+    async def looking(self: Keyspace, now: float) -> Any:
+        looks.append(await guard(self, now))
+        return looks[-1] if len(looks) == 1 else [Proxy("other")]
+
+    return looking
 
 
 def test_what_is_no_sound_backup_is_told_and_changes_nothing(

@@ -22,10 +22,11 @@ from statusproxy.store.owner import Owner
 from statusproxy.store.proxies import Proxy
 from statusproxy.store.redis_durability import Durability
 from statusproxy.store.redis_errors import LostError
-from statusproxy.store.redis_follow import BEGINNING
+from statusproxy.store.redis_follow import BEGINNING, position
 from statusproxy.store.redis_keys import Keyspace, history, member
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_script import Commit, Conflict, Done, Proposal
+from statusproxy.store.redis_spool_script import Gone, Missing, Put, SpoolCommit
 from tests.store.redis_server import redis_store
 
 from .redis_server import RedisServer, running
@@ -199,6 +200,43 @@ async def test_the_stream_has_what_it_has_and_ends_where_it_ends(place: Place, r
     await keys.drop()
 
 
+async def test_a_stream_that_lacks_an_entry_it_has_not_outgrown_went_back(
+    place: Place, redis_server: RedisServer
+) -> None:
+    keys = await joined(place)
+    assert await keys.went_back((5, 1)), "nothing is there at all"
+    for number in range(4):
+        await keys.write(commit(keys, a_record(f"s{number}")))
+    with redis_server.client() as client:
+        entries: Any = client.xrange(f"{place.prefix}changes")
+        ids = [id_ for id_, _ in entries]
+        assert not await keys.went_back(position(ids[1]))
+        client.xdel(f"{place.prefix}changes", ids[1], ids[3])
+        assert await keys.went_back(position(ids[1]))
+        assert await keys.went_back(position(ids[3]))
+        client.xtrim(f"{place.prefix}changes", maxlen=1, approximate=False)
+        assert not await keys.went_back(position(ids[1])), "it is only too long ago"
+        assert not await keys.went_back(position(ids[2]))
+    await keys.drop()
+
+
+async def test_entries_of_the_spool_are_written_in_the_same_memory_or_not_at_all(
+    place: Place, redis_server: RedisServer
+) -> None:
+    keys = await joined(place)
+    put = SpoolCommit(keys.epoch, b"me", [Put("01", b"{}", b"head", b"body")])
+    last = await keys.write_spool(put)
+    assert isinstance(last, bytes)
+    assert await keys.end() == position(last)
+    large = SpoolCommit(keys.epoch, b"me", [Put("02", b"{}", b"head", b"", 5)])
+    assert await keys.write_spool(large) == Missing(["02"])
+    with redis_server.client() as client:
+        client.delete(f"{place.prefix}epoch")
+    with pytest.raises(LostError, match="the server lost its memory"):
+        await keys.write_spool(put)
+    await keys.drop()
+
+
 async def test_what_was_forgotten_is_known_with_its_time(place: Place) -> None:
     keys = await joined(place)
     await keys.write(Commit(keys.epoch, b"me", [Proposal(b"a", b"", b"", NOW), Proposal(b"b", b"", b"", NOW + 0.25)]))
@@ -241,8 +279,13 @@ async def test_a_server_that_waits_for_its_disk_is_asked_to_after_each_write(
     synced = 1
     await keys.write(commit(keys, a_record("a")))
     await keys.transact(("PING",))
-    assert sent == 2 * [("WAITAOF", 1, 0, 1200)]
+    await keys.write_spool(SpoolCommit(keys.epoch, b"me", [Put("01", b"{}", b"head", b"body")]))
+    assert sent == 3 * [("WAITAOF", 1, 0, 1200)]
     synced = 0
+    large = SpoolCommit(keys.epoch, b"me", [Put("02", b"{}", b"head", b"", 5)])
+    assert await keys.write_spool(large) == Missing(["02"]), "nothing was written to be synced"
+    with pytest.raises(StoreError, match="disk took longer than 1200 ms"):
+        await keys.write_spool(SpoolCommit(keys.epoch, b"me", [Gone("01")]))
     with pytest.raises(StoreError, match="disk took longer than 1200 ms"):
         await keys.write(commit(keys, a_record("b")))
     with pytest.raises(StoreError, match="disk took longer than 1200 ms"):

@@ -9,7 +9,12 @@ from statusproxy.store.redis_names import Names, field_of, session_of
 def test_all_keys_have_the_prefix_so_that_groups_of_proxies_do_not_meet() -> None:
     names = Names.of(Place("h.example", prefix="{site}:"))
     assert names.records == "{site}:records"
-    assert {getattr(names, name) for name in Names.__slots__} == {f"{{site}}:{name}" for name in Names.__slots__}
+    assert {getattr(names, name) for name in Names.__slots__} == {
+        f"{{site}}:{name.replace('_', ':')}" for name in Names.__slots__
+    }
+    assert (names.spool_contents, names.body("01"), names.upload("01")) == (
+        "{site}:spool:contents", "{site}:spool:body:01", "{site}:spool:upload:01",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("session", ["sales", "Vendas São Paulo", "\ud800"])

@@ -144,8 +144,8 @@ async def test_a_row_is_set_aside_only_as_long_as_it_stands_there(
     link: Link, names: Names, client: "redis.Redis"
 ) -> None:
     client.hset(names.records, "a", "broken")
-    assert not await set_aside(link, names, b"a", b"another", b"then a")
+    assert not await set_aside(link, names, names.records, b"a", b"another", b"then a")
     assert client.hgetall(names.records) == {b"a": b"broken"}
-    assert await set_aside(link, names, b"a", b"broken", b"then a")
+    assert await set_aside(link, names, names.records, b"a", b"broken", b"then a")
     assert not client.exists(names.records)
     assert client.hgetall(names.rejected) == {b"then a": b"broken"}

@@ -9,7 +9,7 @@ from statusproxy.store.backup import back_up
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.snapshot import Holdings
-from statusproxy.store.spool_backup import copy_bodies, leave_out, missing_bodies, published
+from statusproxy.store.spool_backup import copy_bodies, expect_bodies, leave_out, published
 from statusproxy.store.spool_files import spool_folder
 
 from .samples import NOW, a_body, an_entry, kept
@@ -84,9 +84,16 @@ def test_bodies_do_not_stay_where_the_database_could_not_be_put(tmp_path: Path) 
 
 def test_bodies_that_a_copy_lacks_are_counted_and_all_entries_can_be_left_out(path: Path) -> None:
     filled(path, "a", "gone")
-    assert missing_bodies(path, spool_folder(path)) == 1
+    with pytest.raises(StoreError) as told:
+        expect_bodies(path, path)
+    assert str(told.value) == (
+        f"{path}.spool lacks the bodies of 1 event that belongs to {path}: put that directory beside the file, or "
+        "leave all events out with --no-spool"
+    )
+    a_body(spool_folder(path), b"found", "gone")
+    assert expect_bodies(path, path) == len(b"large a" + b"found")
     leave_out(path)
-    assert missing_bodies(path, spool_folder(path)) == 0
+    assert expect_bodies(path, path) == 0
     database, _ = Database.open(path, NOW)
     assert database.spool.read().entries == []
     database.close()

@@ -75,6 +75,15 @@ async def test_an_entry_and_the_change_of_its_session_are_one_commit(store: Sqli
     assert os.listdir(spool(store).folder) == ["b"]
 
 
+async def test_a_file_is_the_entrys_own_and_nobody_else_changes_anything(store: SqliteStore) -> None:
+    assert (spool(store).ahead, spool(store).on_news, store.claims) == (0.0, None, None)
+    await save(store, kept("a", large(store)))
+    content = await spool(store).content("a")
+    assert content is not None
+    spool(store).release(content)
+    assert os.listdir(spool(store).folder) == ["a"]
+
+
 async def test_what_is_delivered_is_gone_with_its_file(store: SqliteStore) -> None:
     await save(store, kept("a"), kept("b", large(store)))
     await save(store, Removed("a"), Removed("b"))

@@ -6,7 +6,7 @@ from typing import Final
 
 from statusproxy.admin.messages import SpoolTotals
 from statusproxy.config.settings import Settings, State
-from statusproxy.config.state_url import SqliteFile, parse_state_url
+from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
@@ -31,10 +31,10 @@ def configured(settings: Settings, written: Written) -> Iterator[Finding]:
     if not paths:
         if any(webhook.forward for webhook in settings.webhooks):
             yield note("spool.off")
-    elif isinstance(parse_state_url(settings.state.url), SqliteFile):
-        yield ok("spool.on", paths=listed(paths))
-    else:
+    elif isinstance(parse_state_url(settings.state.url), Memory):
         yield warning("spool.no-place", paths=listed(paths), lines=written.with_keys("state", url=State().url))
+    else:
+        yield ok("spool.on", paths=listed(paths))
 
 
 def judge(totals: SpoolTotals, now: float) -> Iterator[Finding]:

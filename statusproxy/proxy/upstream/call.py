@@ -17,6 +17,10 @@ IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
+class WithheldError(Exception):
+    """Nothing was sent, since it may not go any more."""
+
+
 class Body(Protocol):
     """What a call asks of the body it sends (`downstream.request_body.Upload`)."""
 
@@ -77,9 +81,11 @@ class Call:
         interim: Callable[[ResponseHead], None] | None,
         upgrade: bool = False,
         method: str | None = None,
+        may_go: Callable[[], bool] | None = None,
     ) -> ResponseHead:
         """Send the request and wait for the answer's head. Raises `UpstreamError`; `ConnectionError` where the client
-        has gone meanwhile and the request is not worth sending.
+        has gone meanwhile and the request is not worth sending; `WithheldError` where `may_go`, asked right before the
+        first byte, says no.
 
         A request that meets a connection the gateway was closing is sent once more on a fresh one, if not a byte of
         an answer came and a repeat is harmless. Never a POST, which may have arrived: a customer would get the
@@ -103,6 +109,9 @@ class Call:
             if self._gone and self._unwanted(whole):
                 pool.release(connection)
                 raise ConnectionResetError
+            if may_go is not None and not may_go():
+                pool.release(connection)
+                raise WithheldError
             self._connection = connection
             connection.begin(head_only=(method or self._method) == "HEAD", informational=interim)
             connection.write(head)

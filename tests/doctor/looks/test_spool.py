@@ -33,7 +33,7 @@ def found(**totals: Any) -> dict[str, str]:
         ("webhooks: [{path: /a}]", {"off": "note"}),
         ("webhooks: [{path: /a, spool: true}]", {"on": "ok"}),
         ("webhooks: [{path: /a, spool: true}]\nstate: {url: 'memory:'}", {"no-place": "warning"}),
-        ("webhooks: [{path: /a, spool: true}]\nstate: {url: 'redis://redis.example/0'}", {"no-place": "warning"}),
+        ("webhooks: [{path: /a, spool: true}]\nstate: {url: 'redis://redis.example/0'}", {"on": "ok"}),
     ],
 )
 async def test_whether_events_are_kept_is_told(text: str, levels_: dict[str, str]) -> None:

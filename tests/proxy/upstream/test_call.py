@@ -10,7 +10,7 @@ from statusproxy.proxy.coalescing import SharedCall
 from statusproxy.proxy.http1.head import Header
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.upstream.answer_body import SMALL, Room
-from statusproxy.proxy.upstream.call import Call
+from statusproxy.proxy.upstream.call import Call, WithheldError
 from statusproxy.proxy.upstream.errors import UpstreamError
 
 DYING = UpstreamError("gateway_closed")
@@ -349,6 +349,24 @@ async def test_a_client_that_left_while_waiting_for_a_place(method: str, body: B
             await task
         assert pool.released == [connection]
     assert bool(connection.written) is sent
+
+
+@pytest.mark.parametrize("may_go", [True, False])
+async def test_whoever_may_forbid_it_is_asked_when_the_connection_is_there(may_go: bool) -> None:
+    connection, made, said = Connection(), call("POST", Body()), True
+    pool = Pool(waiting=[connection])
+    pool.place.clear()
+    task = asyncio.ensure_future(send(made, pool, may_go=lambda: said))
+    await asyncio.sleep(0)
+    said = may_go
+    pool.place.set()
+    if may_go:
+        assert await task is HEAD
+    else:
+        with pytest.raises(WithheldError):
+            await task
+        assert pool.released == [connection]
+    assert bool(connection.written) is may_go
 
 
 # ---- nothing is left behind ----

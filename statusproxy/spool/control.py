@@ -1,0 +1,83 @@
+"""What operators ask of the spool, and what they do to its entries: at any of the proxies that share it."""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from statusproxy.clock import OwnClock
+from statusproxy.spool.dropping import Losses
+from statusproxy.spool.order import Order, Totals
+from statusproxy.spool.receivers import Receivers
+from statusproxy.spool.times import shifted
+from statusproxy.store.base import Store
+from statusproxy.store.spooled import Entry, Moved, Removed, State
+
+__all__ = ["Control"]
+
+
+class Control:
+    """The entries as operators see them. What they do holds at once; it is durable when the call returns."""
+
+    def __init__(
+        self,
+        order: Order,
+        receivers: Receivers,
+        store: Store,
+        clock: OwnClock,
+        counter: Losses,
+        changed: Callable[[], None],
+    ) -> None:
+        """`changed` is called when there may be something to deliver, or nothing any more."""
+        self._order = order
+        self._receivers = receivers
+        self._store = store
+        self._clock = clock
+        self._counter = counter
+        self._changed = changed
+
+    @property
+    def totals(self) -> Totals:
+        """Counts and bytes of all entries."""
+        return self._order.totals
+
+    @property
+    def oldest_waiting(self) -> Entry | None:
+        """The waiting entry that came first. Costs a look at each session that has any."""
+        return self._order.oldest_waiting()
+
+    @property
+    def away(self) -> dict[str, float]:
+        """Receivers that this proxy does not try just now, and since when."""
+        return self._receivers.away
+
+    def entries(self) -> list[Entry]:
+        """All entries as they are now, in no order (their ids sort by age): quick however many there are."""
+        return list(self._order)
+
+    def get(self, id_: str) -> Entry | None:
+        """The entry of this id."""
+        return self._order.get(id_)
+
+    async def replay(self, ids: Iterable[str]) -> int:
+        """Have entries delivered now, whatever their state; give how many there were. Raises `StoreError`."""
+        now, moved = self._clock.now(), []
+        for id_ in ids:
+            entry = self._order.get(id_)
+            if entry is not None:
+                entry = msgspec.structs.replace(entry, state=State.WAITING, next_at=now, rejected=0)
+                self._order.put(entry)
+                moved.append(Moved(shifted(entry, self._clock.shift)))
+        self._changed()
+        await self._store.save((), (), (), moved)
+        return len(moved)
+
+    async def drop(self, ids: Iterable[str]) -> int:
+        """Drop entries for good; give how many there were. Raises `StoreError`."""
+        removed = []
+        for id_ in ids:
+            if self._order.remove(id_) is not None:
+                self._counter.dropped("operator")
+                removed.append(Removed(id_))
+        self._changed()
+        await self._store.save((), (), (), removed)
+        return len(removed)

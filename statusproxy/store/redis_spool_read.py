@@ -1,0 +1,86 @@
+"""The entries of the spool read whole from Redis, some at a time, so that nothing is held up for long."""
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Iterable
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
+from typing import Final
+
+from statusproxy.store.codec import RowError
+from statusproxy.store.redis_link import Asks, raise_first
+from statusproxy.store.redis_names import Names
+from statusproxy.store.redis_script import set_aside
+from statusproxy.store.spool_table import read_entry
+from statusproxy.store.spooled import Entry
+
+__all__ = ["in_order", "put_in", "rows"]
+
+# At a time: some milliseconds of the event loop, and of a server that serves others too.
+_ROWS_READ: Final = 200
+_SORTED_AT_ONCE: Final = 1000
+_PUT_AT_ONCE: Final = 100
+
+_ID: Final = attrgetter("id")
+
+
+async def rows(
+    link: Asks, names: Names, now: float, rejected: list[str]
+) -> AsyncIterator[dict[str, tuple[bytes, Entry]]]:
+    """All entries, some at a time, each as it stands and as it reads; one may come twice.
+
+    What cannot be read is moved to another key, dated `now` (epoch seconds); its id goes into `rejected`.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ spool ", time.gmtime(now)).encode()
+    broken: list[tuple[bytes, bytes]] = []
+    cursor: bytes | int = 0
+    while cursor != b"0":
+        (reply,) = await link.ask(("HSCAN", names.spool, cursor, "COUNT", _ROWS_READ))
+        raise_first([reply])
+        cursor, flat = reply
+        found: dict[str, tuple[bytes, Entry]] = {}
+        for id_, row in zip(flat[::2], flat[1::2], strict=True):
+            try:
+                entry = read_entry(id_, row)
+            except RowError:
+                broken.append((id_, row))
+            else:
+                found[entry.id] = row, entry
+        yield found
+    for id_, row in broken:
+        if await set_aside(link, names, names.spool, id_, row, stamp + id_):
+            rejected.append(id_.decode("ascii", "replace"))
+
+
+async def put_in(entries: list[Entry], news: dict[str, Entry | None]) -> None:
+    """Put news (None: gone) into entries that are in the order of their ids, and into that order; until none is left.
+
+    More may come meanwhile.
+    """
+    done = 0
+    while news:
+        id_, entry = news.popitem()
+        place = bisect_left(entries, id_, key=_ID)
+        there = place < len(entries) and entries[place].id == id_
+        entries[place : place + there] = [] if entry is None else [entry]
+        done += 1
+        if done % _PUT_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+async def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries in the order of their ids; sorted some at a time."""
+    pieces: list[list[Entry]] = []
+    left = iter(entries)
+    while piece := list(islice(left, _SORTED_AT_ONCE)):
+        piece.sort(key=_ID)
+        pieces.append(piece)
+        await asyncio.sleep(0)
+    ordered: list[Entry] = []
+    for number, entry in enumerate(merge(*pieces, key=_ID), 1):
+        ordered.append(entry)
+        if number % _SORTED_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return ordered

@@ -1,0 +1,69 @@
+"""What operators see of the entries, and what they do to them."""
+
+import pytest
+
+from statusproxy.proxy.ports import Attempt
+from statusproxy.spool.control import Control
+from statusproxy.spool.order import Order, Totals
+from statusproxy.spool.receivers import Receivers
+from statusproxy.store.errors import StoreError
+from statusproxy.store.spooled import Content, Entry, Moved, Removed, State
+from tests.spool.entries import entry
+from tests.spool.fakes import Clock, Counts, FakeStore
+
+
+class Bench:
+    """Entries that are known and stored."""
+
+    def __init__(self, *entries: Entry) -> None:
+        self.store, self.clock, self.counts, self.order = FakeStore(), Clock(), Counts(), Order()
+        for each in entries:
+            self.order.put(each)
+            self.store.rows[each.id] = each, Content(b"", b"")
+        self.receivers = Receivers(self.clock.own)
+        self.changes = 0
+        self.control = Control(self.order, self.receivers, self.store, self.clock.own, self.counts, self._changed)
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+
+def test_all_entries_are_seen_with_what_they_come_to() -> None:
+    it = Bench(entry(2), entry(1, state=State.DEAD), entry(3, state=State.UNKNOWN))
+    assert it.control.totals == Totals(3, 300, 1, 1, 1)
+    assert sorted(each.id for each in it.control.entries()) == ["000001", "000002", "000003"]
+    assert it.control.oldest_waiting == entry(2)
+    assert (it.control.get("000002"), it.control.get("no such")) == (entry(2), None)
+
+
+def test_receivers_that_this_proxy_finds_away_are_seen() -> None:
+    it = Bench()
+    assert it.control.away == {}
+    it.receivers.ended("gateway", "sales", Attempt("not-sent"))
+    assert it.control.away == {"gateway": pytest.approx(1000.0, abs=0.01)}
+
+
+async def test_what_is_replayed_waits_from_now_on_with_all_its_attempts() -> None:
+    it = Bench(entry(1, state=State.DEAD, rejected=5, next_at=9000.0), entry(2))
+    it.clock.wall += 60.0
+    assert await it.control.replay(["000001", "no such"]) == 1
+    here, (stored, _) = it.control.get("000001"), it.store.rows["000001"]
+    assert here is not None
+    assert (here.state, here.rejected, int(here.next_at)) == (State.WAITING, 0, 1000)
+    assert (it.store.saves, int(stored.next_at), it.changes) == ([[Moved(stored)]], 1060, 1)
+
+
+async def test_what_is_dropped_is_gone_for_good_and_counted() -> None:
+    it = Bench(entry(1), entry(2))
+    assert await it.control.drop(["000001", "no such"]) == 1
+    assert (list(it.store.rows), it.store.saves) == (["000002"], [[Removed("000001")]])
+    assert (it.counts.all, it.changes) == ({"dropped operator": 1}, 1)
+
+
+async def test_an_operator_hears_that_a_change_is_not_durable_and_it_is_in_force() -> None:
+    it = Bench(entry(1, state=State.DEAD), entry(2, state=State.DEAD))
+    it.store.fail("disk full")
+    for change in (it.control.replay(["000001"]), it.control.drop(["000002"])):
+        with pytest.raises(StoreError, match="disk full"):
+            await change
+    assert (it.control.totals, it.changes) == (Totals(1, 100, 1, 0, 0), 2)

@@ -1,0 +1,223 @@
+"""Which receivers a proxy may send to: one proxy at a time, until it gives the claim up, or it ends."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from statusproxy.spool.holding import Holding, HoldingTiming
+from statusproxy.store.claims import LEASE
+from tests.spool.shared_state import SharedState, SharedStore
+from tests.store.still_clock import StillClock
+
+
+class One:
+    """A proxy's claims."""
+
+    def __init__(self, state: SharedState, clock: StillClock) -> None:
+        self.store: SharedStore = state.store()
+        self.changes = 0
+        self.holding = Holding(self.store.claims, self._changed, HoldingTiming(clock=lambda: clock.now))
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def holds(self) -> bool:
+        return self.holding.holds("gateway")
+
+
+class Bench:
+    """Two proxies and the server, on one clock that stands still."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = StillClock(monkeypatch)
+        self.state = SharedState(lambda: self.clock.now)
+        self.one, self.two = One(self.state, self.clock), One(self.state, self.clock)
+
+    async def close(self) -> None:
+        await self.one.holding.close()
+        await self.two.holding.close()
+
+
+async def test_one_proxy_holds_a_receiver_and_hears_that_it_may_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    assert not it.one.holds()
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    it.two.holding.want({"gateway"})
+    await it.clock.move()
+    assert (it.one.holds(), it.two.holds(), it.one.changes, it.two.changes) == (True, False, 1, 0)
+    assert not it.one.holding.holds("hub")
+    await it.close()
+
+
+async def test_it_is_renewed_while_it_is_wanted_three_times_in_each_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    for _ in range(12):
+        await it.clock.move(LEASE / 3)
+        assert it.one.holds()
+    assert (len(it.one.store.claims.asked), it.one.changes) == (13, 1)
+    await it.close()
+
+
+async def test_a_holder_that_is_told_nothing_more_gives_up_at_once_and_another_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    it.two.holding.want({"gateway"})
+    await it.clock.move()
+    it.one.holding.want(set())
+    await it.clock.move()
+    assert (it.one.holds(), it.two.holds(), it.two.changes) == (False, True, 1)
+    await it.close()
+
+
+async def test_a_holder_that_stops_gives_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    it.two.holding.want({"gateway"})
+    await it.one.holding.close()
+    await it.clock.move()
+    assert (it.one.holds(), it.two.holds()) == (False, True)
+    await it.close()
+
+
+async def test_a_claim_that_is_won_while_the_holder_stops_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    claim, answer = it.one.store.claims.claim, asyncio.Event()
+
+    async def slow(name: str) -> float | None:
+        until = await claim(name)
+        await answer.wait()
+        return until
+
+    monkeypatch.setattr(it.one.store.claims, "claim", slow)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    assert it.state.claims
+    await it.one.holding.close()
+    assert not it.state.claims
+    await it.close()
+
+
+async def test_it_stops_also_where_its_cancellation_gets_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+
+    async def slow(name: str) -> float | None:
+        with contextlib.suppress(asyncio.CancelledError):  # as `asyncio.wait_for` does before Python 3.12
+            await asyncio.Event().wait()
+        return None
+
+    monkeypatch.setattr(it.one.store.claims, "claim", slow)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    await it.one.holding.close()
+    assert not it.one.holds()
+    await it.close()
+
+
+async def test_when_the_holder_has_died_another_goes_on_within_the_lease_and_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    it.one.store.fail()
+    it.two.holding.want({"gateway"})
+    await it.clock.move(LEASE - 0.5)
+    assert not it.two.holds()
+    await it.clock.move(2.5)
+    assert it.two.holds()
+    await it.close()
+
+
+async def test_a_holder_that_loses_the_server_stops_before_its_claim_ends_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    it.one.store.fail("the server is away")
+    await it.clock.move(LEASE - 1.1)
+    assert it.one.holds()
+    await it.clock.move(0.2)
+    assert not it.one.holds()
+    await it.clock.move(5.0)
+    assert caplog.messages == ["spool: kept events wait until the server of the state answers: the server is away"]
+    it.one.store.heal()
+    await it.clock.move(2.0)
+    assert (it.one.holds(), it.one.changes) == (True, 2)
+    await it.close()
+
+
+async def test_a_holder_that_was_stopped_past_its_lease_may_send_nothing_when_it_wakes_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    it.clock.now += 20.0  # it does not run meanwhile
+    assert await it.two.store.claims.claim("spool:gateway")
+    assert not it.one.holds()
+    await it.clock.move()
+    assert (it.one.holds(), it.one.changes) == (False, 1)
+    await it.close()
+
+
+async def test_a_claim_that_was_lost_to_another_is_not_held_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    it.state.claims.clear()
+    await it.two.store.claims.claim("spool:gateway")
+    await it.clock.move(LEASE / 3)
+    assert not it.one.holds()
+    await it.close()
+
+
+async def test_a_receiver_at_which_this_proxy_failed_is_left_to_others_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.rest("gateway")
+    assert (it.one.holding.rests("gateway"), it.one.holding.rests("hub")) == (True, False)
+    await it.clock.move(3.1)
+    assert (it.one.holding.rests("gateway"), it.one.changes) == (False, 1)
+    await it.close()
+
+
+async def test_what_others_give_up_that_is_of_no_use_here_is_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    assert it.one.store.claims.on_released is not None
+    for name in ("spool:hub", "alerts", "gateway"):
+        it.one.store.claims.on_released(name)
+    await it.clock.move()
+    assert it.one.store.claims.asked == ["spool:gateway"]
+    await it.close()
+
+
+async def test_one_claim_is_given_up_and_others_are_held_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway", "hub"})
+    await it.clock.move()
+    assert sorted(it.state.claims) == ["spool:gateway", "spool:hub"]
+    it.one.holding.want({"hub"})
+    await it.clock.move()
+    assert (list(it.state.claims), it.one.holds(), it.one.holding.holds("hub")) == (["spool:hub"], False, True)
+    await it.close()
+
+
+async def test_where_one_process_has_the_store_alone_everything_is_its_own() -> None:
+    changes: list[None] = []
+    holding = Holding(None, lambda: changes.append(None))
+    holding.want({"gateway"})
+    holding.rest("gateway")
+    assert (holding.holds("gateway"), holding.rests("gateway")) == (True, False)
+    await holding.close()
+    assert (len(asyncio.all_tasks()), changes) == (1, [])  # no task but this one

@@ -1,0 +1,270 @@
+"""Claims: one holder at a time by the server's clock, another one when it gives up or is silent for a lease."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis
+import redis.exceptions
+
+from statusproxy.config.state_url import Place
+from statusproxy.store import redis_claims as redis_claims_module
+from statusproxy.store.claims import LEASE
+from statusproxy.store.errors import NotAttachedError, StoreError
+from statusproxy.store.redis_claims import RedisClaims
+from statusproxy.store.redis_follow import Released, Told
+from statusproxy.store.redis_names import Names
+from statusproxy.store.redis_side_link import SideLink
+
+from .redis_server import RedisServer
+
+LOG = logging.getLogger("statusproxy.store")
+NAME = "spool:gateway"
+
+
+@pytest.fixture
+def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
+    return replace(redis_server.place, prefix=f"{request.node.name}:")
+
+
+@pytest.fixture
+def names(place: Place) -> Names:
+    return Names.of(place)
+
+
+@pytest.fixture
+def client(redis_server: RedisServer, names: Names) -> Iterator["redis.Redis"]:
+    with redis_server.client() as client:
+        client.set(names.epoch, "e")
+        yield client
+
+
+@pytest.fixture
+async def link(place: Place, client: Any) -> AsyncIterator[SideLink]:
+    side = SideLink(place, 9)
+    yield side
+    await side.close()
+
+
+class Clock:
+    """This host's monotonic clock, which moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def proxy(place: Place, link: SideLink, clock: Clock) -> Any:
+    """Makes the claims of a proxy that is attached."""
+
+    def made(me: str, **options: Any) -> RedisClaims:
+        claims = RedisClaims(link, place, me, LOG, clock=clock, **options)
+        claims.attached(b"e")
+        return claims
+
+    return made
+
+
+def stands(client: Any, names: Names) -> tuple[float, float, str]:
+    """Until when, for how long, and which proxy."""
+    value = client.hget(names.claims, NAME)
+    assert value is not None
+    till, seconds, holder = value.decode().split(" ")
+    return float(till), float(seconds), holder
+
+
+def now(client: Any) -> float:
+    seconds, micros = client.time()
+    return float(seconds + micros / 1e6)
+
+
+async def test_one_proxy_holds_it_and_the_others_are_told_so(proxy: Any, clock: Clock) -> None:
+    ours, theirs, third = proxy("a"), proxy("b"), proxy("c")
+    assert await ours.claim(NAME) == clock.now + 15.0
+    assert await theirs.claim(NAME) is None
+    assert await third.claim(NAME) is None
+    assert await theirs.claim("alerts") == clock.now + 15.0, "names are independent of each other"
+    assert LEASE == 15.0
+
+
+async def test_of_many_that_claim_at_the_same_time_one_gets_it(place: Place, client: Any) -> None:
+    sides = [SideLink(place, 9) for _ in range(8)]
+    proxies = [RedisClaims(side, place, f"p{number}", LOG) for number, side in enumerate(sides)]
+    for claims in proxies:
+        claims.attached(b"e")
+    got = await asyncio.gather(*(claims.claim(NAME) for claims in proxies for _ in range(3)))
+    holders = {number // 3 for number, until in enumerate(got) if until is not None}
+    assert len(holders) == 1
+    assert sum(until is not None for until in got) == 3, "its own claims renew it"
+    for side in sides:
+        await side.close()
+
+
+async def test_it_lasts_as_long_as_the_server_says_from_each_renewal(
+    proxy: Any, client: Any, names: Names, clock: Clock
+) -> None:
+    ours = proxy("a", lease=60.0)
+    before = now(client)
+    await ours.claim(NAME)
+    till, seconds, holder = stands(client, names)
+    assert before + 60 <= till <= now(client) + 60
+    assert (seconds, holder) == (60.0, "a")
+    clock.now += 5
+    assert await ours.claim(NAME) == clock.now + 60, "counted from before it was asked for"
+    assert stands(client, names)[0] > till
+
+
+async def test_another_takes_it_over_when_the_lease_is_over_by_the_servers_clock(
+    proxy: Any, client: Any, names: Names, clock: Clock
+) -> None:
+    ours, theirs = proxy("a", lease=60.0), proxy("b", lease=60.0)
+    await ours.claim(NAME)
+    clock.now += 3600  # this host's own clock has no say
+    assert await theirs.claim(NAME) is None
+    client.hset(names.claims, NAME, f"{now(client) - 0.001:.6f} 60.0 a")
+    assert await theirs.claim(NAME) == clock.now + 60
+    assert await ours.claim(NAME) is None, "too late"
+    assert stands(client, names)[2] == "b"
+
+
+async def test_a_short_lease_really_ends(proxy: Any) -> None:
+    ours, theirs = proxy("a", lease=0.001), proxy("b", lease=60.0)
+    assert await ours.claim(NAME) is not None
+    while await theirs.claim(NAME) is None:
+        pass
+    assert await ours.claim(NAME) is None
+
+
+async def test_what_is_given_up_is_anothers_at_once_and_told_in_the_stream(
+    proxy: Any, client: Any, names: Names
+) -> None:
+    ours, theirs = proxy("a"), proxy("b")
+    await ours.claim(NAME)
+    await theirs.release(NAME)  # not its own: nothing happens
+    assert stands(client, names)[2] == "a"
+    assert not client.exists(names.changes)
+    await ours.release(NAME)
+    await ours.release(NAME)
+    assert [members for _, members in client.xrange(names.changes)] == [{b"w": b"a", b"c": NAME.encode()}]
+    assert await theirs.claim(NAME) is not None
+
+
+async def test_a_server_whose_clock_was_set_back_does_not_lock_it_for_long(
+    proxy: Any, client: Any, names: Names
+) -> None:
+    client.hset(names.claims, NAME, f"{now(client) + 3600:.6f} 30.0 a")
+    theirs = proxy("b", lease=60.0)
+    assert await theirs.claim(NAME) is None, "its holder may still count on it"
+    till, seconds, holder = stands(client, names)
+    assert till <= now(client) + 30
+    assert (seconds, holder) == (30.0, "a")
+    assert await theirs.claim(NAME) is None
+    assert stands(client, names)[0] == till
+
+
+@pytest.mark.parametrize("value", ["", "soon", "soon 15 a", "9999999999 forever a"])
+async def test_what_is_no_claim_holds_nothing(proxy: Any, client: Any, names: Names, value: str) -> None:
+    client.hset(names.claims, NAME, value)
+    assert await proxy("b").claim(NAME) is not None
+
+
+async def test_before_the_server_was_reached_nothing_is_claimed(place: Place, link: SideLink) -> None:
+    claims = RedisClaims(link, place, "a", LOG)
+    with pytest.raises(NotAttachedError, match=r"^the state in redis at .* is not open yet$"):
+        await claims.claim(NAME)
+
+
+async def test_a_server_that_is_away_is_told_and_giving_up_is_quiet() -> None:
+    away = Place("127.0.0.1", 9)
+    claims = RedisClaims(SideLink(away, 9), away, "a", LOG)
+    claims.attached(b"e")
+    with pytest.raises(StoreError, match=r"^no connection: redis at 127\.0\.0\.1:9/0"):
+        await claims.claim(NAME)
+    await claims.release(NAME)
+
+
+async def test_an_error_that_the_server_answers_is_told(proxy: Any, client: Any, names: Names) -> None:
+    client.set(names.claims, "mine")
+    with pytest.raises(StoreError, match=r"^cannot be written: .*wrong kind"):
+        await proxy("a").claim(NAME)
+    await proxy("a").release(NAME)
+
+
+async def test_giving_up_takes_a_bounded_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent:
+        async def ask(self, *_: Any) -> list[Any]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(redis_claims_module, "_RELEASE_SECONDS", 0.01)
+    await RedisClaims(Silent(), place, "a", LOG).release(NAME)
+
+
+async def test_after_the_server_lost_its_memory_only_who_held_it_has_it_for_a_lease(
+    proxy: Any, client: Any, names: Names, clock: Clock
+) -> None:
+    lost: list[str] = []
+    ours = proxy("a", memory_lost=lambda: lost.append("a"))
+    theirs = proxy("b", memory_lost=lambda: lost.append("b"))
+    await ours.claim(NAME)
+    client.delete(names.claims)
+    client.set(names.epoch, "another")
+    for claims in (ours, theirs):
+        with pytest.raises(StoreError, match=r"the server lost its memory$"):
+            await claims.claim(NAME)
+        claims.attached(b"another")
+    assert lost == ["a", "b"]
+    assert not client.exists(names.claims)
+    assert await theirs.claim(NAME) is None, "the holder may not know yet, and sends on"
+    assert not client.exists(names.claims)
+    assert await ours.claim(NAME) == clock.now + 15
+    clock.now += 15
+    assert await theirs.claim(NAME) is None, "it is held again"
+    assert await theirs.claim("alerts") is not None, "the wait is over"
+
+
+async def test_who_held_it_too_long_ago_waits_like_all(proxy: Any, client: Any, names: Names, clock: Clock) -> None:
+    ours, given_up = proxy("a"), proxy("b")
+    await ours.claim(NAME)
+    await given_up.claim("alerts")
+    await given_up.release("alerts")
+    clock.now += 15
+    client.set(names.epoch, "another")
+    ours.attached(b"another")
+    given_up.attached(b"another")
+    assert await ours.claim(NAME) is None
+    assert await given_up.claim("alerts") is None
+    ours.attached(b"another")  # the connection was lost, and no more than that
+    clock.now += 15
+    assert await ours.claim(NAME) is not None
+
+
+async def test_that_another_gave_it_up_is_told_to_who_listens(proxy: Any, caplog: pytest.LogCaptureFixture) -> None:
+    claims = proxy("a")
+    theirs = Released((1, 1), b"b", NAME.encode())
+    claims.follow([theirs])
+    heard: list[str] = []
+    claims.on_released = heard.append
+    claims.follow([
+        Released((1, 2), b"a", b"its own"), Told((1, 3), b"b", b"sales", b"{}", None), theirs,
+        Released((1, 4), b"b", b"\xff"),
+    ])  # fmt: skip
+    assert heard == [NAME, "\ufffd"]
+
+    def broken(_: str) -> None:
+        raise RuntimeError("a defect")
+
+    claims.on_released = broken
+    claims.follow([theirs])
+    assert "state: a claim that another proxy gave up could not be taken over" in caplog.text
