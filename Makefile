@@ -122,7 +122,7 @@ mutants: $(VENV)/.ready
 RUNS ?= 10
 BUSY ?= 0
 steady: $(VENV)/.ready
-	@bash tests/steady.sh $(RUNS) $(BUSY) $(BIN)/python -m pytest -q -x $(parallel)
+	@bash tests/steady.sh $(RUNS) $(BUSY) $(MAKE) --no-print-directory status unit alone
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

@@ -121,7 +121,7 @@ def test_the_event_shown_as_presence_is_read_as_presence(page: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.divisible
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: Path) -> None:
     clone, home = Origin(tmp_path / "clone").folder, tmp_path / "home"
     home.mkdir()
@@ -137,7 +137,7 @@ def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: 
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=400,
+            timeout=1500,
         )
         return done.returncode, done.stdout
 
@@ -199,7 +199,7 @@ def runs(clone: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.divisible
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_the_installer_does_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (step,) = commands(_INSTALL)
     with vps(tmp_path, LOG, monkeypatch) as (bash, origin):

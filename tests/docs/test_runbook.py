@@ -32,7 +32,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bash
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_every_block_does_what_the_page_promises(site: tuple[Bash, Origin]) -> None:
     bash, origin = site
     shell = Shell(bash, "/run/paste", "/root", TYPED)

@@ -38,8 +38,8 @@ DESCRIPTORS: Final = 64 + 16
 #: Seconds without an attack, before it: some tens of requests of each kind. Their longest wait is the measure.
 _IDLE: Final = (2.0, 0.4)
 
-#: Seconds after an attack in which what it holds may be given back.
-_SETTLE: Final = 5.0
+#: Seconds after an attack within which what it holds must be given back, however busy the machine is.
+_SETTLE: Final = 60.0
 
 #: Seconds that an attack may take beyond what it is told; they bound themselves in bytes and in time.
 _OVERTIME: Final = 30.0
