@@ -31,7 +31,7 @@ pytestmark = [
 def test_all_agree_after_it_and_ordinary_requests_are_served_meanwhile(name: str, times: int, seconds: float) -> None:
     proxy = os.environ.get("FAULTS_PROXY")
     options = Options.of(Path(proxy) if proxy else None, "uvloop")
-    result = run_disturbed(name, times, seconds, 3, options, Settings(spool=False))
+    result = run_disturbed(name, times, seconds, 3, options, Settings(spool=name != "flush"))
     assert result.wrong == [], table(result)
     assert result.kills[name] == times
     assert result.waits, "somebody asked"

@@ -30,7 +30,8 @@ def test_nothing_that_was_acknowledged_is_lost_whoever_is_killed() -> None:
 
 @pytest.mark.skipif(not available(), reason="no redis-server here: apt-get install redis-server")
 def test_two_proxies_on_one_redis_agree_on_all_that_was_acknowledged_whoever_is_killed() -> None:
-    result = run_shared(KILLS, 5, options(), Settings(spool=False))
+    result = run_shared(KILLS, 5, options(), Settings())
     assert result.wrong == [], table(result)
     assert len(result.kills) == 4, table(result)  # each proxy, Redis and the gateway
     assert (result.kills.total() >= KILLS, result.looks > 0, result.journalled > 0) == (True, True, True), table(result)
+    assert (result.figures.spooled > 0, result.stood > 0) == (True, True), table(result)

@@ -22,6 +22,7 @@ from typing import Any, Final
 import yaml
 
 from statusproxy.demo.events import status_find
+from tests.faults.stage import WEBHOOK
 from tests.faults.worker import ROOT
 from tests.partitions.network import Host, Network
 from tests.store.redis_server import RedisServer
@@ -57,6 +58,8 @@ class Proxy:
     folder: Path
     ahead: float
     timeouts: Mapping[str, str]
+    address: str
+    """Which the gateway sees."""
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self, gateway: str, redis: str) -> None:
@@ -69,6 +72,8 @@ class Proxy:
             "preset": "gateway-wrapper",
             "state": {"url": redis, "journal": str(self.folder)},
             "timeouts": dict(self.timeouts),
+            "webhooks": [{"path": WEBHOOK, "spool": True}],
+            "spool": {"schedule": ["500ms"]},
             "log": {"format": "json"},
         }
         config = self.folder / "config.yaml"
@@ -109,7 +114,11 @@ class Proxy:
 
     def tell(self, session: str, word: str) -> int:
         """Post an event as the engine does; the code of the answer."""
-        return self.ask("POST", "/v1/webhooks/receive", status_find(session, word))[0]
+        return self.ask("POST", WEBHOOK, status_find(session, word))[0]
+
+    def waiting(self) -> int:
+        """How many events wait in the spool, as far as it knows."""
+        return int(self.ask("GET", "/spool", admin=True)[1]["totals"]["waiting"])
 
     def lost(self) -> list[str]:
         """The sessions that it knows to be lost."""
@@ -145,6 +154,11 @@ class Place:
     def proxies(self) -> Sequence[Proxy]:
         """Both."""
         return self.a, self.b
+
+    def arrived(self, session: str) -> list[tuple[str, str]]:
+        """The states of a session that have reached the gateway, in order, and from which address."""
+        code, came = self.b.ask("GET", "/arrivals")
+        return [(each["status"], each["from"]) for each in came if each["session"] == session] if code == 200 else []
 
     def agree(self, lost: Sequence[str]) -> None:
         """Wait until both are well, know each other, and know the same: these sessions are lost."""
@@ -191,8 +205,8 @@ def place(*ahead: float, timeouts: Mapping[str, str] | None = None) -> Iterator[
         for name, seconds in zip("ab", ahead, strict=True):
             host = network.host(name)
             network.cable(host, REDIS)
-            network.cable(host, GATEWAY)
-            proxies.append(Proxy(host, folder / name, seconds, {} if proxies else timeouts or {}))
+            address = network.cable(host, GATEWAY)
+            proxies.append(Proxy(host, folder / name, seconds, {} if proxies else timeouts or {}, address))
             stack.callback(proxies[-1].end)
             proxies[-1].start(f"http://{gateway_at}:{_PORT}", f"redis://{redis_at}:{server.port}/0")
         yield Place(network, *proxies)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from statusproxy.store.claims import LEASE
 from tests.partitions.network import missing
 from tests.partitions.place import GATEWAY, REDIS, Proxy, place, until
 
@@ -75,8 +76,8 @@ def test_cut_off_from_the_gateway_one_tells_the_other_what_it_hears_which_serves
         here.agree(["s0"])
         here.network.pull(a.host, GATEWAY)
         with asking(b) as at_b:
-            assert a.tell("s1", "browserClose") in {502, 504}
-            assert a.tell("s0", "inChat") in {502, 504}
+            assert a.tell("s1", "browserClose") in {202, 504}
+            assert a.tell("s0", "inChat") == 202
             here.agree(["s1"])
             assert b.listed() == ["s1"]
             assert a.ask("GET", "/anything")[0] in {502, 504}
@@ -86,3 +87,38 @@ def test_cut_off_from_the_gateway_one_tells_the_other_what_it_hears_which_serves
             until(lambda: a.ask("GET", "/anything")[0] == 200, "it does not serve again")
         assert set(at_b) == {200}
         assert a.listed() == b.listed() == ["s1"]
+
+
+WORDS = ["browserClose", "inChat", "notLogged", "inChat", "browserClose"]
+
+
+def test_what_one_keeps_while_it_cannot_reach_the_gateway_another_delivers_in_order() -> None:
+    with place(0.0, 0.0, timeouts={"connect": "1s"}) as here:
+        a, b = here.proxies
+        here.agree([])
+        here.network.pull(a.host, GATEWAY)
+        assert [a.tell("s0", word) for word in WORDS] == [202] * 5
+        until(lambda: len(here.arrived("s0")) == 5, "the other does not deliver what this one keeps")
+        assert here.arrived("s0") == [(word, b.address) for word in WORDS]
+        until(lambda: a.waiting() == b.waiting() == 0, "it is kept still")
+
+
+def test_who_delivered_and_is_cut_off_from_redis_sends_nothing_once_another_may() -> None:
+    with place(0.0, 0.0, timeouts={"connect": "1s"}) as here:
+        a, b = here.proxies
+        here.agree([])
+        for proxy in here.proxies:
+            here.network.pull(proxy.host, GATEWAY)
+        assert [a.tell("s0", word) for word in WORDS] == [202] * 5
+        until(lambda: b.waiting() == 5, "the other knows nothing of it")
+        here.network.pull(a.host, REDIS)
+        time.sleep(LEASE)
+        for proxy in here.proxies:
+            here.network.plug(proxy.host, GATEWAY)
+        until(lambda: len(here.arrived("s0")) == 5, "the other does not deliver it")
+        assert here.arrived("s0") == [(word, b.address) for word in WORDS]
+        assert a.tell("s0", "inChat") == 502  # it cannot keep it behind those that it still knows to wait
+        here.network.plug(a.host, REDIS)
+        until(lambda: a.waiting() == 0, "it does not hear that they were delivered")
+        until(lambda: a.tell("s0", "browserClose") == 200, "it does not take events again")
+        assert here.arrived("s0")[:5] == [(word, b.address) for word in WORDS]
