@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
 .PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before bench-units faults
-.PHONY: kills soak simulate clean
+.PHONY: kills soak simulate upgrade clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -21,7 +21,9 @@ help:
 	@echo "make bench-units BEFORE=DIR   the same for reading an event and correcting a list, without sockets"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make kills   kill proxy and gateway in random order under load, KILLS=40 times, and look for what is lost"
-	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one), then 300 kills"
+	@echo "             (STORE=redis: two proxies and their Redis)"
+	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one), then 600 kills"
+	@echo "make upgrade BEFORE=DIR  upgrade two proxies under load from another checkout (or revision) to this one"
 	@echo "make simulate  ten thousand schedules of many proxies that share a map (SCHEDULES=, SEED=)"
 	@echo "make coverage  run all tests once more, and name what none of them covers"
 	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
@@ -141,12 +143,17 @@ faults: $(VENV)/.ready
 	$(BIN)/python -m tests.faults
 
 KILLS ?= 40
+STORE ?= sqlite
 kills: $(VENV)/.ready
-	$(BIN)/python -m tests.kills --kills $(KILLS)
+	$(BIN)/python -m tests.kills --kills $(KILLS) --store $(STORE)
 
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.soak
 	$(BIN)/python -m tests.kills --kills 300
+	$(BIN)/python -m tests.kills --kills 300 --store redis
+
+upgrade: $(VENV)/.ready
+	$(BIN)/python -m tests.upgrade $(BEFORE)
 
 simulate: SCHEDULES ?= 10000
 simulate: SEED ?= 0

@@ -44,7 +44,19 @@ settings.register_profile("random", deadline=None, max_examples=1_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 #: Folders whose tests start programs, machines or browsers. `make check` leaves them out.
-_SLOW = ("integration", "faults", "docs", "systemd", "browser", "peers", "demo", "soak", "kills")
+_SLOW = (
+    "integration",
+    "faults",
+    "docs",
+    "systemd",
+    "browser",
+    "peers",
+    "demo",
+    "soak",
+    "kills",
+    "partitions",
+    "upgrade",
+)
 
 #: The longest first, so that no worker begins one of them when all others are done. A worker is always handed one group
 #: more than it runs: with six workers, behind the four that take minutes wait four of no account.
@@ -64,6 +76,8 @@ _LONGEST = (
     "tests/faults/test_faults.py",
     "tests/kills/",
     "tests/soak/",
+    "tests/partitions/",
+    "tests/upgrade/",
     "tests/integration/",
     "tests/docs/",
     "tests/store/",

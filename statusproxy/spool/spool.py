@@ -134,8 +134,9 @@ class Spool:
             return False
         if self._receivers.takes(receiver):
             return True
-        # While others wait, one of them is the probe.
-        if self._order.has_waiting(receiver) or not self._receivers.lets(receiver):
+        # While others wait, one of them is the probe; but where nothing can be kept, perhaps nothing can be delivered
+        # either: without the server no proxy has the claim to deliver, and nobody would notice that it is back.
+        if (self._order.has_waiting(receiver) and self._refuses() is None) or not self._receivers.lets(receiver):
             return False
         self._receivers.begin(receiver, queue)
         return True

@@ -60,6 +60,8 @@ def unite(a: Record, b: Record) -> Record:
     A proxy that had nothing to write holds `row`, and by absorption takes over the next row as it is, without a write.
     So each proxy with news writes once, and then all hold the last row.
     """
+    if _by_one_clock(a) and _by_one_clock(b):
+        return merge(a, b)
     told = aligned(a, b)
     merged = merge(*told)
     lags = _lags(a, b, merged, moved=told != (a, b))
@@ -214,6 +216,19 @@ def aligned(a: Record, b: Record) -> tuple[Record, Record]:
     """
     eras = _eras(a, b)
     return (_told_by(a, eras), _told_by(b, eras)) if _matters((*_stamps(a), *_stamps(b)), eras) else (a, b)
+
+
+def _by_one_clock(record: Record) -> bool:
+    """Whether all its moments are our own clock's: then nothing is aligned, and no difference is kept."""
+    override, transient = record.override, record.transient
+    return (
+        not record.lags
+        and record.known_clock is None
+        and record.alive_clock is None
+        and record.ended_clock is None
+        and (override is None or override.clock is None)
+        and (transient is None or transient.clock is None)
+    )
 
 
 _Eras = Mapping[str, list[float]]

@@ -26,6 +26,9 @@ def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
     With `until`, only moments up to then are moved, and none of them beyond it.
     """
 
+    if not seconds:
+        return record
+
     def there(moment: float) -> float:
         return moment if moment > until else min(moment + seconds, until)
 

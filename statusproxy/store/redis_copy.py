@@ -75,20 +75,21 @@ class ServerCopy:
         records: list[Record] = []
         forgotten: list[tuple[str, float]] = []
         for one in told:
+            foreign, record = one.writer != me, None
             try:
                 session = session_of(one.session)
-                record = read_row(one.session, one.row) if one.row else None
+                known = self._rows.get(session)
+                if foreign and one.row and (known is None or known.payload != one.row):
+                    record = read_row(one.session, one.row)
             except (RowError, UnicodeDecodeError):
                 continue
-            known = self._rows.get(session)
-            news = known is None or known.payload != one.row
-            if not self.put(session, one.row, one.position, foreign=one.writer != me) or one.writer == me:
+            if not self.put(session, one.row, one.position, foreign=foreign) or not foreign:
                 continue
-            if record is None:
+            if record is not None:
+                records.append(record)
+            elif not one.row:
                 assert one.forgotten_at is not None
                 forgotten.append((session, one.forgotten_at))
-            elif news:
-                records.append(record)
         for session in [session for session, position in self._gone.items() if position < self.newest]:
             del self._gone[session]
         return records, forgotten

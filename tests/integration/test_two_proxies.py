@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -89,23 +89,31 @@ class One:
         folder.mkdir()
         self.listen = listen
         self.admin = admin
+        self.python = sys.executable
+        self.environment: Mapping[str, str] = {}
+        """Variables that it is given in addition."""
+        self.flags: Sequence[str] = ("--listen", listen, "--admin-listen", admin)
         self._folder = folder
-        settings = {
+        self._settings = {
             "gateway": gateway,
             "preset": "gateway-wrapper",
             "state": {"url": f"redis://127.0.0.1:{redis}/0", "journal": str(folder)},
             **(more or {}),
         }
-        (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+        self.configure({})
         self._process: asyncio.subprocess.Process | None = None
+
+    def configure(self, more: Any) -> None:
+        """Write its configuration, with more settings."""
+        (self._folder / "config.yaml").write_text(yaml.safe_dump({**self._settings, **more}))
 
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
         with (self._folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "statusproxy", "run", "--config", str(self._folder / "config.yaml")),
-                *("--listen", self.listen, "--admin-listen", self.admin),
-                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                *(self.python, "-P", "-m", "statusproxy", "run", "--config", str(self._folder / "config.yaml")),
+                *self.flags,
+                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment},
             )  # fmt: skip
         process = self._process
 

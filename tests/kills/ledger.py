@@ -15,6 +15,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from random import Random
@@ -48,6 +49,9 @@ class Ledger:
         self._file = file
         self._seed = seed
         self._starts = 0
+        self._read = 0
+        self._arrivals: list[Arrival] = []
+        self._reading = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         file.touch()
 
@@ -82,8 +86,18 @@ class Ledger:
             self._process = None
 
     def arrivals(self) -> list[Arrival]:
-        """All that arrived, in order."""
-        return [Arrival(*json.loads(line)) for line in self._file.read_text().splitlines()]
+        """All that arrived so far, in order."""
+        with self._reading, self._file.open("rb") as file:
+            file.seek(self._read)
+            for line in file:
+                if line.endswith(b"\n"):
+                    self._arrivals.append(Arrival(*json.loads(line)))
+                    self._read += len(line)
+            return list(self._arrivals)
+
+    def has(self, digest: str) -> bool:
+        """Whether an event with this digest arrived."""
+        return any(each.digest == digest for each in reversed(self.arrivals()))
 
 
 def digest(body: bytes) -> str:

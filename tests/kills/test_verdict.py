@@ -44,5 +44,27 @@ def test_what_is_lost_out_of_order_or_invented_is_told(
     assert wrongs(SENT, arrived, kept) == found
 
 
+@pytest.mark.parametrize(
+    ("arrived", "found"),
+    [
+        (came(0, 1, 0), []),  # the one that had delivered it was killed before it could note that
+        (came(2, 0, 1), []),  # nobody answered for 2
+        (came(1, 0), ["a: 0 arrived after 1"]),
+        (came(1, 1, 0), ["a: 0 arrived after 1"]),
+        (came(0), ["a 1 was answered 202, and is lost"]),
+    ],
+)
+def test_of_several_proxies_the_first_deliveries_of_what_was_answered_for_are_in_order(
+    arrived: list[Arrival], found: list[str]
+) -> None:
+    assert wrongs(SENT, arrived, one_proxy=False) == found
+
+
 def test_events_are_counted() -> None:
     assert figures(SENT, came(0, 0, 1)) == Figures(sent=4, acknowledged=2, spooled=1, arrived=2, repeats=1)
+
+
+def test_unanswered_events_after_a_later_one_are_counted_as_late() -> None:
+    sent = {"a": [SENT["a"][2]._replace(number=0, digest="d0"), *SENT["a"][1:]]}
+    assert figures(sent, came(1, 0)).late == 1
+    assert figures(SENT, came(1, 0)).late == 0

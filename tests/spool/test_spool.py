@@ -247,6 +247,17 @@ async def test_a_receiver_that_is_away_is_tried_by_one_direct_event_at_a_time() 
     assert (it.spool.quiet("gateway"), it.spool.admit("gateway", "support")) == (True, True)
 
 
+async def test_while_others_wait_one_of_them_is_the_probe_unless_nothing_can_be_kept() -> None:
+    it = await bench()
+    await it.keep(NOT_SENT, session="sales")
+    it.clock.wait(1.1)
+    assert not it.spool.admit("gateway", "support")
+    it.store.healthy = False
+    assert [it.spool.admit("gateway", session) for session in ("sales", "support", "other")] == [False, True, False]
+    it.spool.attempted("gateway", "support", TAKEN)
+    assert [it.spool.admit("gateway", session) for session in ("sales", "support", "other")] == [False, True, True]
+
+
 async def test_a_direct_probe_that_was_given_up_leaves_its_place_to_the_next() -> None:
     it = await bench()
     it.spool.attempted("gateway", "sales", NOT_SENT)

@@ -1,5 +1,6 @@
 """Merging what several proxies know of one session: the three laws, and that nothing older wins."""
 
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any, Final
 
@@ -264,6 +265,24 @@ def test_all_that_a_sender_dated_goes_by_the_smallest_difference() -> None:
                 transient=replace(run, lag=1.0)),
         other,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda lag: {"known_at": 9.0, "known_clock": "/in a", "known_lag": lag},
+        lambda lag: {"alive_at": 9.0, "alive_clock": "/in a", "alive_lag": lag},
+        lambda lag: {"ended_at": 9.0, "ended_clock": "/in a", "ended_lag": lag},
+        lambda lag: {"override": lost(at=9.0, clock="/in a", lag=lag)},
+        lambda lag: {"transient": Transient(9.0, 9.0, 9.0, 99.0, "ev", clock="/in a", lag=lag)},
+    ],
+    ids=["known", "alive", "ended", "override", "transient"],
+)
+def test_each_moment_that_a_sender_dated_is_aligned_where_no_other_is_dated(
+    part: Callable[[float], dict[str, Any]],
+) -> None:
+    late, prompt = (replace(Record(SALES), **part(lag)) for lag in (5.0, 1.0))
+    assert replace(unite(late, prompt), lags=()) == prompt
 
 
 def test_what_hardly_differs_and_is_in_order_stays_as_it_is() -> None:

@@ -32,6 +32,11 @@ def test_moved_there_and_back_a_record_is_the_same() -> None:
         assert moved(moved(record, 3600.0), -3600.0) == record
 
 
+def test_moved_by_nothing_it_is_the_record_itself() -> None:
+    assert moved(RECORD, 0.0) is RECORD
+    assert moved(RECORD, 0.0, until=NOW) is RECORD
+
+
 def test_our_own_times_move_and_the_senders_stay() -> None:
     later = moved(RECORD, 60.0)
     assert (later.known_at, later.alive_at) == (RECORD.known_at, RECORD.alive_at)

@@ -3,7 +3,7 @@
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +43,9 @@ class SameTime(ServerClock):
 class RedisServer:
     """A server with its files in `folder`; `settings` are those of redis.conf, as the command line takes them."""
 
-    def __init__(self, folder: Path, *settings: str, program: str = "redis-server") -> None:
+    def __init__(self, folder: Path, *settings: str, program: str = "redis-server", inside: Sequence[str] = ()) -> None:
+        """`inside` stands before the command: how to run it somewhere else."""
+        self._inside = inside
         self.port = free_port()
         self._program = program
         self._folder = folder
@@ -57,8 +59,8 @@ class RedisServer:
             pytest.skip(f"no {self._program} here: apt-get install {self._program} (or tests/install-peers.sh)")
         self._folder.mkdir(exist_ok=True)
         command = [
-            program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder), "--save", "",
-            "--appendonly", "yes", "--appendfsync", "always", *self._settings, *settings,
+            *self._inside, program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder),
+            "--save", "", "--appendonly", "yes", "--appendfsync", "always", *self._settings, *settings,
         ]  # fmt: skip
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self._process.stdout is not None

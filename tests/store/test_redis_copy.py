@@ -60,6 +60,17 @@ def test_what_others_wrote_is_told_and_what_this_one_wrote_is_not(copy: ServerCo
     assert copy.record("b") is None
 
 
+def test_what_comes_back_of_this_ones_own_is_noted_as_it_is_and_not_read(copy: ServerCopy) -> None:
+    assert copy.follow([Told((1, 0), b"me", b"a", b"{", None)], b"me") == ([], [])
+    assert copy.row("a") == Row(b"{", (1, 0), False)
+
+
+def test_a_row_that_stands_there_already_is_no_news_but_whose_it_is(copy: ServerCopy) -> None:
+    copy.put("a", row(OLD), (1, 0), foreign=False)
+    assert copy.follow([told(2, "them", OLD)], b"me") == ([], [])
+    assert copy.row("a") == Row(row(OLD), (2, 0), True)
+
+
 @pytest.mark.parametrize("position", [(4, 0), (4, 9)])
 def test_what_the_stream_tells_from_before_a_write_of_our_own_is_outdated(copy: ServerCopy, position: Position) -> None:
     copy.put("a", row(NEW), (5, 0), foreign=False)
