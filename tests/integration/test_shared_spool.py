@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from aiohttp import web
 from tests.ports import free_port
 from tests.proxy.harness import PATIENCE
 from tests.store.redis_server import RedisServer, running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.divisible, pytest.mark.slow]
 
@@ -191,16 +192,6 @@ class One:
             process.send_signal(signal.SIGCONT)
             async with asyncio.timeout(PATIENCE):
                 await process.wait()
-
-
-async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Wait for what comes from other processes."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            said = condition()
-            if said if isinstance(said, bool) else await said:
-                return
-            await asyncio.sleep(0.02)
 
 
 class Place:

@@ -13,7 +13,7 @@ TESTS = Path(__file__).parents[1]
 #: test but a program, or a trial that measures.
 MAY_SLEEP = (
     "waiting.py", "proxy/loop_clock.py", "docs/vps/engine.py", "stand_ins/load.py", "systemd/machine.py",
-    "faults/", "kills/", "soak/",
+    "faults/", "kills/", "partitions/", "soak/", "upgrade/",
 )  # fmt: skip
 
 #: Seconds that a limit has at least which only a failed test reaches.
