@@ -13,7 +13,8 @@ from typing import Any, Final, Unpack
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.downstream.request_body import Upload
-from statusproxy.proxy.downstream.response import GONE, Response
+from statusproxy.proxy.downstream.response import Response
+from statusproxy.proxy.downstream.response_state import GONE
 from statusproxy.proxy.head_cache import prepared_head
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.max_forwards import BOUNDED, one_hop_less

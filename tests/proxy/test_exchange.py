@@ -15,7 +15,7 @@ import pytest
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
-from statusproxy.proxy.downstream.response import Response
+from statusproxy.proxy.downstream.response import AnsweredTwiceError, Response
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.upstream.answer_body import Room
 from statusproxy.proxy.upstream.call import Call
@@ -580,6 +580,26 @@ async def test_an_error_of_our_own_is_a_500_and_the_connection_goes_on(
     assert "exchange failed inside the proxy" in caplog.messages
     await client.send(get())
     assert (await client.message()).status == 200
+
+
+async def test_a_second_answer_is_logged_and_the_client_gets_the_first_alone(
+    proxy: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it asked for behind that is not answered by the rest of it: its connection ends."""
+
+    async def twice(exchange: Exchange) -> None:
+        await exchange.response.answer(200, b"OK", [], b"first")
+        await exchange.response.answer(200, b"OK", [], b"second")
+
+    monkeypatch.setattr(Exchange, "_serve", twice)
+    seen = reports(proxy)
+    client = await proxy.connect()
+    await client.send(get() + get())
+    assert await client.rest() == b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"
+    assert [(report.status, report.problem) for report in seen] == [(200, "internal")]
+    (record,) = (record for record in caplog.records if record.exc_info)
+    assert record.getMessage() == "exchange failed inside the proxy"
+    assert isinstance(record.exc_info[1] if record.exc_info else None, AnsweredTwiceError)
 
 
 async def test_an_exchange_that_a_stop_cuts_off_is_reported_without_a_status(origin: Origin, tmp_path: Path) -> None:
