@@ -6,6 +6,7 @@ import gc
 import gzip
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.proxy import exchange as exchange_module
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
 from statusproxy.proxy.downstream.response import AnsweredTwiceError, Response
@@ -631,6 +633,20 @@ async def test_an_exchange_that_changed_nothing_has_nothing_to_wait_for(
     monkeypatch.setattr(proxy.server.registry, "deleted", lambda *_: None)
     assert (await proxy.ask(get("/api/channels/sales", method="DELETE"))).body == b"ok"
     assert "a change could not be made durable" not in caplog.messages
+
+
+# ---- whose its attributes are ----
+
+
+def test_the_actions_set_what_the_exchange_says_that_they_set() -> None:
+    actions = Path(exchange_module.__file__).parent / "actions"
+    found = {
+        (name, path.stem)
+        for path in actions.glob("*.py")
+        for name in re.findall(r"exchange\.(\w+) = ", path.read_text())
+    }
+    assert Exchange.__doc__ is not None
+    assert found == set(re.findall(r"^ *\| `(\w+)` \| `(\w+)`", Exchange.__doc__, re.MULTILINE))
 
 
 # ---- the report ----
