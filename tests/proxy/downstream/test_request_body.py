@@ -318,7 +318,7 @@ async def test_a_request_whose_body_was_read_whole_is_never_given_up() -> None:
     """Its connection may serve another exchange already."""
     content, gateway = Content(), Gateway()
 
-    def fail(data: bytes, *, last: bool) -> None:
+    def fail(data: bytes, *, last: bool = False) -> None:
         raise RuntimeError("of our own")
 
     gateway.write = fail  # type: ignore[method-assign]

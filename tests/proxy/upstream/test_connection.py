@@ -523,6 +523,16 @@ async def test_a_connection_is_as_new_after_an_exchange_in_order() -> None:
     assert (connection.idle_limit, connection.used) == (DEFAULT_IDLE, 2)
 
 
+async def test_a_request_that_was_written_whole_stays_so_until_the_next_exchange() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.write(b"")
+    connection.data_received(OK)
+    assert connection.end_exchange()
+    alone.ask(whole=False).data_received(OK)
+    assert not connection.end_exchange()
+
+
 async def test_a_connection_on_which_nothing_was_asked_is_kept_only_where_it_was_used_before() -> None:
     alone = Alone()
     assert not alone.connection.end_exchange()
