@@ -91,8 +91,7 @@ class Asker:
         connection = await self._pool.acquire(fresh=True)
         try:
             connection.begin(head_only=False)
-            connection.write(head)
-            connection.request_done = True
+            connection.write(head, last=True)
             answer = await connection.head()
             at = time.time()
             body, problem = bytearray(), None

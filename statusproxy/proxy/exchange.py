@@ -13,7 +13,8 @@ from typing import Any, Final, Unpack
 from statusproxy.observe.exchange_report import Kind, Report
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.downstream.request_body import Upload
-from statusproxy.proxy.downstream.response import GONE, Response
+from statusproxy.proxy.downstream.response import Response
+from statusproxy.proxy.downstream.response_state import GONE
 from statusproxy.proxy.head_cache import prepared_head
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.max_forwards import BOUNDED, one_hop_less
@@ -24,7 +25,7 @@ from statusproxy.proxy.request_id import new_request_id, usable_id
 from statusproxy.proxy.routes import Match
 from statusproxy.proxy.shared import Shared
 from statusproxy.proxy.site import Entry
-from statusproxy.proxy.upstream.call import Call
+from statusproxy.proxy.upstream.call import Body, Call
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 
@@ -38,7 +39,19 @@ _NO_ROUTE: Final[Match[Entry]] = Match(Kind.PASS)
 
 
 class Exchange:
-    """One request and its answer. The actions use its public attributes and methods."""
+    """One request and its answer. The actions use its public attributes and methods.
+
+    All attributes are set here, except for what only an action knows:
+
+    | attribute | set by | when |
+    | --- | --- | --- |
+    | `client` | `webhook`, as `prepare` does | before it looks whether the sender is trusted |
+    | `hop` | `webhook` | before it sends the event to another receiver than the gateway |
+    | `durable` | `webhook` | once the event's last byte was read |
+    | `asked_at` | `channel_list` | when it got the answer to another client's call |
+    | `corrected` | `channel_list` | before it answers |
+    | `tunnel_received` | `tunnel` | when the tunnel has ended |
+    """
 
     __slots__ = (
         "_actions",
@@ -175,9 +188,15 @@ class Exchange:
         """The head with the request's id, as `send` sends it, without the empty line at its end."""
         return head.wire + (b"" if self._keep_id else b"X-Request-Id: %b\r\n" % self.request_id.encode())
 
-    async def settle(self) -> None:
-        """Wait until what this exchange changed is on disk; an error there never costs the answer."""
-        durable, self.durable = self.durable, None
+    def send_instead(self, body: Body | None) -> None:
+        """Have `send` take `body` in place of the one that comes from the client; not once it was called."""
+        self.call = Call(self.request.method, body, self.proxy.room)
+
+    async def settle(self, durable: Awaitable[None] | None = None) -> None:
+        """Wait until what this exchange changed is on disk (`durable`, or the attribute of this name); an error there
+        never costs the answer."""
+        if durable is None:
+            durable, self.durable = self.durable, None
         if durable is not None:
             try:
                 await durable

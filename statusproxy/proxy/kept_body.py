@@ -10,9 +10,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Final
 
-from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
+from statusproxy.proxy.http1.framing import framed
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.pump import pump, stop
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -21,12 +22,16 @@ PIECE: Final = 256 * 1024
 
 
 class KeptBody:
-    """Use: as `Call` does, then `await stop()`, which also closes the file. Sent once."""
+    """Use: as `Call` does, then `await stop()`, which also closes the file. Sent once. Its pump (`upstream.pump`) reads
+    it as a `Source`."""
 
     __slots__ = ("_body", "_executor", "_file", "_framed", "_left", "_patience", "_pump", "_reading", "whole")
 
     unread = False
     """All of it has come."""
+
+    watched = False
+    """It is read for the receiver alone."""
 
     def __init__(self, body: bytes | Path, *, framed: bool, executor: Executor, patience: float | None) -> None:
         """`framed`: the head says that it comes in chunks. `executor` does the reading. `patience`: seconds that the
@@ -47,28 +52,28 @@ class KeptBody:
         body = self._body
         if isinstance(body, bytes):
             self.whole = True
-            return self._frame(body)
+            return framed(body, chunked=self._framed, last=True)
         opening = asyncio.get_running_loop().run_in_executor(self._executor, _open, body)
         try:
             self._file, self._left = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_unused)  # a thread is not cancelled
             raise
-        return self._frame(await self._read())
+        data = await self._read()
+        return framed(data, chunked=self._framed, last=self.whole)
 
     def carry(self, connection: UpstreamConnection) -> None:
         """Carry the rest to the receiver, in a task of its own."""
-        self._pump = asyncio.create_task(self._carry(connection))
+        self._pump = asyncio.create_task(pump(self, connection, chunked=self._framed, patience=self._patience))
 
     async def end(self) -> None:
         """It was sent whole: nothing follows from that."""
 
     async def stop(self) -> None:
         """Stop sending, and close the file."""
-        pump, self._pump = self._pump, None
-        if pump is not None and not pump.done():
-            pump.cancel()
-            await asyncio.wait([pump])
+        carrying, self._pump = self._pump, None
+        if carrying is not None:
+            await stop(carrying)
         file, self._file = self._file, None
         if file is None:
             return
@@ -78,26 +83,20 @@ class KeptBody:
         else:
             os.close(file)
 
-    async def _carry(self, connection: UpstreamConnection) -> None:
+    # ---- what the pump asks ----
+
+    async def read(self) -> bytes:
+        """The next piece of the file. Raises `UpstreamError` where it cannot be read."""
         try:
-            while not self.whole:
-                data = await self._read()
-                if connection.closed or connection.complete:
-                    return  # answered early, or lost
-                connection.write(self._frame(data))
-                connection.request_done = self.whole
-                if connection.writing_paused and not self.whole:
-                    await self._taken(connection)
+            return await self._read()
         except (OSError, RuntimeError) as error:  # the latter: no thread can be started
             log.error("an event's body could not be read: %s", getattr(error, "strerror", None) or error)
-            connection.give_up(UpstreamError("internal", "the body could not be read"))
+            raise UpstreamError("internal", "the body could not be read") from error
 
-    async def _taken(self, connection: UpstreamConnection) -> None:
-        try:
-            async with asyncio.timeout(self._patience):
-                await connection.drain()
-        except TimeoutError:
-            connection.give_up(UpstreamError("gateway_timeout", "the gateway stopped reading the request"))
+    async def passed(self) -> None:
+        """The piece was handed over: no one else wants it."""
+
+    # ---- reading ----
 
     async def _read(self) -> bytes:
         """The next piece of the file. Raises `OSError`, also where the file has become shorter."""
@@ -109,12 +108,6 @@ class KeptBody:
         if not data and not self.whole:
             raise OSError("the file has become shorter")
         return data
-
-    def _frame(self, data: bytes) -> bytes:
-        if not self._framed:
-            return data
-        framed = chunk(data) if data else b""
-        return framed + LAST_CHUNK if self.whole else framed
 
 
 def _open(path: Path) -> tuple[int, int]:

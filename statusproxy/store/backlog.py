@@ -171,6 +171,10 @@ class Backlog:
         self.writing, self.open = self.open, Batch()
         return self.writing
 
+    def write_too(self, records: Sequence[Record]) -> None:
+        """Add what the store lacks to the batch that is being written, which knows newer."""
+        self.writing.records = {**{record.session: record for record in records}, **self.writing.records}
+
     def committed(self) -> Batch:
         """The batch that was written is durable. Returns it, for those who wait."""
         written, self.writing = self.writing, Batch()

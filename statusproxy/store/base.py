@@ -121,7 +121,7 @@ class Reattached:
     """The result of reaching a store again."""
 
     missing: Sequence[Record] = ()
-    """Records that the store lacked; they are part of the batch that is being written now."""
+    """Records that the store lacked; the caller adds them to the batch that is being written now."""
 
 
 class Backend(ABC):
@@ -165,7 +165,7 @@ class Backend(ABC):
     async def prepare(self, backlog: Backlog) -> Reattached | None:
         """Reach the store again where it was lost; None where it was not.
 
-        May add what the store lacks to the batch that is being written. Called before each `write` and `upkeep`.
+        Changes nothing of the backlog. Called before each `write` and `upkeep`.
         """
         return None
 

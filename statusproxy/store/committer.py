@@ -85,8 +85,10 @@ class Committer:
         self._condition.begin_write()
         try:
             reattached = await self._backend.prepare(self._backlog)
-            if reattached is not None and self.journaling:
-                self._fallback.add(reattached.missing)
+            if reattached is not None:
+                self._backlog.write_too(reattached.missing)
+                if self.journaling:
+                    self._fallback.add(reattached.missing)
             if self._fallback.holds:
                 # The journal is never behind the store: replayed after a crash, it would take the store back.
                 await self._fallback.keep()

@@ -150,7 +150,7 @@ class RedisBackend(Backend):
             raise
 
     async def _attached(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> list[Record]:
-        """Be where the server is now; `take` is given what was not known. Returns what it lacks: it will be written."""
+        """Be where the server is now; `take` is given what was not known. Returns what it lacks, to be written."""
         await self._server.ask(keys.link)
         await keys.announce(self._me, self._server.now)
         newest = max(self._followed, self._copy.newest, self.spool.newest)
@@ -164,10 +164,7 @@ class RedisBackend(Backend):
         self._follower.start(keys.link.place, self._followed)
         await self._report(keys)
         self._untold = False
-        missing = await self._take_lacked()
-        writing = self._backlog.writing
-        writing.records = {**{record.session: record for record in missing}, **writing.records}
-        return missing
+        return await self._take_lacked()
 
     async def _take_lacked(self) -> list[Record]:
         """What the server lacks, in the system's time, without what is to be forgotten."""

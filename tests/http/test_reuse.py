@@ -148,9 +148,7 @@ async def carry(connection: UpstreamConnection, plan: Plan) -> None:
         connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if plan.chunked_upload else piece)
         left -= len(piece)
         await connection.drain()
-    if plan.chunked_upload:
-        connection.write(b"0\r\n\r\n")
-    connection.request_done = True
+    connection.write(b"0\r\n\r\n" if plan.chunked_upload else b"", last=True)
 
 
 def run(loop: str, asked: list[Plan]) -> None:
@@ -215,8 +213,7 @@ def test_a_tunnel_whose_first_bytes_came_in_a_burst_goes_on(loop: str) -> None:
         for _ in range(10):  # the kernel holds a burst for a warm connection only
             connection = await pool.acquire()
             connection.begin(head_only=False)
-            connection.write(b"GET / HTTP/1.1\r\n\r\n")
-            connection.request_done = True
+            connection.write(b"GET / HTTP/1.1\r\n\r\n", last=True)
             await connection.head()
             while await connection.answer.read():
                 pass

@@ -6,6 +6,7 @@ import gc
 import gzip
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 
 from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.proxy import exchange as exchange_module
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
-from statusproxy.proxy.downstream.response import Response
+from statusproxy.proxy.downstream.response import AnsweredTwiceError, Response
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.upstream.answer_body import Room
 from statusproxy.proxy.upstream.call import Call
@@ -582,6 +584,26 @@ async def test_an_error_of_our_own_is_a_500_and_the_connection_goes_on(
     assert (await client.message()).status == 200
 
 
+async def test_a_second_answer_is_logged_and_the_client_gets_the_first_alone(
+    proxy: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it asked for behind that is not answered by the rest of it: its connection ends."""
+
+    async def twice(exchange: Exchange) -> None:
+        await exchange.response.answer(200, b"OK", [], b"first")
+        await exchange.response.answer(200, b"OK", [], b"second")
+
+    monkeypatch.setattr(Exchange, "_serve", twice)
+    seen = reports(proxy)
+    client = await proxy.connect()
+    await client.send(get() + get())
+    assert await client.rest() == b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"
+    assert [(report.status, report.problem) for report in seen] == [(200, "internal")]
+    (record,) = (record for record in caplog.records if record.exc_info)
+    assert record.getMessage() == "exchange failed inside the proxy"
+    assert isinstance(record.exc_info[1] if record.exc_info else None, AnsweredTwiceError)
+
+
 async def test_an_exchange_that_a_stop_cuts_off_is_reported_without_a_status(origin: Origin, tmp_path: Path) -> None:
     origin.script = silent
     async with running(tmp_path, origin.url) as proxy:
@@ -611,6 +633,20 @@ async def test_an_exchange_that_changed_nothing_has_nothing_to_wait_for(
     monkeypatch.setattr(proxy.server.registry, "deleted", lambda *_: None)
     assert (await proxy.ask(get("/api/channels/sales", method="DELETE"))).body == b"ok"
     assert "a change could not be made durable" not in caplog.messages
+
+
+# ---- whose its attributes are ----
+
+
+def test_the_actions_set_what_the_exchange_says_that_they_set() -> None:
+    actions = Path(exchange_module.__file__).parent / "actions"
+    found = {
+        (name, path.stem)
+        for path in actions.glob("*.py")
+        for name in re.findall(r"exchange\.(\w+) = ", path.read_text())
+    }
+    assert Exchange.__doc__ is not None
+    assert found == set(re.findall(r"^ *\| `(\w+)` \| `(\w+)`", Exchange.__doc__, re.MULTILINE))
 
 
 # ---- the report ----

@@ -33,8 +33,9 @@ class Receiver:
         self.given_up: list[str] = []
         self.goes_on = asyncio.Event()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, last: bool = False) -> None:
         self.pieces.append(data)
+        self.request_done = last
 
     async def drain(self) -> None:
         await self.goes_on.wait()

@@ -81,6 +81,15 @@ def test_a_failed_write_becomes_the_beginning_of_the_open_batch(backlog: Backlog
     assert failed.records == {"a": a_record("a", event="old"), "b": a_record("b")}  # a thread may still read it
 
 
+def test_what_the_store_lacks_joins_the_batch_being_written_first_and_is_never_newer(backlog: Backlog) -> None:
+    backlog.add([a_record("a"), a_record("b")], ["gone"], [])
+    written, ours = backlog.begin_write(), backlog.writing.records["a"]
+    backlog.write_too([a_record("lost"), a_record("a", event="old"), a_record("gone")])
+    assert list(written.records) == ["lost", "a", "gone", "b"]
+    assert (written.records["a"], written.records["gone"]) == (ours, None)
+    assert not backlog.open
+
+
 def test_the_oldest_changes_go_when_too_many_wait(backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog_module, "WAITING_CHANGES", 3)
     backlog.add([], [], [a_change(name) for name in "abcde"])

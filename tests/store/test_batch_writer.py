@@ -62,8 +62,6 @@ class Plain(Backend):
 
     async def prepare(self, backlog: Backlog) -> Reattached | None:
         found, self.reattached = self.reattached, None
-        if found is not None:
-            backlog.writing.records |= {record.session: record for record in found.missing}
         return found
 
     async def write(self, batch: Batch) -> None:

@@ -244,14 +244,14 @@ async def test_what_the_store_lacked_when_it_was_reached_again_is_journaled_too(
     bench.backend.reattached = Reattached([a_record("lost")])
     bench.put("a")
     await bench.committer.write()
-    assert bench.steps == ["write ['a']", "confirm 0"], "nothing is journaled while all is well"
+    assert bench.steps == ["write ['a', 'lost']", "confirm 0"], "nothing is journaled while all is well"
     bench.backend.errors = [OSError("disk full")]
     bench.put("b").add_done_callback(lambda told: told.exception())
     await bench.committer.write()
     bench.backend.reattached = Reattached([a_record("lost")])
     bench.steps.clear()
     await bench.committer.write()
-    assert bench.steps == ["add ['lost']", "keep", "write ['b']", "confirm 1"], "of which the server may lack it"
+    assert bench.steps == ["add ['lost']", "keep", "write ['b', 'lost']", "confirm 1"], "the server may lack it"
 
 
 async def test_an_error_nobody_thought_of_has_a_traceback(caplog: pytest.LogCaptureFixture) -> None:

@@ -40,11 +40,11 @@ async def serve(exchange: Exchange) -> None:
         registry.learning.answer(text, entry.rule.source, configured=True)
     session = exchange.match.session
     if len(text) > _LONG_LIST:
-        correction, exchange.durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session)
+        correction, durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session)
     else:
-        correction, exchange.durable = registry.correct(text, entry.rule, exchange.asked_at, session)
-    if exchange.durable is not None:
-        await exchange.settle()
+        correction, durable = registry.correct(text, entry.rule, exchange.asked_at, session)
+    if durable is not None:
+        await exchange.settle(durable)
     if correction.failure is not None:
         registry.unreadable("channels", correction.failure)
     exchange.corrected = len(correction.corrected)

@@ -43,8 +43,7 @@ async def serve_qr(exchange: Exchange) -> None:
     text, failure = await answers.decode(exchange, head.status, well_known, body, _LOOKED_AT)
     if text is not None:
         image = kind.lower().startswith(b"image/")
-        exchange.durable = registry.qr_answered(session, text, image, exchange.asked_at)
-        await exchange.settle()
+        await exchange.settle(registry.qr_answered(session, text, image, exchange.asked_at))
     elif failure is not None:
         registry.unreadable("qr", failure)
     await exchange.response.answer(head.status, head.reason, fields, body)
@@ -106,8 +105,7 @@ async def _pass_outcome(
     if failure is not None and failure != "empty":
         exchange.registry.unreadable(exchange.match.kind.name.lower(), failure)
     elif proves(text or b""):
-        exchange.durable = conclude(session, exchange.asked_at)
-        await exchange.settle()
+        await exchange.settle(conclude(session, exchange.asked_at))
     await exchange.response.answer(head.status, head.reason, fields, body)
 
 

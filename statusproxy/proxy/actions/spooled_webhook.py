@@ -28,7 +28,6 @@ from statusproxy.proxy.request_head import PreparedHead
 from statusproxy.proxy.site import WebhookTarget
 from statusproxy.proxy.spool_copy import SpoolCopy
 from statusproxy.proxy.stored_head import without
-from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 
@@ -126,7 +125,7 @@ class SpooledWebhook:
             await settle(exchange)
             raise UpstreamError("not_kept", self._copy.failure or "")
         kept = self._kept_body(content)
-        exchange.call = Call(exchange.request.method, kept, exchange.proxy.room)
+        exchange.send_instead(kept)
         try:
             # What an `Expect` asks for has been granted by us.
             head = self._head

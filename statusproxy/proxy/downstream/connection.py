@@ -229,8 +229,8 @@ class ClientConnection(FlowControl):
     def give_way(self) -> None:
         """Give this connection's place to another: it has no request under way."""
         self.server.admission.leave(self)
-        if self.state is ConnectionState.HEAD and self.transport is not None:
-            self.transport.write(self.server.problem("overloaded"))
+        if self.state is ConnectionState.HEAD:
+            self._say("overloaded")
         self.force_close()
 
     # ---- what others ask ----
@@ -304,7 +304,7 @@ class ClientConnection(FlowControl):
         self._used = True
         self.server.admission.work(self)
         self.server.requests_count += 1
-        transport.write(self.server.problem(code))
+        self._say(code)
         self._deadline.set(self._loop.time() + LINGER)
         end_our_half(transport)
 
@@ -314,9 +314,14 @@ class ClientConnection(FlowControl):
         A connection that never said a word is closed without one: browsers open spare ones, and an answer no one
         asked for could be taken for that to their next request.
         """
-        if self.state is ConnectionState.HEAD and self.transport is not None:
-            self.transport.write(self.server.problem("request_head_too_slow"))  # RFC 9110 §15.5.9
+        if self.state is ConnectionState.HEAD:
+            self._say("request_head_too_slow")  # RFC 9110 §15.5.9
         self.force_close()
+
+    def _say(self, code: str) -> None:
+        """Answer for a problem where no exchange is under way: while one is, its `Response` alone writes."""
+        if self.transport is not None:
+            self.transport.write(self.server.problem(code))
 
     async def _serve(self) -> None:
         """Serve this connection's requests in turn."""

@@ -11,11 +11,12 @@ from typing import Final, Protocol
 
 from statusproxy.proxy.downstream.body_buffer import BrokenBodyError
 from statusproxy.proxy.downstream.connection import ClientRequest
-from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
+from statusproxy.proxy.http1.framing import framed
 from statusproxy.proxy.min_rate import Pace
 from statusproxy.proxy.site import Site
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.pump import pump, stop
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -42,12 +43,13 @@ class Upload:
     """The body of one request on its way to the gateway: the one place that reads, counts and limits it.
 
     Use: `await begin()`, and send what it gave; `carry()` unless `whole`; `stop()` at the end. `finish()` reads what is
-    left where no one carries it. Each observer is given every piece, also what the gateway does not take any more.
+    left where no one carries it. Each observer is given every piece, also what the gateway does not take any more. Its
+    pump (`upstream.pump`) reads it as a `Source`.
     """
 
     __slots__ = (
+        "_chunked",
         "_content",
-        "_framed",
         "_held_back",
         "_observers",
         "_on_whole",
@@ -67,7 +69,7 @@ class Upload:
         self._site = site
         self._observers: tuple[BodyObserver, ...] = ()
         self._on_whole: Callable[[], Awaitable[None]] | None = None
-        self._framed = request.message.chunked
+        self._chunked = request.message.chunked
         expected = request.message.well_known.get(b"expect")
         self._held_back = expected is not None and request.version >= (1, 1) and _waits(expected)
         self._pace: Pace | None = None  # from the first wait on
@@ -111,21 +113,23 @@ class Upload:
             self._held_back = False
             data = self._content.read_nowait()
             self._count(data)
-            return self._frame(data)
+            return framed(data, chunked=self._chunked, last=True)
         pieces: list[bytes] = []
         hold: float | None = None
         while not (self._held_back or self.whole or self.received >= ENOUGH):
-            piece = await self._next(hold)
+            piece = await self.read(hold)
             if not piece:
                 break
             pieces.append(piece)
-            if self._framed and hold is None:
+            if self._chunked and hold is None:
                 hold = asyncio.get_running_loop().time() + _HOLD
-        return self._frame(b"".join(pieces))
+        return framed(b"".join(pieces), chunked=self._chunked, last=self.whole)
 
     def carry(self, connection: UpstreamConnection) -> None:
         """Carry the rest to the gateway as it comes, in a task of its own."""
-        self._pump = asyncio.create_task(self._carry(connection))
+        self._pump = asyncio.create_task(
+            pump(self, connection, chunked=self._chunked, patience=self._site.timeouts.response_body)
+        )
 
     async def end(self) -> None:
         """The body is whole: call `on_whole` (`observe`), at most once."""
@@ -148,8 +152,8 @@ class Upload:
             await self.carried_out()
             return
         while not self.whole:
-            await self._next()
-            await self._catch_up()
+            await self.read()
+            await self.passed()
         await self.end()
 
     async def carried_out(self) -> None:
@@ -159,63 +163,19 @@ class Upload:
 
     async def stop(self) -> None:
         """Stop sending, and release the observers: they and this refer to each other, and would keep the body."""
-        if self._pump is not None and not self._pump.done():
-            # The connection reads the rest of the body itself now, and two readers at once would clash.
-            self._pump.cancel()
-            await asyncio.wait([self._pump])
+        if self._pump is not None:
+            await stop(self._pump)  # the connection reads the rest of the body itself now: two readers would clash
         self._pump = self._on_whole = None
         self._observers = ()
 
-    async def _carry(self, connection: UpstreamConnection) -> None:
-        """Carry the body at the pace of the slower side; when the gateway takes no more, read on for the observers."""
-        try:
-            while not self.whole:
-                if _over(connection) and not self._observers:
-                    return
-                data = await self._next()
-                if _over(connection):
-                    await self._catch_up()
-                    continue
-                connection.write(self._frame(data))
-                # Only for a request that was sent whole: otherwise the next one's head would be read as its body.
-                connection.request_done = self.whole
-                await self._catch_up()
-                if connection.writing_paused and not self.whole:
-                    await self._taken(connection)
-        except UpstreamError as error:
-            self._give_up(connection, error)
-        except ConnectionError as error:
-            self._give_up(connection, UpstreamError("client_gone", str(error)))
-        except Exception:
-            log.exception("a request's body could not be forwarded")
-            self._give_up(connection, UpstreamError("internal"))
-        else:
-            await self.end()
+    # ---- what the pump asks ----
 
-    def _give_up(self, connection: UpstreamConnection, error: UpstreamError) -> None:
-        """The request stays incomplete. Once it is complete the connection may serve another exchange already."""
-        if not self.whole:
-            connection.give_up(error)
+    @property
+    def watched(self) -> bool:
+        """Whether it is read to its end for the observers."""
+        return bool(self._observers)
 
-    async def _catch_up(self) -> None:
-        """Let the observers work off what they were given; an error of theirs costs no request."""
-        for observer in self._observers:
-            try:
-                work = observer.catch_up()
-                if work is not None:
-                    await work
-            except Exception:
-                log.exception("a request's body could not be watched")
-
-    async def _taken(self, connection: UpstreamConnection) -> None:
-        """Wait until the gateway takes more; give it up when it does not."""
-        try:
-            async with asyncio.timeout(self._site.timeouts.response_body):
-                await connection.drain()
-        except TimeoutError:
-            connection.give_up(UpstreamError("gateway_timeout", "the gateway stopped reading the request"))
-
-    async def _next(self, hold: float | None = None) -> bytes:
+    async def read(self, hold: float | None = None) -> bytes:
         """The next piece; b"" at the end, and when nothing came until `hold`."""
         try:
             data = self._content.read_nowait()
@@ -235,6 +195,19 @@ class Upload:
         self._held_back = False
         self._count(data)
         return data
+
+    async def passed(self) -> None:
+        """The piece was handed over: let the observers work off what they were given. An error of theirs costs no
+        request."""
+        for observer in self._observers:
+            try:
+                work = observer.catch_up()
+                if work is not None:
+                    await work
+            except Exception:
+                log.exception("a request's body could not be watched")
+
+    # ---- reading, within the limits ----
 
     def _count(self, data: bytes) -> None:
         """Take note of what was read. Raises `UpstreamError` when that is more than a body may have."""
@@ -281,19 +254,7 @@ class Upload:
         slow = now + self._pace.left
         return slow if until is None else min(slow, until)
 
-    def _frame(self, data: bytes) -> bytes:
-        """`data` as the next hop gets it, with the end of the chunks when it is the last."""
-        if not self._framed:
-            return data
-        framed = chunk(data) if data else b""
-        return framed + LAST_CHUNK if self.whole else framed
-
 
 def _waits(expected: list[bytes]) -> bool:
     """Whether the values of `Expect` ask for a permission to send the body."""
     return any(value.lower() == b"100-continue" for value in expected)
-
-
-def _over(connection: UpstreamConnection) -> bool:
-    """Whether the gateway takes no more of this request: it has answered, or is lost."""
-    return connection.closed or connection.complete

@@ -1,25 +1,36 @@
 """The answer to one request, from the head to the last byte.
 
+How far it has come and what may happen then is a table (`response_state`): `Response` changes its state by a step of
+that table or not at all, and writes nothing but with a step that is a write.
+
 While an exchange is under way no one else writes to its client, except for the bytes of the tunnel behind a 101
 (`actions.tunnel`). Where none is, two others answer: `connection` refuses what cannot be a request, a head that comes
 too slowly, and a client that must give its place away in the middle of a head; `unplaced` refuses one that gets no
 place.
-
-    NEW        nothing of the final answer was sent; interim answers may have been
-    HEAD_SENT  the head is out, more of the body is to come
-    DONE       the answer is whole
-    ABORTED    it was begun and cannot be completed: the connection was reset, so that no one takes it for whole
-    GONE       the client has left, or reads so slowly that it was disconnected; nothing is written any more
-
-NEW goes to any other state, HEAD_SENT to DONE, ABORTED or GONE. DONE goes to GONE where the client leaves before the
-exchange is over. ABORTED and GONE are final. A 101 is HEAD_SENT until its tunnel ends.
 """
 
 import logging
-from enum import Enum, auto
 from typing import Final, Protocol
 
 from statusproxy.proxy.downstream.connection import ClientRequest
+from statusproxy.proxy.downstream.response_state import (
+    ANSWERABLE,
+    BREAK_OFF,
+    DONE,
+    END,
+    GONE,
+    HEAD,
+    HEAD_SENT,
+    INTERIM,
+    LEAVE,
+    NEW,
+    PART,
+    STOP,
+    SWITCH,
+    WHOLE,
+    ResponseState,
+    Step,
+)
 from statusproxy.proxy.downstream.slow_reader import SlowReader
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk, last_chunk
 from statusproxy.proxy.http1.head import Header, date_now, write_head
@@ -41,22 +52,13 @@ _ONE_COPY: Final = 512 * 1024
 CLIENT_GONE: Final = PROBLEMS["client_gone"].status
 
 
-class ResponseState(Enum):
-    """How far an answer has come; see this module's docstring."""
+class AnsweredTwiceError(RuntimeError):
+    """An answer was to be given where one was begun already: an error of the program's own.
 
-    NEW = auto()
-    HEAD_SENT = auto()
-    DONE = auto()
-    ABORTED = auto()
-    GONE = auto()
-
-
-# Bound once: a look-up in an `Enum` costs more than one in a module.
-NEW: Final = ResponseState.NEW
-HEAD_SENT: Final = ResponseState.HEAD_SENT
-DONE: Final = ResponseState.DONE
-ABORTED: Final = ResponseState.ABORTED
-GONE: Final = ResponseState.GONE
+    Nothing of the second answer is sent: the client would take it for the answer to its next request. The exchange
+    fails with this as with any error of its own (`Response.error`): a first answer that is whole stays so and its
+    connection ends; one that is not whole is broken off, for who began it does not go on.
+    """
 
 
 class Service(Protocol):
@@ -76,10 +78,10 @@ class Response:
         "_request_id",
         "_service",
         "_site",
+        "_state",
         "close",
         "problem",
         "sent",
-        "state",
         "status",
     )
 
@@ -90,7 +92,7 @@ class Response:
         self._site = site
         self._service = service
         self._reader: SlowReader | None = None  # from the first time that the client takes no more
-        self.state = NEW
+        self._state = NEW
         self.status = 0
         """The status of the final answer; 0 while there is none."""
         self.sent = 0
@@ -101,32 +103,36 @@ class Response:
         """The code of what went wrong (`problems.PROBLEMS`), if anything did."""
 
     @property
+    def state(self) -> ResponseState:
+        """How far it has come."""
+        return self._state
+
+    @property
     def keeps_connection(self) -> bool:
         """Whether the client's connection may go on after this answer."""
-        return not self.close and self.state is DONE
+        return not self.close and self._state is DONE
 
     @property
     def reported_status(self) -> int:
         """The status for the access log: 499 where the client left."""
-        return CLIENT_GONE if self.state is GONE else self.status
+        return CLIENT_GONE if self._state is GONE else self.status
 
     # ---- answers ----
 
     def interim(self, head: ResponseHead) -> bool:
         """Pass on a 1xx answer at once (RFC 9110 §15.2); False where it may not be: HTTP/1.0 knows none."""
-        transport = self._connection.transport
-        if self._request.version < (1, 1) or transport is None or self.state is not NEW:
+        if self._request.version < (1, 1) or not self._move(INTERIM):
             return False
-        transport.write(write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), interim_fields(head)))
-        return True
+        return self._put(write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), interim_fields(head)))
 
     async def permit(self) -> None:
         """Tell a client that waits for it to send its body, where the gateway does not (RFC 9110 §10.1.1)."""
-        if self._write(b"HTTP/1.1 100 Continue\r\n\r\n"):
+        if self._write(INTERIM, b"HTTP/1.1 100 Continue\r\n\r\n"):
             await self._wait()
 
     async def stream(self, head: ResponseHead, body: AnswerBody) -> None:
         """Send the gateway's answer as it comes. Where it breaks off, so does this."""
+        self._expect_none()
         request = self._request
         fields, well_known = response_fields(head, self._request_id.encode())
         bodiless = request.method == "HEAD" or head.status in {204, 304}
@@ -140,29 +146,29 @@ class Response:
                 self.close = True  # the end of the connection is the end of the body
         wire = self._head(head.status, head.reason, fields)
         if bodiless:
-            if self._finish(wire):
+            if self._write(WHOLE, wire):
                 await self._wait()
             return
         data = body.ready()
         if data is not None and len(data) <= SMALL:
             if chunked:
                 data = (chunk(data) if data else b"") + _last_chunk(body)
-            if self._finish(wire + data):
+            if self._write(WHOLE, wire + data):
                 await self._wait()
             return
-        if self._begin(wire):
+        if self._write(HEAD, wire):
             await self._wait()
         try:
             if data is None:
                 data = await body.read()
             while data:
-                if self._write(chunk(data) if chunked else data):
+                if self._write(PART, chunk(data) if chunked else data):
                     await self._wait()
                 data = await body.read()
         except UpstreamError as error:
             self.break_off(error)
             return
-        if chunked and self._write(_last_chunk(body)):
+        if chunked and self._write(PART, _last_chunk(body)):
             await self._wait()
         self._end()
 
@@ -171,6 +177,7 @@ class Response:
 
         `fields` are all but those about framing; a `Content-Length` among them is replaced.
         """
+        self._expect_none()
         bodiless = status in {204, 304}
         self._close_if_early()
         fields = without(fields, b"content-length")
@@ -178,43 +185,42 @@ class Response:
             fields.append((b"Content-Length", b"%d" % len(body)))
         wire = self._head(status, reason, fields)
         if bodiless or self._request.method == "HEAD":
-            if self._finish(wire):
+            if self._write(WHOLE, wire):
                 await self._wait()
         elif len(body) <= _ONE_COPY:
-            if self._finish(wire + body):
+            if self._write(WHOLE, wire + body):
                 await self._wait()
         else:
-            if self._begin(wire):
+            if self._write(HEAD, wire):
                 await self._wait()
             for at in range(0, len(body), _ONE_COPY):
-                if self._write(body[at : at + _ONE_COPY]):
+                if self._write(PART, body[at : at + _ONE_COPY]):
                     await self._wait()
             self._end()
 
     async def no_content(self, *fields: Header) -> None:
         """Send a 204 of our own; the rest of an unwanted body may still be coming."""
+        self._expect_none()
         own = [*fields, (b"X-Request-Id", self._request_id.encode()), date_now()]
-        if self._finish(self._head(204, b"No Content", own)):
+        if self._write(WHOLE, self._head(204, b"No Content", own)):
             await self._wait()
 
     async def switch(self, head: ResponseHead) -> None:
         """Send a 101. What follows are a tunnel's bytes, and no answer of HTTP's (RFC 9110 §7.8)."""
+        self._expect_none()
         fields, _ = response_fields(head, self._request_id.encode())
         fields.append((b"Connection", b"Upgrade"))
         fields += [(name, value) for name, value in head.headers if name.lower() == b"upgrade"]
         self.close = True
         self.status = head.status
-        if self.state is NEW:
-            self.state = HEAD_SENT
-        if self._write(write_head(b"HTTP/1.1 101 %b" % head.reason, fields)):
+        if self._write(SWITCH, write_head(b"HTTP/1.1 101 %b" % head.reason, fields)):
             await self._wait()
 
     def tunnel_ended(self, sent: int, problem: str | None) -> None:
         """The tunnel behind a 101 has ended, after `sent` bytes to the client; `problem` says what broke it off."""
         self.sent += sent
         self.problem = problem
-        if self.state is HEAD_SENT:
-            self.state = DONE
+        self._move(END)
 
     async def error(self, code: str, detail: str = "", hop: Hop | None = None) -> None:
         """Answer for a problem; where an answer was begun already, break that off.
@@ -222,12 +228,12 @@ class Response:
         `hop` names another failing hop than the table of problems does.
         """
         self.problem = code
-        if self.state is GONE:
+        if self._state is GONE:
             return
         self._close_if_early()
-        if self.state is HEAD_SENT:
+        if self._state is HEAD_SENT:
             self.break_off(UpstreamError(code, detail))
-        if self.state is not NEW:
+        if self._state is not NEW:
             self.close = True
             return
         problem = PROBLEMS[code]
@@ -241,16 +247,15 @@ class Response:
             head_only=self._request.method == "HEAD",
             hop=hop,
         )
-        if self._finish(answer):
+        if self._write(WHOLE, answer):
             await self._wait()
 
     # ---- ends ----
 
     def break_off(self, error: UpstreamError) -> None:
         """End an answer that cannot be completed so that the client cannot take it for whole."""
-        if self.state is GONE:
-            return  # broken off for that very reason
-        self.state = ABORTED
+        if not self._move(BREAK_OFF):
+            return  # the client has gone, and it is broken off for that very reason
         self.problem = error.code
         self.close = True
         by_client = PROBLEMS[error.code].hop == "client"
@@ -266,12 +271,11 @@ class Response:
 
     def client_left(self) -> None:
         """The client has gone: nothing is written any more. An answer that was broken off stays so."""
-        if self.state is not ABORTED:
-            self.state = GONE
+        self._move(LEAVE)
 
     def cut_off(self) -> None:
         """The proxy stops in the middle of the exchange."""
-        self.state = ABORTED
+        self._move(STOP)
         self.status = 0
 
     # ---- writing ----
@@ -291,37 +295,44 @@ class Response:
         if not self._request.content.is_eof():
             self.close = True
 
-    def _begin(self, head: bytes) -> bool:
-        """Write the head of an answer whose body follows; `_wait` is due where this is True."""
-        if self.state is NEW:
-            self.state = HEAD_SENT
-            self._connection.unfinished = True
-        return self._write(head)
+    def _expect_none(self) -> None:
+        """Raise `AnsweredTwiceError` where an answer was begun already."""
+        if self._state not in ANSWERABLE:
+            raise AnsweredTwiceError(f"a second answer, while the first is {self._state.name}")
 
-    def _finish(self, answer: bytes) -> bool:
-        """Write a whole answer; `_wait` is due where this is True."""
-        if self.state is NEW:
-            self.state = DONE
-        return self._write(answer)
+    def _move(self, step: Step) -> bool:
+        """Take a step, which alone changes the state; False where the table does not allow it now."""
+        if self._state not in step.sources:
+            return False
+        self._state = step.target
+        return True
 
-    def _end(self) -> None:
-        """The answer that `_begin` began is whole."""
-        if self.state is HEAD_SENT:
-            self.state = DONE
-        self._connection.unfinished = False
-
-    def _write(self, data: bytes) -> bool:
-        """Write to the client, unless it has gone; `_wait` is due where this is True: the client takes no more."""
-        if self.state is GONE:
+    def _write(self, step: Step, data: bytes) -> bool:
+        """Write to the client with a step, if that is allowed; `_wait` is due where this is True: the client takes no
+        more."""
+        if not self._move(step):
             return False
         connection = self._connection
-        transport = connection.transport
-        if transport is None or transport.is_closing():
+        if step is HEAD:
+            connection.unfinished = True
+        if not self._put(data):
             self._lose_client()
             return False
         self.sent += len(data)
-        transport.write(data)
         return connection.writing_paused
+
+    def _put(self, data: bytes) -> bool:
+        """Give bytes to the transport, behind a step that allows it; False where the client has gone."""
+        transport = self._connection.transport
+        if transport is None or transport.is_closing():
+            return False
+        transport.write(data)
+        return True
+
+    def _end(self) -> None:
+        """The answer whose head was written first is whole."""
+        self._move(END)
+        self._connection.unfinished = False
 
     async def _wait(self) -> None:
         """Wait until the client takes more, as long as it is not too slow."""

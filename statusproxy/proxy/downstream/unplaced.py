@@ -60,7 +60,7 @@ class Unplaced(asyncio.Protocol):
         self._refused = not places.may_wait
         self._transport.set_protocol(self)
         if self._refused:
-            self._transport.write(places.problem("overloaded"))
+            self._refuse()
             self._transport.close()
         else:
             places.waiting.add(self)
@@ -77,7 +77,7 @@ class Unplaced(asyncio.Protocol):
             self._admit(transport)
             self._client.data_received(data)
         else:
-            transport.write(self._places.problem("overloaded"))
+            self._refuse()
             end_our_half(transport)
 
     def eof_received(self) -> bool:
@@ -87,6 +87,9 @@ class Unplaced(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Called by asyncio: the connection is over, and waits for nothing any more."""
         self._done()
+
+    def _refuse(self) -> None:
+        self._transport.write(self._places.problem("overloaded"))
 
     def _done(self) -> None:
         self._timer.cancel()

@@ -106,6 +106,14 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def framed(data: bytes, *, chunked: bool, last: bool) -> bytes:
+    """A piece of a body as the next hop gets it, with the end of the chunks where it is the last."""
+    if not chunked:
+        return data
+    piece = chunk(data) if data else b""
+    return piece + LAST_CHUNK if last else piece
+
+
 def last_chunk(trailers: Iterable[Header]) -> bytes:
     """The end of a chunked body with these trailers (RFC 9112 §7.1.2)."""
     return b"0\r\n" + b"".join([name + b": " + value + b"\r\n" for name, value in trailers]) + b"\r\n"

@@ -114,14 +114,12 @@ class Call:
                 raise WithheldError
             self._connection = connection
             connection.begin(head_only=(method or self._method) == "HEAD", informational=interim)
-            connection.write(head)
-            if body is None:
-                connection.request_done = True
-            elif whole:
-                connection.request_done = True
-                await body.end()
-            else:
-                body.carry(connection)  # at most once: such a request is never repeated
+            connection.write(head, last=whole)
+            if body is not None:
+                if whole:
+                    await body.end()
+                else:
+                    body.carry(connection)  # at most once: such a request is never repeated
             try:
                 answer = await connection.head()
             except UpstreamError as error:

@@ -51,12 +51,12 @@ class UpstreamConnection(PacedWriting):
         "_lost",
         "_paused",
         "_poll",
+        "_request_done",
         "_sent",
         "_tunnel",
         "idle_limit",
         "idle_since",
         "pool",
-        "request_done",
         "used",
     )
 
@@ -67,11 +67,10 @@ class UpstreamConnection(PacedWriting):
         self._answer: AnswerReader | None = None  # None while no exchange is under way
         self._paused = False  # the gateway is not read
         self._sent = False  # anything of the request was written
+        self._request_done = False  # all of it was
         self._poll: select.poll | None = None
         self._tunnel: Callable[[bytes | None], None] | None = None
         self._lost: tuple[Exception | None] | None = None  # what the connection was lost by, once it is
-        self.request_done = False
-        """The request was written whole; set by the one who writes it."""
         self.idle_since = 0.0
         """When the last exchange ended, by `time.monotonic`."""
         self.idle_limit = DEFAULT_IDLE
@@ -89,7 +88,7 @@ class UpstreamConnection(PacedWriting):
         if self._answer is not None:
             raise RuntimeError("the previous exchange was not ended")
         self._answer = AnswerReader(self._loop, self.pool.limits, head_only, informational, self._answer_taken)
-        self.request_done = self._sent = False
+        self._request_done = self._sent = False
         self.used += 1
         if self.closed:
             self._answer.fail(UpstreamError("gateway_closed", "closed before the request was sent"))
@@ -108,7 +107,7 @@ class UpstreamConnection(PacedWriting):
             return False
         if answer is None:  # nothing was asked since it was taken
             return self.used > 0
-        if not (reusable and self.request_done) or self._tunnel is not None or self.draining or self._paused:
+        if not (reusable and self._request_done) or self._tunnel is not None or self.draining or self._paused:
             return False
         if self.writing_paused or transport.get_write_buffer_size():
             return False  # answered early: the gateway has not taken the request, and may never do
@@ -116,11 +115,17 @@ class UpstreamConnection(PacedWriting):
         self.idle_limit = DEFAULT_IDLE if promised is None else promised_idle(promised)
         return True
 
-    def write(self, data: bytes) -> None:
-        """Send a part of the request; errors surface in `head()`, since an answer may have come before them."""
+    def write(self, data: bytes, *, last: bool = False) -> None:
+        """Send a part of the request; errors surface in `head()`, since an answer may have come before them.
+
+        `last`: the request is whole with it. Only behind a whole request another one may follow on this connection: its
+        head would be read as the rest of a body otherwise.
+        """
         if self.transport is not None and not self.closed:
             self._sent = True
             self.transport.write(data)
+        if last:
+            self._request_done = True
 
     @property
     def answer(self) -> AnswerReader:
@@ -146,7 +151,7 @@ class UpstreamConnection(PacedWriting):
     def check_deadline(self, now: float) -> None:
         """Fail the exchange if what it waits for is overdue (called by the pool's sweep: one timer for all)."""
         answer = self._answer
-        if answer is not None and answer.overdue(now, request_done=self.request_done):
+        if answer is not None and answer.overdue(now, request_done=self._request_done):
             self.give_up(UpstreamError("gateway_timeout", answered=answer.answered))
 
     # ---- the connection ----
@@ -158,7 +163,7 @@ class UpstreamConnection(PacedWriting):
 
     def abort(self) -> None:
         """Give the connection up at once; it is never used again. A half-sent request ends with a reset."""
-        if self._sent and not self.request_done:
+        if self._sent and not self._request_done:
             self.reset()
             return
         self.closed = True

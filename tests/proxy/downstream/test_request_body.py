@@ -89,8 +89,9 @@ class Gateway:
         self.given_up: str | None = None
         self.taken = asyncio.Event()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, last: bool = False) -> None:
         self.written.append(data)
+        self.request_done = last
 
     async def drain(self) -> None:
         await self.taken.wait()
@@ -317,7 +318,7 @@ async def test_a_request_whose_body_was_read_whole_is_never_given_up() -> None:
     """Its connection may serve another exchange already."""
     content, gateway = Content(), Gateway()
 
-    def fail(data: bytes) -> None:
+    def fail(data: bytes, *, last: bool = False) -> None:
         raise RuntimeError("of our own")
 
     gateway.write = fail  # type: ignore[method-assign]

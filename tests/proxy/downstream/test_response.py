@@ -1,15 +1,17 @@
-"""The one writer to a client, state by state, with a stand-in for the client's connection."""
+"""The writer of an answer, state by state, with a stand-in for the client's connection."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from statusproxy.proxy.downstream import response as module
-from statusproxy.proxy.downstream.response import ABORTED, DONE, GONE, HEAD_SENT, NEW, Response
+from statusproxy.proxy.downstream.response import AnsweredTwiceError, Response
+from statusproxy.proxy.downstream.response_state import ABORTED, DONE, GONE, HEAD_SENT, NEW
 from statusproxy.proxy.http1.head import Header
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.site import Limits, Timeouts
@@ -17,6 +19,7 @@ from statusproxy.proxy.upstream.answer_body import SMALL
 from statusproxy.proxy.upstream.errors import UpstreamError
 
 LENGTH = (b"Content-Length", b"5")
+PROXY = Path(module.__file__).parent.parent
 
 
 class Transport:
@@ -332,6 +335,26 @@ async def test_a_client_that_has_left_gets_no_interim_answer() -> None:
     assert not stage.response.interim(ResponseHead(100, b"Continue"))
 
 
+@pytest.mark.parametrize("how", ["interim", "permit"])
+async def test_nothing_interim_is_written_to_a_connection_that_is_closing(how: str) -> None:
+    stage = Stage()
+    assert stage.connection.transport is not None
+    stage.connection.transport.closing = True
+    if how == "interim":
+        assert not stage.response.interim(ResponseHead(103, b"Early Hints"))
+    else:
+        await stage.response.permit()
+    assert (stage.wire, stage.response.sent) == (b"", 0)
+
+
+async def test_no_permission_follows_the_final_answer() -> None:
+    stage = Stage()
+    await stage.response.answer(200, b"OK", [], b"")
+    before = stage.wire
+    await stage.response.permit()
+    assert (stage.wire, stage.response.state, stage.response.sent) == (before, DONE, len(before))
+
+
 async def test_a_permission_of_our_own_is_an_interim_answer() -> None:
     stage = Stage()
     await stage.response.permit()
@@ -370,6 +393,53 @@ async def test_a_client_that_left_during_its_switch_stays_gone() -> None:
     await stage.response.switch(ResponseHead(101, b"Switching Protocols"))
     stage.response.tunnel_ended(0, None)
     assert (stage.response.state, stage.wire) == (GONE, b"")
+
+
+# ---- second answers ----
+
+
+WAYS: dict[str, Callable[[Stage], Awaitable[None]]] = {
+    "stream": lambda stage: stage.stream(Body(b"second", whole=True), LENGTH),
+    "answer": lambda stage: stage.response.answer(200, b"OK", [(b"Second", b"1")], b"second"),
+    "no content": lambda stage: stage.response.no_content(),
+    "switch": lambda stage: stage.response.switch(ResponseHead(101, b"Switching Protocols")),
+}
+
+
+@pytest.mark.parametrize("second", WAYS)
+@pytest.mark.parametrize("first", ["whole", "begun", "broken off"])
+async def test_a_second_answer_is_refused_and_nothing_of_it_is_written(first: str, second: str) -> None:
+    stage = Stage(method="POST")
+    response = stage.response
+    bodies = {
+        "whole": Body(b"hello", whole=True),
+        "begun": Body(b"hel", b"lo"),
+        "broken off": Body(b"hel", UpstreamError("gateway_closed")),
+    }
+    stage.connection.writing_paused = first == "begun"
+    task = asyncio.ensure_future(stage.stream(bodies[first], LENGTH, status=404))
+    await asyncio.sleep(0)
+
+    def all_of_it() -> tuple[object, ...]:
+        return stage.wire, response.state, response.status, response.sent, response.close, response.problem
+
+    before = all_of_it()
+    with pytest.raises(AnsweredTwiceError, match=f"^a second answer, while the first is {response.state.name}$"):
+        await WAYS[second](stage)
+    assert all_of_it() == before
+    stage.connection.drained.set_result(None)
+    await task  # who writes the first may go on
+    assert stage.body == (b"hel" if first == "broken off" else b"hello")
+
+
+@pytest.mark.parametrize("second", WAYS)
+async def test_a_second_answer_for_a_client_that_has_left_changes_nothing(second: str) -> None:
+    stage = Stage()
+    await stage.response.answer(200, b"OK", [], b"first")
+    before = stage.wire
+    stage.leave()
+    await WAYS[second](stage)
+    assert (stage.wire, stage.response.state) == (before, GONE)
 
 
 # ---- answers that break off ----
@@ -570,3 +640,15 @@ async def test_a_client_that_takes_too_long_is_gone_and_says_why(monkeypatch: py
     assert stage.body == b"hel"
     ((pace, stall),) = made  # one reader for the whole exchange
     assert (pace.left, stall) == (0.0, None)
+
+
+# ---- who else writes ----
+
+
+def test_those_who_write_to_a_client_are_those_that_are_named() -> None:
+    """In `response`'s docstring and docs/architecture.md, with the time at which each does."""
+    rooms = [PROXY / "downstream", PROXY / "actions"]
+    writers = {path.stem for room in rooms for path in room.glob("*.py") if "transport.write(" in path.read_text()}
+    assert writers == {"response", "connection", "unplaced", "tunnel"}
+    assert module.__doc__ is not None
+    assert all(f"{name}`" in module.__doc__ for name in writers - {"response"})

@@ -17,6 +17,7 @@ from statusproxy.proxy.http1.framing import (
     answer_coding,
     answer_has_body,
     chunk,
+    framed,
     last_chunk,
     request_coding,
     request_has_body,
@@ -137,6 +138,20 @@ def test_chunks_are_written_with_their_size_in_hexadecimal() -> None:
     assert chunk(b"x" * 26) == b"1a\r\n" + b"x" * 26 + b"\r\n"
     assert LAST_CHUNK == last_chunk([]) == b"0\r\n\r\n"
     assert last_chunk([(b"X-Sum", b"1"), (b"y", b"")]) == b"0\r\nX-Sum: 1\r\ny: \r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "last", "plain", "chunked"),
+    [
+        (b"abc", False, b"abc", b"3\r\nabc\r\n"),
+        (b"abc", True, b"abc", b"3\r\nabc\r\n0\r\n\r\n"),
+        (b"", False, b"", b""),
+        (b"", True, b"", b"0\r\n\r\n"),
+    ],
+)
+def test_a_piece_is_framed_as_its_head_says(data: bytes, last: bool, plain: bytes, chunked: bytes) -> None:
+    assert framed(data, chunked=False, last=last) == plain
+    assert framed(data, chunked=True, last=last) == chunked
 
 
 @BOTH

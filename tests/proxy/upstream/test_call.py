@@ -88,8 +88,9 @@ class Connection:
     def begin(self, **began: object) -> None:
         self.began = began
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, last: bool = False) -> None:
         self.written.append(data)
+        self.request_done = last
 
     async def head(self) -> ResponseHead:
         if self.answered is not None:

@@ -301,8 +301,7 @@ async def test_a_request_that_reaches_a_pool_after_its_last_connection_closed_st
     pool.close()  # a reload named another gateway, while a request was still connecting to this one
     late = await pool.acquire()
     late.begin(head_only=False)
-    late.write(get())
-    late.request_done = True
+    late.write(get(), last=True)
     with pytest.raises(UpstreamError, match="gateway_timeout"):
         await asyncio.wait_for(late.head(), PATIENCE)
     pool.release(late)
@@ -319,8 +318,7 @@ TINY_ANSWER = CHUNKED + b"1\r\nx\r\n" * TINY + b"0\r\n\r\n"
 def asked(connection: UpstreamConnection) -> None:
     """A GET was sent on `connection`."""
     connection.begin(head_only=False)
-    connection.write(get())
-    connection.request_done = True
+    connection.write(get(), last=True)
 
 
 async def body_of(connection: UpstreamConnection) -> bytes:
@@ -459,8 +457,7 @@ async def test_a_connection_whose_request_was_not_taken_is_not_used_again(origin
     connection = await pool.acquire()
     connection.begin(head_only=False)
     connection.write(get("/", "Content-Length: 50000000", method="POST"))
-    connection.write(bytes(50_000_000))
-    connection.request_done = True
+    connection.write(bytes(50_000_000), last=True)
     assert await body_of(connection) == b"ok"
     pool.release(connection)
     assert (connection.closed, pool.idle) == (True, 0)
@@ -490,8 +487,7 @@ class Alone:
     def ask(self, *, whole: bool = True) -> UpstreamConnection:
         """Begin an exchange whose request was sent, whole or not."""
         self.connection.begin(head_only=False)
-        self.connection.write(b"GET / HTTP/1.1\r\n\r\n")
-        self.connection.request_done = whole
+        self.connection.write(b"GET / HTTP/1.1\r\n\r\n", last=whole)
         return self.connection
 
 
@@ -525,6 +521,16 @@ async def test_a_connection_is_as_new_after_an_exchange_in_order() -> None:
     connection.data_received(OK)
     assert connection.end_exchange()
     assert (connection.idle_limit, connection.used) == (DEFAULT_IDLE, 2)
+
+
+async def test_a_request_that_was_written_whole_stays_so_until_the_next_exchange() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.write(b"")
+    connection.data_received(OK)
+    assert connection.end_exchange()
+    alone.ask(whole=False).data_received(OK)
+    assert not connection.end_exchange()
 
 
 async def test_a_connection_on_which_nothing_was_asked_is_kept_only_where_it_was_used_before() -> None:

@@ -43,8 +43,7 @@ def pool_of(origin: Origin, places: int, *, reserved: int = 0, per_client: int =
 async def ask(pool: Pool, connection: UpstreamConnection) -> None:
     """One whole exchange on `connection`."""
     connection.begin(head_only=False)
-    connection.write(get())
-    connection.request_done = True
+    connection.write(get(), last=True)
     assert (await connection.head()).status == 200
     assert await connection.answer.read() == b"ok"
     assert await connection.answer.read() == b""
@@ -252,7 +251,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeTransport]:
 def exchange(connection: UpstreamConnection) -> None:
     """One whole exchange on a made up connection."""
     connection.begin(head_only=False)
-    connection.request_done = True
+    connection.write(get(), last=True)
     connection.data_received(OK)
 
 
@@ -338,7 +337,7 @@ async def test_the_sweep_ends_what_is_overdue_and_goes_on_while_there_is_anythin
     pool = Pool(Address(), UpstreamLimits(response_head=0.0))
     connection = await pool.acquire()
     connection.begin(head_only=False)
-    connection.request_done = True
+    connection.write(get(), last=True)
     task = asyncio.create_task(connection.head())
     await asyncio.sleep(0)
     loop = asyncio.get_running_loop()
