@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from aiohttp import web
 from tests.ports import free_port
 from tests.proxy.harness import PATIENCE
 from tests.store.redis_server import RedisServer, running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.divisible, pytest.mark.slow]
 
@@ -191,16 +192,6 @@ class One:
             process.send_signal(signal.SIGCONT)
             async with asyncio.timeout(PATIENCE):
                 await process.wait()
-
-
-async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Wait for what comes from other processes."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            said = condition()
-            if said if isinstance(said, bool) else await said:
-                return
-            await asyncio.sleep(0.02)
 
 
 class Place:
@@ -440,12 +431,16 @@ async def test_a_server_that_loses_its_memory_loses_the_events_and_that_is_count
 
 
 async def test_what_is_too_old_is_dropped_and_counted_once(tmp_path: Path, server: RedisServer) -> None:
-    async with place(tmp_path, server, spool={"schedule": ["100ms"], "max_age": "1s"}) as it:
+    async with place(tmp_path, server, spool={"schedule": ["100ms"], "max_age": "1s"}) as it:  # only waited for
         await it.keep(0, 1)
-        await it.all_know(2)
+
+        async def dropped() -> bool:
+            line = 'statusproxy_spool_dropped_total{reason="age"}'
+            return sum([await proxy.metric(line) for proxy in it.proxies]) == 2.0
+
+        await until(dropped)
         await it.all_know(0)
-        line = 'statusproxy_spool_dropped_total{reason="age"}'
-        assert sum([await proxy.metric(line) for proxy in it.proxies]) == 2.0
+        assert await dropped()
 
 
 async def test_a_large_event_is_delivered_by_a_proxy_that_did_not_keep_it(tmp_path: Path, server: RedisServer) -> None:
