@@ -14,7 +14,7 @@ from statusproxy import systemd
 from statusproxy.config.addresses import Address
 from statusproxy.config.settings import Settings
 from statusproxy.observe.network_errors import in_words
-from statusproxy.proxy.downstream import unix_socket
+from statusproxy import unix_socket
 
 log = logging.getLogger("statusproxy")
 

@@ -17,7 +17,7 @@ from statusproxy.config.addresses import Address
 from statusproxy.config.settings import Settings
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.network_errors import in_words
-from statusproxy.proxy.downstream import unix_socket
+from statusproxy import unix_socket
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.spool.spool import Spool
