@@ -23,7 +23,7 @@ async def test_each_exchange_is_counted_while_it_is_under_way_and_reported_when_
 async def test_a_gateway_is_tried_by_a_connection_that_gives_its_place_back(origin: Origin, proxy: Running) -> None:
     handler = proxy.server.proxy
     assert await handler.gateway_error() is None
-    assert handler.site.pool.in_use == 0
+    await until(lambda: handler.site.pool.in_use == 0)
     await origin.stop()
     assert (await handler.gateway_error() or "").startswith("gateway_unreachable: ")
 
