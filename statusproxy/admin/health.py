@@ -37,7 +37,7 @@ class HealthCheck:
         damage = [str(each) for each in self._registry.saving.damage]
         works = store is None and gateway is None
         return Health(
-            status=DRAINING if self._proxy.draining else "trouble" if not works else "degraded" if damage else "ok",
+            status=DRAINING if self._proxy.draining else "error" if not works else "degraded" if damage else "ok",
             store=store or "ok",
             gateway=gateway or "ok",
             missing=self._registry.absences.going_on(self._registry.clock.wall()),

@@ -350,7 +350,7 @@ async def test_without_the_server_nothing_is_sent_past_the_lease_and_all_goes_on
         server.tell(signal.SIGSTOP)
 
         async def away() -> bool:
-            return all([(await proxy.ask("GET", "/readyz"))["status"] == "trouble" for proxy in it.proxies])
+            return all([(await proxy.ask("GET", "/readyz"))["status"] == "error" for proxy in it.proxies])
 
         await until(away)  # that takes longer than the lease
         it.gateway.sent.clear()
