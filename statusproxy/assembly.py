@@ -256,14 +256,13 @@ def _routes(
         routes.append(Route(Kind.CHANNELS, _READ, channels.path, entry))
     connected = frozenset(fold_word(word) for channels in settings.channels for word in channels.connected)
     create = CreateEntry(settings.reconnect.body, connected | CONNECTED_WORDS, settings.dialect.qr)
-    for kind, written, evidence in (
-        (Kind.DELETE, settings.reconnect.delete, None),
-        (Kind.CREATE, settings.reconnect.create, create),
-        (Kind.QR, settings.reconnect.qr, None),
-    ):
+    for key, written in settings.reconnect.routes().items():
+        kind = Kind[key.upper()]
         for line in written:
             method, _, path = line.partition(" ")
-            routes.append(Route(kind, frozenset({method.upper()}), path.strip(), evidence))
+            routes.append(
+                Route(kind, frozenset({method.upper()}), path.strip(), create if kind is Kind.CREATE else None)
+            )
     return routes
 
 

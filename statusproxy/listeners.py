@@ -10,11 +10,10 @@ from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Final
 
-from statusproxy import systemd
+from statusproxy import systemd, unix_socket
 from statusproxy.config.addresses import Address
 from statusproxy.config.settings import Settings
 from statusproxy.observe.network_errors import in_words
-from statusproxy.proxy.downstream import unix_socket
 
 log = logging.getLogger("statusproxy")
 

@@ -187,7 +187,7 @@ def test_an_https_gateway_is_trusted_as_configured() -> None:
 def test_times_and_sizes_reach_where_they_are_used() -> None:
     built = site(
         """
-timeouts: {connect: 1s, response_head: 2s, response_body: 3s, request_body: 4s, upgrade_idle: 5s, min_rate_grace: 6s}
+timeouts: {connect: 7s, response_head: 2s, response_body: 3s, request_body: 4s, upgrade_idle: 5s, min_rate_grace: 6s}
 limits: {head: 10k, headers: 9, body: 1MB, corrected: 2MB, tap: 3k, upstream_connections: 8, upstream_idle: 5,
   reserved: 2, per_client: 3, min_rate: 512}
 host: gateway
@@ -195,7 +195,7 @@ language: en
 """
     )
     limits = built.pool.limits
-    assert (limits.connect, limits.response_head, limits.response_body) == (1.0, 2.0, 3.0)
+    assert (limits.connect, limits.response_head, limits.response_body) == (7.0, 2.0, 3.0)
     assert (limits.head, limits.upstream_connections, limits.upstream_idle) == (10_240, 8, 5)
     assert (limits.reserved, limits.per_client) == (2, 3)
     assert (built.timeouts.min_rate_grace, built.limits.min_rate) == (6.0, 512)

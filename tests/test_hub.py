@@ -154,7 +154,7 @@ async def test_calls_go_out_as_the_hub_makes_them() -> None:
 
 async def test_no_answer_in_time_is_a_timeout_and_nobody_there_is_not() -> None:
     async with StandInGateway(slow=5) as gateway, Hub(gateway.base_url) as hub:
-        assert (await hub.call("GET", "/api/channels", within=0.05)).verdict is Verdict.TIMEOUT
+        assert (await hub.call("GET", "/api/channels", within=0.05)).verdict is Verdict.TIMEOUT  # only waited for
     async with Hub("http://127.0.0.1:9") as hub:
         assert (await hub.call("GET", "/health")).verdict is Verdict.UNREACHABLE
 

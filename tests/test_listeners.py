@@ -107,7 +107,7 @@ async def test_a_handshake_of_tls_has_the_time_of_a_head(tmp_path: Path) -> None
     certificate, key = make_certificate(tmp_path)
     settings = loads(
         f"gateway: http://gw.example\nlisten: '127.0.0.1:0'\ntls: {{certificate: {certificate}, key: {key}}}\n"
-        "timeouts: {request_head: 50ms}"
+        "timeouts: {request_head: 50ms}"  # only waited for
     )
     async with opened(Listeners(Greeter, settings, server_context(settings.tls))) as ours:
         assert await greeting(ours.addresses[0]) == b"", "closed, though the client would wait"

@@ -422,7 +422,7 @@ async def _aliases(site: Site) -> None:
 async def _max_age(site: Site) -> None:
     await tell(site, LOST)
     assert await is_lost(site)
-    assert site.reload(sessions={"max_age": "1ms"})
+    assert site.reload(sessions={"max_age": "1ms"})  # only waited for
 
     async def is_back() -> bool:
         return not await is_lost(site)
@@ -532,7 +532,7 @@ async def _second_beside_one_that_hangs(site: Site, limits: dict[str, int], seco
 
 
 async def _response_head(site: Site) -> None:
-    assert site.reload(timeouts={"response_head": "50ms"})
+    assert site.reload(timeouts={"response_head": "50ms"})  # only waited for
 
     async def mute(wire: Any) -> None:
         await site.origin.take(wire)
@@ -543,7 +543,7 @@ async def _response_head(site: Site) -> None:
 
 
 async def _request_body(site: Site) -> None:
-    assert site.reload(timeouts={"request_body": "20ms"})
+    assert site.reload(timeouts={"request_body": "20ms"})  # only waited for
     wire = await site.connect()
     await wire.send(b"POST /x HTTP/1.1\r\nHost: proxy.example\r\nContent-Length: 5\r\n\r\nx")
     assert (await wire.message()).status == 408
@@ -551,7 +551,7 @@ async def _request_body(site: Site) -> None:
 
 
 async def _min_rate(site: Site) -> None:
-    assert site.reload(limits={"min_rate": 1_000_000}, timeouts={"min_rate_grace": "20ms"})
+    assert site.reload(limits={"min_rate": 1_000_000}, timeouts={"min_rate_grace": "20ms"})  # only waited for
     wire = await site.connect()
     await wire.send(b"POST /x HTTP/1.1\r\nHost: proxy.example\r\nContent-Length: 5\r\n\r\nx")
     assert (await wire.message()).status == 408

@@ -1,4 +1,4 @@
-"""The domain knows the standard library and msgspec only, and files and classes stay small.
+"""The domain knows the standard library and msgspec only, what is pure stays so, and files and classes stay small.
 
 The other directions of imports are import-linter's (pyproject.toml).
 """
@@ -36,9 +36,18 @@ def test_the_domain_imports_the_standard_library_and_msgspec_only() -> None:
     assert {name.partition(".")[0] for name in foreign} - STANDARD == {"msgspec"}
 
 
-@pytest.mark.parametrize("module", ["asyncio", "socket", "time", "logging", "os", "pathlib", "threading"])
-def test_the_domain_has_no_input_no_output_and_no_clock(module: str) -> None:
-    assert module not in {name.partition(".")[0] for name in imports("status")}
+@pytest.mark.parametrize("room", ["status", "proxy/http1"])
+def test_the_domain_and_the_grammar_of_http_have_no_input_no_output_and_no_clock(room: str) -> None:
+    used = {name.partition(".")[0] for name in imports(room)}
+    assert used & {
+        "asyncio", "email", "http", "logging", "os", "pathlib", "select", "selectors", "signal", "socket", "ssl",
+        "subprocess", "threading", "time",
+    } == set()  # fmt: skip
+
+
+def test_the_grammar_of_http_knows_nothing_of_who_uses_it() -> None:
+    foreign = {name for name in imports("proxy/http1") if name.startswith("statusproxy.")}
+    assert {name for name in foreign if not name.startswith("statusproxy.proxy.http1")} == set()
 
 
 #: Lines of the longest class and of the longest file.

@@ -432,13 +432,13 @@ async def test_a_stop_gives_notice_before_the_port_is_closed(tmp_path: Path, ori
 
 
 async def test_the_notice_has_an_end(tmp_path: Path, origin: Origin) -> None:
-    async with serving(tmp_path, origin, timeouts={"drain_notice": "50ms"}) as site:
+    async with serving(tmp_path, origin, timeouts={"drain_notice": "50ms"}) as site:  # only waited for
         await asyncio.wait_for(site.server.stop(), PATIENCE)
         assert not site.server.serving
 
 
 async def test_the_drain_has_an_end(tmp_path: Path, origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
-    async with serving(tmp_path, origin, timeouts={"drain": "50ms"}) as site:
+    async with serving(tmp_path, origin, timeouts={"drain": "50ms"}) as site:  # only waited for
         held(origin)
         wire = await site.connect()
         await wire.send(get("/slow"))

@@ -119,7 +119,7 @@ class Answers:
         """
         strict = "strict" in request.query
         health = await self._health.report(within=None if strict else CHECK_TIME)
-        unready = health.status == DRAINING or (strict and health.status == "trouble")
+        unready = health.status == DRAINING or (strict and health.status == "error")
         return answer(health, status=503 if unready else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:

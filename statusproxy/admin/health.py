@@ -8,7 +8,6 @@ from typing import Final
 
 from statusproxy.admin.messages import Health
 from statusproxy.proxy.handler import Proxy
-from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.registry.registry import SessionRegistry
 
 #: Seconds for which a look at whether the gateway can be reached counts: checks must not become load.
@@ -38,7 +37,7 @@ class HealthCheck:
         damage = [str(each) for each in self._registry.saving.damage]
         works = store is None and gateway is None
         return Health(
-            status=DRAINING if self._proxy.draining else "trouble" if not works else "degraded" if damage else "ok",
+            status=DRAINING if self._proxy.draining else "error" if not works else "degraded" if damage else "ok",
             store=store or "ok",
             gateway=gateway or "ok",
             missing=self._registry.absences.going_on(self._registry.clock.wall()),
@@ -71,13 +70,9 @@ class HealthCheck:
     async def _connect(self) -> str | None:
         try:
             async with asyncio.timeout(PATIENCE):
-                connection = await self._proxy.site.pool.acquire(fresh=True)
-        except UpstreamError as error:
-            return str(error)
+                return await self._proxy.gateway_error()
         except TimeoutError:
             return "gateway_connect_slow"
-        connection.abort()
-        return None
 
 
 async def _in_time(look: Awaitable[str | None], within: float | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from statusproxy import unix_socket
 from statusproxy.admin.answers import Answers
 from statusproxy.admin.connections import KEEP_ALIVE, Connections
 from statusproxy.admin.guard import refusal
@@ -17,7 +18,6 @@ from statusproxy.config.addresses import Address
 from statusproxy.config.settings import Settings
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.network_errors import in_words
-from statusproxy.proxy.downstream import unix_socket
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.spool.spool import Spool

@@ -259,12 +259,12 @@ class Alive(msgspec.Struct, frozen=True):
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """`GET /readyz`: whether what the proxy needs works. Keys with a default stand there only where they say something.
 
-    `trouble`: the store takes no writes, or the gateway cannot be reached. `degraded`: all works, but the stored state
+    `error`: the store takes no writes, or the gateway cannot be reached. `degraded`: all works, but the stored state
     was damaged, and no operator has acknowledged it. `draining`: the proxy is about to stop; send it nothing new.
     """
 
     status: str
-    """`ok`, `degraded`, `trouble` or `draining`."""
+    """`ok`, `degraded`, `error` or `draining`."""
     store: str
     """`ok`, or what is wrong; the same for `gateway`."""
     gateway: str

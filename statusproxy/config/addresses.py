@@ -67,14 +67,15 @@ class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return False
         return any(
             mine == theirs or ((":" in mine) == (":" in theirs) and not {mine, theirs}.isdisjoint(_WILDCARDS))
-            for mine in self._bound()
-            for theirs in other._bound()
+            for mine in _bound(self.host)
+            for theirs in _bound(other.host)
         )
 
-    def _bound(self) -> tuple[str, ...]:
-        """The addresses that are bound for this host: an IPv6 wildcard takes IPv6 only."""
-        host = self.host.casefold()
-        return {"": ("0.0.0.0", "::"), "localhost": ("127.0.0.1", "::1")}.get(host, (host,))
+
+def _bound(host: str) -> tuple[str, ...]:
+    """The addresses that are bound for a host: an IPv6 wildcard takes IPv6 only."""
+    host = host.casefold()
+    return {"": ("0.0.0.0", "::"), "localhost": ("127.0.0.1", "::1")}.get(host, (host,))
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ a preset supplies (webhooks, events, channels, reconnect, language) are empty he
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -254,6 +255,10 @@ class Reconnect(Section, frozen=True, kw_only=True):
     qr: SessionRoutes = ()
     body: Fields = ("channel",)  # where the body of a `create` names the session, when its path does not
 
+    def routes(self) -> Mapping[str, tuple[str, ...]]:
+        """The watched routes by the key that holds them, in serving order: every key but `body`."""
+        return {key: getattr(self, key) for key in self.__struct_fields__ if key != "body"}
+
 
 class State(Section, frozen=True, kw_only=True):
     """Where the map of sessions survives a restart."""
@@ -395,8 +400,8 @@ class Settings(Section, frozen=True, kw_only=True):
 
     def session_cut(self) -> Cut | None:
         """How an id is cut from a token beside it, as the paths say; it holds also where no path says it."""
-        reconnect, paths = self.reconnect, [*(one.path for one in self.webhooks), *(one.path for one in self.channels)]
-        return common_cut([*paths, *reconnect.delete, *reconnect.create, *reconnect.qr])
+        paths = [*(one.path for one in self.webhooks), *(one.path for one in self.channels)]
+        return common_cut([*paths, *chain.from_iterable(self.reconnect.routes().values())])
 
     def session_rules(self) -> SessionRules:
         """How sessions are remembered, in the form that `status` reads."""

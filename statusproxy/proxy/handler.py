@@ -4,6 +4,7 @@ from statusproxy.proxy.actions.table import ACTIONS
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.shared import Shared
+from statusproxy.proxy.upstream.errors import UpstreamError
 
 
 class Proxy(Shared):
@@ -17,3 +18,12 @@ class Proxy(Shared):
             return await exchange.run()
         finally:
             self.in_flight -= 1
+
+    async def gateway_error(self) -> str | None:
+        """Why no new connection to the gateway can be had, or None. The one that is tried takes a place meanwhile."""
+        try:
+            connection = await self.site.pool.acquire(fresh=True)
+        except UpstreamError as error:
+            return str(error)
+        connection.abort()
+        return None

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from statusproxy.proxy.http1.head import date_now
+from statusproxy.proxy.date_field import date_now
 
 Language = Literal["en", "pt-BR"]
 Hop = Literal["client", "proxy", "gateway", "hub"]

@@ -112,7 +112,7 @@ class Database:
         connection = _connect(f"file:{quote(str(path))}?mode=rw")
         try:
             database = cls(path, connection)
-            database._judge()
+            database.judge()
             database._prepare()
             contents = database._read(now)
             if logged:
@@ -268,7 +268,7 @@ class Database:
         """Close without touching the files, where that can be had: they are about to be set aside."""
         _close_as_it_is(self._connection)
 
-    def _judge(self) -> None:
+    def judge(self) -> None:
         """Raise `UnusableError` unless the file is empty or a sound database of ours that we understand."""
         version = self._number("PRAGMA user_version")
         owner = self._number("PRAGMA application_id")
@@ -330,6 +330,10 @@ class Database:
                 cursor.execute("DELETE FROM records WHERE CAST(session AS BLOB) = ?", (key,))
         return contents
 
+    def readable(self) -> Contents:
+        """What can be read of the records; nothing is written."""
+        return _records(self._connection)[0]
+
     def _number(self, statement: str) -> int:
         value = self._connection.execute(statement).fetchone()[0]
         return int(value)
@@ -342,7 +346,7 @@ def read_only(path: Path) -> Contents:
     reading is not possible, `UnusableError` where there is nothing of ours to read.
     """
     with reading(path) as database:
-        return _records(database._connection)[0]
+        return database.readable()
 
 
 @contextmanager
@@ -354,7 +358,7 @@ def reading(path: Path) -> Iterator[Database]:
     connection = _connect(f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if settled else ""))
     try:
         database = Database(path, connection)
-        database._judge()
+        database.judge()
         yield database
     finally:
         _close_as_it_is(connection)

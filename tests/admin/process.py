@@ -76,7 +76,7 @@ def running_process(folder: Path, document: Any, **settings: Any) -> Iterator[Pr
         "listen": f"127.0.0.1:{ports[0]}",
         "gateway": gateway.url,
         "state": {"url": f"sqlite:///{folder / 'state.db'}"},
-        "timeouts": {"drain": "1s"},
+        "timeouts": {"drain": "1s"},  # only waited for
         **settings,
     }
     configuration["admin"] = {"listen": f"127.0.0.1:{ports[1]}", **settings.get("admin", {})}

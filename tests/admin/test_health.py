@@ -25,7 +25,7 @@ async def test_a_look_counts_for_a_while_and_no_longer(admin: Admin, monkeypatch
     await admin.gateway.stop()
     assert (await admin.json("/readyz"))["status"] == "ok"
     monkeypatch.setattr(health_module, "FRESH", 0.0)
-    assert (await admin.json("/readyz"))["status"] == "trouble"
+    assert (await admin.json("/readyz"))["status"] == "error"
 
 
 async def test_a_gateway_that_never_answers_the_door_is_given_up(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ async def test_a_store_that_takes_no_writes_is_told_with_its_reason(
 
     monkeypatch.setattr(admin.proxy.server.registry.store, "save", refuse)
     health = await HealthCheck(admin.proxy.server.registry, admin.proxy.server.proxy).report()
-    assert (health.status, health.store, health.gateway) == ("trouble", "does not take writes", "ok")
+    assert (health.status, health.store, health.gateway) == ("error", "does not take writes", "ok")
 
 
 async def test_a_load_balancer_has_its_answer_while_store_and_gateway_hang(
@@ -78,7 +78,7 @@ async def test_a_load_balancer_has_its_answer_while_store_and_gateway_hang(
     answer = await admin.ask("/readyz")
     assert (answer.status, json.loads(answer.body)) == (
         200,
-        {"status": "trouble", "store": "no answer within 0.01 s", "gateway": "no answer within 0.01 s"},
+        {"status": "error", "store": "no answer within 0.01 s", "gateway": "no answer within 0.01 s"},
     )
 
 

@@ -76,21 +76,28 @@ def test_without_a_preset_nothing_is_told(tmp_path: Path) -> None:
 def test_each_preset_names_the_words_that_its_rules_read_and_write(preset: str) -> None:
     settings = loads(f"{GATEWAY}preset: {preset}")
     said = about(preset)
-    assert said is not None
+    file = f"statusproxy/presets/{preset}.yaml"
+    assert said is not None, f"{file}: add a block `about`"
     assert set(said.states.values()) <= set(STATES)
     connected = {word.casefold() for word, means in said.states.items() if means == "connected"}
     for channels in settings.channels:
-        assert any(word.casefold() in connected for word in channels.connected)
-        rule = channels.rule()
-        assert not any(word.casefold() in rule.keep for word in connected)
+        assert any(word.casefold() in connected for word in channels.connected), (
+            f"{file}: say in about.states what the words of channels[].connected mean: "
+            f"{{{channels.connected[0]}: connected}}"
+        )
+        kept = sorted(connected & channels.rule().keep)
+        assert not kept, f"{file}: {kept} means connected in about.states, and stands in channels[].keep"
     lost = {word.casefold() for event in settings.events for word in event.disconnected}
-    assert not lost & connected
+    assert not lost & connected, f"{file}: {lost & connected} means connected in about.states, and a loss in events"
 
 
 @pytest.mark.parametrize("preset", sorted({*preset_names()} - {"gateway-wrapper", "gowa"}))
 def test_each_gateway_that_posts_to_a_tap_says_where_to_set_the_url_and_how_a_session_comes_back(preset: str) -> None:
     said = guidance(loads(f"{GATEWAY}preset: {preset}"))
-    assert said.set_url
-    assert said.bring_back
+    file = f"statusproxy/presets/{preset}.yaml"
+    assert said.set_url, (
+        f"{file}: add about.set_url with {{proxy}} before a path of `webhooks`: what in the gateway sets the URL"
+    )
+    assert said.bring_back, f"{file}: add about.bring_back: the routes by which a lost session comes back"
     assert all(said.url.rpartition("/")[0] in way for way in said.set_url)
     assert said.url.startswith("http://HOST:8090/")

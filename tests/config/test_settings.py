@@ -9,7 +9,7 @@ import yaml
 from statusproxy.config.addresses import Address
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import dump, load, loads
-from statusproxy.config.settings import Settings
+from statusproxy.config.settings import Reconnect, Settings
 from statusproxy.config.spot import MASK
 from statusproxy.status.model import Release
 from statusproxy.status.set_values import ByWord
@@ -287,3 +287,16 @@ def test_the_switch_is_a_webhooks_and_the_bounds_are_the_blocks(text: str, messa
 def test_a_rule_that_is_called_true_or_false_makes_booleans_names(name: str, boolean_names: bool) -> None:
     text = f"preset: null\nevents: [{{event: [{name}], session: [a], means: alive}}]\n"
     assert loads(GATEWAY + text).signal_rules().dialect.boolean_names is boolean_names
+
+
+WATCHED = [key for key in msgspec.structs.asdict(Reconnect()) if key != "body"]
+
+
+@pytest.mark.parametrize("key", WATCHED)
+def test_each_watched_route_says_how_an_id_is_cut_from_a_token(key: str) -> None:
+    text = f"gateway: http://gateway.example\npreset: null\nreconnect: {{{key}: 'POST /api/{{session}}:{{_}}/x'}}"
+    assert loads(text).session_cut() is not None
+
+
+def test_the_watched_routes_are_all_keys_but_that_of_the_body() -> None:
+    assert list(Reconnect().routes()) == WATCHED == ["delete", "create", "qr"]

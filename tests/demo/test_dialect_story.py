@@ -42,7 +42,7 @@ async def test_a_stale_answer_is_told_from_the_truth() -> None:
 
 
 async def test_an_endless_reconnect_reads_connecting_once_its_grace_has_passed() -> None:
-    _, said = await told(replace(dialect("evolution-v2"), grace="50ms"))
+    _, said = await told(replace(dialect("evolution-v2"), grace="50ms"))  # only waited for
     assert "✓ the gateway still says open" in said
     assert "✓ the proxy says connecting" in said
     assert "✓ the proxy still says open" in said  # an old `close` was sent again

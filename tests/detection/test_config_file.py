@@ -84,7 +84,10 @@ def test_the_file_names_one_url_for_the_webhooks(gateway: Gateway) -> None:
         "wwebjs-api": {"/webhook/wwebjs"},
         "baileys-api": {"/webhook/baileys"},
     }
-    assert paths == wanted.get(gateway.preset, {f"/webhook/{gateway.preset}"})
+    assert paths == wanted.get(gateway.preset, {f"/webhook/{gateway.preset}"}), (
+        f"statusproxy/presets/{gateway.preset}.yaml: about.webhook names the URL as http://PROXY:8090/webhook/NAME; "
+        "where its path is another, add it here"
+    )
 
 
 def test_the_secret_s_header_is_told_and_that_it_has_no_place_here() -> None:
@@ -136,6 +139,7 @@ def test_the_webhook_to_take_the_sign_from_is_that_of_the_documentation(preset: 
     webhooks = loads(f"gateway: http://127.0.0.1\npreset: {preset}\n").webhooks
     text = config_text("http://127.0.0.1", GATEWAY, None, webhooks)
     told = yaml.safe_load("\n".join(_block(text)))["webhooks"]
+    assert head in page or preset == "evolution-v1", f"docs/gateways.md: show a config.yaml with preset: {preset}"
     if "webhooks" in documented:
         assert told == [{name: each[name] for name in ("path", "forward_to")} for each in documented["webhooks"]]
     assert [(one["path"], one["forward_to"].endswith("/**")) for one in told] == [
@@ -145,6 +149,10 @@ def test_the_webhook_to_take_the_sign_from_is_that_of_the_documentation(preset: 
 
 def _block(text: str) -> list[str]:
     """The lines of the `webhooks` that are shown as a comment, without their `#`."""
+    assert "# webhooks:" in text, (
+        "statusproxy/presets/: where a gateway posts its events to the proxy, each entry of the preset's `webhooks` "
+        "needs `forward: false`"
+    )
     lines = text[text.index("# webhooks:") :].split("\n")
     return [line.removeprefix("# ") for line in lines if line.startswith(("# webhooks:", "#   - ", "#     "))]
 
@@ -154,7 +162,10 @@ def test_what_the_gateway_is_told_to_post_to_is_passed_on_once_the_sign_is_taken
     head = f"gateway: http://127.0.0.1\npreset: {gateway.preset}\n"
     text = config_text("http://127.0.0.1", gateway, None, loads(head).webhooks)
     if "# webhooks:" not in text:
-        assert gateway.preset == "gowa"
+        assert gateway.preset == "gowa", (
+            f"statusproxy/presets/{gateway.preset}.yaml: where the gateway posts its events to the proxy, each of "
+            "`webhooks` needs `forward: false`"
+        )
         return
     routes = [(parse_template(each.path), each) for each in loads(head + "\n".join(_block(text))).webhooks]
     for posted in set(re.findall(r"http://THIS-HOST:8090(/[\w/-]*)", text)):

@@ -16,7 +16,9 @@ from statusproxy.detection.probe import Answered, UnreachableError, describe, pr
 from statusproxy.detection.signs import Fit
 from tests.certificates import make_certificate
 from tests.ports import free_port
+from tests.proxy.loop_clock import LoopClock
 from tests.stand_ins.served import Handler, everything, served
+from tests.waiting import until
 
 BEARER = gateway(
     "bearer",
@@ -113,7 +115,7 @@ async def test_a_gateway_that_is_not_there_is_told_at_once() -> None:
         await probe(parse_gateway(f"http://127.0.0.1:{free_port()}"), [BEARER], None)
 
 
-async def test_a_gateway_that_never_answers_is_given_up_after_two_requests() -> None:
+async def test_a_gateway_that_never_answers_is_given_up_after_two_requests(loop_clock: LoopClock) -> None:
     asked = []
     release = asyncio.Event()
 
@@ -123,8 +125,12 @@ async def test_a_gateway_that_never_answers_is_given_up_after_two_requests() -> 
         return web.Response()
 
     async with serving(answer) as target:
-        with pytest.raises(UnreachableError, match=r"^no answer within 0\.05 s; is that the gateway's address\?$"):
-            await probe(target, [BEARER], None, patience=0.05)
+        probing = asyncio.create_task(probe(target, [BEARER], None))
+        for number in (1, 2):
+            await until(lambda number=number: len(asked) == number)
+            await loop_clock.move(11)
+        with pytest.raises(UnreachableError, match=r"^no answer within 10 s; is that the gateway's address\?$"):
+            await probing
         release.set()
     assert len(asked) == 2
 

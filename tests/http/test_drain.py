@@ -132,7 +132,7 @@ async def test_the_end_waits_until_a_slow_client_has_taken_the_last_of_its_answe
 
 async def test_what_does_not_end_is_cut_off_after_the_time_for_it(origin: Origin, tmp_path: Path) -> None:
     Held(origin, b"/held")
-    async with running(tmp_path, origin.url, timeouts={"drain": "100ms"}) as proxy:
+    async with running(tmp_path, origin.url, timeouts={"drain": "100ms"}) as proxy:  # only waited for
         client = await proxy.connect()
         await client.send(get("/held"))
         await origin.received()

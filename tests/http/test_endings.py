@@ -82,7 +82,7 @@ def test_an_answer_that_stalls_ends_with_a_reset(tmp_path: Path, loop: Loop) -> 
             await wire.send(BEGINNINGS["until the end"])
             await asyncio.Event().wait()
 
-        async with site(tmp_path, timeouts={"response_body": "200ms"}) as (origin, proxy):
+        async with site(tmp_path, timeouts={"response_body": "200ms"}) as (origin, proxy):  # only waited for
             origin.script = script
             client = await proxy.connect()
             await client.send(OLD)
@@ -147,7 +147,8 @@ def test_a_refusal_is_an_answer_of_its_own_and_ends_in_order(
     """A reset would take the answer with it."""
 
     async def main() -> None:
-        settings = {"limits": {"body": "1MiB"}, "timeouts": {"min_rate_grace": "150ms"}}
+        grace = "150ms" if status == 408 else "60s"  # only waited for
+        settings = {"limits": {"body": "1MiB"}, "timeouts": {"min_rate_grace": grace}}
         async with site(tmp_path, **settings) as (_, proxy):
             client = await proxy.connect()
             await client.send(request_bytes)
@@ -211,7 +212,8 @@ def test_a_silent_tunnel_ends_for_a_gateway_that_took_it_all_and_breaks_for_one_
                     wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
                 saw.set_result(await wire.ending())
 
-            async with site(tmp_path, timeouts={"upgrade_idle": "1s" if stalled else "300ms"}) as (origin, proxy):
+            idle = {"upgrade_idle": "1s" if stalled else "300ms"}  # only waited for
+            async with site(tmp_path, timeouts=idle) as (origin, proxy):
                 origin.script = script
                 client = await proxy.connect()
                 await client.send(SWITCH)

@@ -236,7 +236,7 @@ async def test_a_list_that_stops_coming_is_a_504(origin: Origin, tmp_path: Path,
 
 async def test_a_gateway_that_does_not_accept_is_a_504_that_says_nothing_was_sent(tmp_path: Path) -> None:
     # An address of the documentation's own network (RFC 5737) answers no one; where there is no route it is a 502.
-    async with running(tmp_path, "http://192.0.2.1:9", timeouts={"connect": "150ms"}) as proxy:
+    async with running(tmp_path, "http://192.0.2.1:9", timeouts={"connect": "150ms"}) as proxy:  # only waited for
         got = await proxy.ask(get())
         assert got.status in {502, 504}
         assert "timeout" not in json.loads(got.body)["error"]
@@ -461,7 +461,7 @@ async def test_an_upload_the_gateway_stops_reading_is_a_504(origin: Origin, tmp_
         await ended.wait()
 
     origin.script = script
-    async with running(tmp_path, origin.url, timeouts={"response_body": "200ms"}) as proxy:
+    async with running(tmp_path, origin.url, timeouts={"response_body": "200ms"}) as proxy:  # only waited for
         client = await proxy.connect()
         await client.send(get("/upload", "Content-Length: 1000000000", method="POST"))
         sending = asyncio.create_task(_flood(client))

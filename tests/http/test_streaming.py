@@ -380,7 +380,7 @@ async def test_a_client_that_never_reads_the_last_bytes_does_not_keep_its_connec
 ) -> None:
     """No one here waits for those: they lie in buffers when the exchange is over, and the kernel counts the time."""
     origin.answer = answer(b"x" * 60_000)
-    times = {"response_body": "300ms", "keep_alive": "100ms"}
+    times = {"response_body": "300ms", "keep_alive": "100ms"}  # only waited for
     async with running(tmp_path, origin.url, timeouts=times) as proxy:
         seen = reports(proxy)
         unread = socket.socket()
@@ -416,7 +416,7 @@ async def test_a_client_that_stops_reading_is_dropped_after_the_time_it_has(orig
         dropped.set()
 
     origin.script = script
-    async with running(tmp_path, origin.url, timeouts={"response_body": "200ms"}) as proxy:
+    async with running(tmp_path, origin.url, timeouts={"response_body": "200ms"}) as proxy:  # only waited for
         client = await proxy.connect()
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await client.send(get("/download"))

@@ -350,7 +350,7 @@ async def test_without_the_server_nothing_is_sent_past_the_lease_and_all_goes_on
         server.tell(signal.SIGSTOP)
 
         async def away() -> bool:
-            return all([(await proxy.ask("GET", "/readyz"))["status"] == "trouble" for proxy in it.proxies])
+            return all([(await proxy.ask("GET", "/readyz"))["status"] == "error" for proxy in it.proxies])
 
         await until(away)  # that takes longer than the lease
         it.gateway.sent.clear()
@@ -431,12 +431,16 @@ async def test_a_server_that_loses_its_memory_loses_the_events_and_that_is_count
 
 
 async def test_what_is_too_old_is_dropped_and_counted_once(tmp_path: Path, server: RedisServer) -> None:
-    async with place(tmp_path, server, spool={"schedule": ["100ms"], "max_age": "1s"}) as it:
+    async with place(tmp_path, server, spool={"schedule": ["100ms"], "max_age": "1s"}) as it:  # only waited for
         await it.keep(0, 1)
-        await it.all_know(2)
+
+        async def dropped() -> bool:
+            line = 'statusproxy_spool_dropped_total{reason="age"}'
+            return sum([await proxy.metric(line) for proxy in it.proxies]) == 2.0
+
+        await until(dropped)
         await it.all_know(0)
-        line = 'statusproxy_spool_dropped_total{reason="age"}'
-        assert sum([await proxy.metric(line) for proxy in it.proxies]) == 2.0
+        assert await dropped()
 
 
 async def test_a_large_event_is_delivered_by_a_proxy_that_did_not_keep_it(tmp_path: Path, server: RedisServer) -> None:

@@ -322,7 +322,7 @@ async def test_while_one_is_down_the_other_takes_everything_and_redis_away_takes
         server.stop()
         await here.asked(REQUESTS // 5)
         code, said = await second.ready()
-        assert (code, said["status"]) == (200, "trouble")
+        assert (code, said["status"]) == (200, "error")
         here.enough = True
         await asyncio.gather(*clients)
         assert set(here.answers) == {200}, here.answers

@@ -20,6 +20,14 @@ async def test_each_exchange_is_counted_while_it_is_under_way_and_reported_when_
     assert len(seen) == 1
 
 
+async def test_a_gateway_is_tried_by_a_connection_that_gives_its_place_back(origin: Origin, proxy: Running) -> None:
+    handler = proxy.server.proxy
+    assert await handler.gateway_error() is None
+    await until(lambda: handler.site.pool.in_use == 0)
+    await origin.stop()
+    assert (await handler.gateway_error() or "").startswith("gateway_unreachable: ")
+
+
 async def test_a_replaced_site_holds_for_the_exchanges_that_begin_afterwards(origin: Origin, proxy: Running) -> None:
     async def script(wire: Wire) -> None:
         await origin.take(wire)

@@ -1,4 +1,5 @@
-"""No test sleeps until something may have happened, nor takes for proof what did not happen within a moment."""
+"""No test sleeps until something may have happened, takes for proof what did not happen within a moment, or gives the
+program a limit that a busy machine exceeds by itself."""
 
 from __future__ import annotations
 
@@ -44,6 +45,80 @@ def _seconds(value: ast.expr) -> float:
         case ast.Constant(value=int() | float() as seconds):
             return seconds
     return GENEROUS  # a name: the constant that it stands for has one of its own
+
+
+#: Limits of the program that a test sets. Below `SHORT` seconds a busy machine may exceed them before anything is
+#: wrong: a test moves `LoopClock` past a long one instead, or says on the line that the limit is `ONLY_WAITED_FOR`,
+#: as nothing else can end what it limits, or that it is `OF_NO_CLOCK` that goes by itself.
+LIMITS = re.compile(
+    r"patience|grace|alive_grace|min_rate_grace|within|answer_limit|save_limit|close_limit|lock_wait|open_wait"
+    r"|connect|request_head|request_body|response_head|response_body|keep_alive|upgrade_idle|drain|drain_notice|max_age"
+)
+SHORT = 2.0
+ONLY_WAITED_FOR = "# only waited for"
+OF_NO_CLOCK = "# of no clock"
+
+#: A limit within a text of YAML.
+WRITTEN = re.compile(rf"\b(?:{LIMITS.pattern}): *([\d.]+m?s)\b")
+
+#: What is pure, reads settings only, or is no test but a program.
+NOT_TIMED = (*MAY_SLEEP, "status/", "config/", "quality/", "peers/", "docs/", "browser/")
+
+
+def short_limits(text: str) -> Iterator[int]:
+    """The lines that give the program a limit which is shorter than `SHORT`, and do not say why that is safe."""
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        given: list[tuple[str, ast.expr]] = []
+        if isinstance(node, ast.keyword) and node.arg is not None:
+            given = [(node.arg, node.value)]
+        elif isinstance(node, ast.Dict):
+            keys = ((key.value if isinstance(key, ast.Constant) else None, value) for key, value in
+                    zip(node.keys, node.values, strict=True))  # fmt: skip
+            given = [(key, value) for key, value in keys if isinstance(key, str)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            given = [("grace", ast.copy_location(ast.Constant(each), node)) for each in WRITTEN.findall(node.value)]
+        for name, value in given:
+            parts = (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,)
+            short = any(0 < _limit(part) < SHORT for part in parts) and LIMITS.fullmatch(name)
+            said = " ".join(lines[value.lineno - 1 : value.end_lineno])
+            if short and ONLY_WAITED_FOR not in said and OF_NO_CLOCK not in said:
+                yield value.lineno
+
+
+def _limit(value: ast.expr) -> float:
+    match value:
+        case ast.Constant(value=bool()):
+            return SHORT
+        case ast.Constant(value=int() | float() as seconds):
+            return seconds
+        case ast.Constant(value=str() as text) if found := re.fullmatch(r"([\d.]+)(m?s)", text):
+            return float(found[1]) / (1000 if found[2] == "ms" else 1)
+    return SHORT
+
+
+def test_no_test_gives_the_program_a_limit_that_a_busy_machine_exceeds() -> None:
+    found = [
+        f"{name}:{line}"
+        for file in sorted(TESTS.rglob("*.py"))
+        if not (name := str(file.relative_to(TESTS))).startswith(NOT_TIMED)
+        if LIMITS.search(text := file.read_text())
+        for line in dict.fromkeys(short_limits(text))
+    ]
+    assert found == []
+
+
+def test_a_short_limit_is_found_wherever_it_is_given() -> None:
+    text = """
+probe(patience=0.05)
+running(timeouts={"drain": "100ms"})
+loads("timeouts: {connect: 150ms}")
+site(timeouts={"upgrade_idle": "1s" if stalled else "5s"})
+probe(patience=0.05)  # only waited for
+probe(patience=0.0, keep_alive=True, size=1, within=PATIENCE)
+running(timeouts={"drain": "8s"})
+"""
+    assert sorted(short_limits(text)) == [2, 3, 4, 5]
 
 
 def test_no_test_waits_by_the_clock() -> None:

@@ -211,7 +211,7 @@ def test_an_event_that_says_nothing_tells_of_its_sender_s_clock() -> None:
 
 def test_a_transient_state_counts_when_it_has_lasted() -> None:
     text = "gateway: http://127.0.0.1:3000\npreset: null\nwebhooks: [{path: /events}]\n"
-    text += "events: [{event: lost, session: [session], means: transient, grace: 1ms}]\n"
+    text += "events: [{event: lost, session: [session], means: transient, grace: 1ms}]\n"  # of no clock
     site = a_site(text=text)
     body = json.dumps(LOST).encode()
     events = [Delivery(source="f", body=body), Delivery(source="f", body=body)]
@@ -242,5 +242,5 @@ def test_a_loss_with_the_id_of_another_event_is_missed() -> None:
 
 
 def test_an_override_ends_when_it_is_old() -> None:
-    first, second = hear(LOST, LOST, more="sessions: {max_age: 1ms}\n")
+    first, second = hear(LOST, LOST, more="sessions: {max_age: 1ms}\n")  # of no clock
     assert (first.change, second.change) == ("started", "started")

@@ -21,6 +21,7 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback, Keeper
 from statusproxy.store.spooled import SpoolOp, SpoolReader
+from tests.proxy.loop_clock import LoopClock
 from tests.waiting import until
 
 from .samples import NOW, a_change, a_record, kept
@@ -430,11 +431,15 @@ async def test_what_may_pass_at_once_is_tried_again_at_once_and_once_only(
 # A store that does not answer ------------------------------------------------------------------------------
 
 
-async def test_a_write_that_takes_too_long_is_cancelled_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_write_that_takes_too_long_is_cancelled_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock
+) -> None:
     bench = Bench(monkeypatch)
-    await bench.make(Timing(first_retry=10, save_limit=0.001)).open()
+    await bench.make(Timing(first_retry=10, save_limit=5)).open()
     bench.backend.free.clear()
-    await bench.refused("a", match="TimeoutError")
+    refused = asyncio.ensure_future(bench.refused("a", match="TimeoutError"))
+    await loop_clock.move(6)
+    await refused
     bench.backend.free.set()
     await bench.wait(10)
     assert set(bench.backend.records) == {"a"}
@@ -445,7 +450,7 @@ async def test_who_waits_for_a_write_that_cannot_be_cancelled_is_told_and_it_goe
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench = Bench(monkeypatch, Threaded)
-    writer = bench.make(Timing(save_limit=0.001))
+    writer = bench.make(Timing(save_limit=0.001))  # only waited for
     await writer.open()
     bench.backend.free.clear()
     for batch in ([a_record("a")], []):  # the second waits for the same failed
@@ -606,7 +611,7 @@ async def test_a_store_that_hangs_is_not_waited_for_at_the_end_and_all_who_wait_
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench = Bench(monkeypatch)
-    await bench.make(Timing(close_limit=0.001)).open()
+    await bench.make(Timing(close_limit=0.001)).open()  # only waited for
     bench.backend.free.clear()
     saves = [await bench.putting(name) for name in ("a", "b")]
     await bench.writer.close()
@@ -800,7 +805,7 @@ async def test_what_is_left_at_the_end_is_in_the_journal_once(
     monkeypatch: pytest.MonkeyPatch, refused: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench = Bench(monkeypatch)
-    await bench.make(Timing(first_retry=10, close_limit=0.001), journal=True).open()
+    await bench.make(Timing(first_retry=10, close_limit=0.001), journal=True).open()  # only waited for
     assert bench.notes is not None
     if refused:
         bench.backend.error = OSError("away")

@@ -216,7 +216,7 @@ async def test_what_may_pass_at_once_is_tried_once_more_while_the_store_worked_b
 
 
 async def test_a_write_that_takes_too_long_is_cancelled_and_tried_again() -> None:
-    bench = Bench(timing=Timing(save_limit=0.001))
+    bench = Bench(timing=Timing(save_limit=0.001))  # only waited for
     bench.backend.hangs = True
     waiter = bench.put("a")
     await bench.committer.write()

@@ -20,7 +20,7 @@ from .samples import DAY
 from .still_clock import StillClock
 
 PLACE = Place("redis.example", 6379, prefix="p:")
-TIMING = RedisTiming(answer_limit=4, open_wait=3, lock_wait=1)
+TIMING = RedisTiming(answer_limit=4, open_wait=3, lock_wait=1)  # of no clock
 
 
 class Server:

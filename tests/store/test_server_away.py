@@ -232,7 +232,7 @@ async def test_what_was_answered_while_the_server_did_not_take_it_survives_kill_
         proxy.kill()
     if server_first:
         again()
-    async with opened(server, folder, answer_limit=1, save_limit=1) as (store, records):
+    async with opened(server, folder, answer_limit=1, save_limit=1) as (store, records):  # only waited for
         # Before the first request is answered.
         assert {as_told(overridden("sales")), as_told(overridden("support"))} <= set(map(as_told, records))
         if not server_first:
@@ -377,7 +377,8 @@ async def test_what_waits_at_an_orderly_end_is_there_at_the_next_start(
 
 
 async def test_a_save_that_hangs_at_an_orderly_end_is_on_disk(server: RedisServer, folder: Path) -> None:
-    async with opened(server, folder, answer_limit=30, save_limit=30, close_limit=0.05) as (store, _):
+    limits = {"answer_limit": 30, "save_limit": 30, "close_limit": 0.05}  # only waited for
+    async with opened(server, folder, **limits) as (store, _):
         await store.save([a_record("before")], [], [])
         server.tell(signal.SIGSTOP)
         saving = asyncio.ensure_future(store.save([a_record("a")], [], []))

@@ -201,7 +201,7 @@ async def test_a_disk_that_never_answers_holds_nobody_for_ever(
 ) -> None:
     # Nothing is answered before the test says so: these limits are only waited for.
     monkeypatch.setattr(sqlite_module, "_CLOSE_LIMIT", 0.01)
-    store = sqlite_store(path, timing=replace(QUICK, save_limit=0.05, close_limit=0.01))
+    store = sqlite_store(path, timing=replace(QUICK, save_limit=0.05, close_limit=0.01))  # only waited for
     await store.open()
     with pytest.raises(StoreError, match="no answer"):
         await put(store, "sales")

@@ -1,8 +1,6 @@
 """Checks of routes: no path stands twice in a list, and no route takes all requests of a later one."""
 
 from collections.abc import Sequence
-from operator import attrgetter
-from typing import Final
 
 from statusproxy.config.effect import Reach, never_reached
 from statusproxy.config.path_tokens import mask_tokens
@@ -14,9 +12,6 @@ from statusproxy.config.yaml_tree import Items
 
 #: Blocks whose entries have a path, by which `preset_without` names them.
 _BY_PATH = ("webhooks", "channels")
-
-#: The keys that hold watched routes, written METHOD /path, in the order in which `assembly` has them.
-_ROUTES: Final = ("reconnect.delete", "reconnect.create", "reconnect.qr")
 
 _POSTED = frozenset({"POST", "PUT", "PATCH"})
 _READ = frozenset({"GET", "HEAD"})
@@ -43,10 +38,10 @@ def check_reached(block: Block, settings: Settings) -> None:
     for index, channels in enumerate(settings.channels):
         places.append(("channels", index, f"channels[{index}]"))
         reach.append((_READ, channels.path))
-    for key in _ROUTES:
-        for index, route in enumerate(attrgetter(key)(settings)):
+    for name, routes in settings.reconnect.routes().items():
+        for index, route in enumerate(routes):
             method, _, path = route.partition(" ")
-            places.append((key, index, key))
+            places.append((f"reconnect.{name}", index, f"reconnect.{name}"))
             reach.append((frozenset({method}), path))
     left_out = {fold_path(path) for path in settings.preset_without}
     for late, early in never_reached(reach):

@@ -12,6 +12,7 @@ place.
 import logging
 from typing import Final, Protocol
 
+from statusproxy.proxy.date_field import date_now
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.downstream.response_state import (
     ANSWERABLE,
@@ -33,7 +34,7 @@ from statusproxy.proxy.downstream.response_state import (
 )
 from statusproxy.proxy.downstream.slow_reader import SlowReader
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk, last_chunk
-from statusproxy.proxy.http1.head import Header, date_now, write_head
+from statusproxy.proxy.http1.head import Header, write_head
 from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.min_rate import Pace
 from statusproxy.proxy.problems import PROBLEMS, Hop, error_answer

@@ -1,7 +1,6 @@
 """Header fields as raw bytes: which are hop-by-hop, what a proxy adds, how a head is written (RFC 9110 §7.6)."""
 
 from collections.abc import Iterable, Sequence
-from email.utils import formatdate
 from typing import Final
 
 Header = tuple[bytes, bytes]
@@ -202,8 +201,3 @@ def own_hops(before: Sequence[bytes]) -> int:
 
 
 _HOPS: Final = {(1, 0): b"1.0 " + PSEUDONYM, (1, 1): b"1.1 " + PSEUDONYM}
-
-
-def date_now() -> Header:
-    """The `Date` field of an answer made here (RFC 9110 §6.6.1)."""
-    return (b"Date", formatdate(usegmt=True).encode("ascii"))

@@ -4,6 +4,7 @@
 import pytest
 
 from statusproxy.config.load import loads
+from statusproxy.config.settings import Reconnect
 from tests.config.refusals import GATEWAY, refused
 
 
@@ -85,3 +86,9 @@ def test_a_path_of_the_preset_before_one_that_would_take_its_requests_is_fine() 
 def test_a_path_of_the_preset_that_was_left_out_may_be_taken() -> None:
     text = "preset_without: /api/channels\nwebhooks: [{path: /api/channels, forward: false}]"
     assert loads(GATEWAY + text).webhooks[0].path == "/api/channels"
+
+
+@pytest.mark.parametrize("key", Reconnect().routes())
+def test_each_watched_route_that_gets_no_request_is_refused(key: str) -> None:
+    said = refused(f"{GATEWAY}reconnect:\n  {key}: [POST /a/{{session}}, POST /a/{{session}}]")
+    assert f"reconnect.{key}[1]: it gets no request, since reconnect.{key} takes them first" in said

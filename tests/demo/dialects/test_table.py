@@ -10,7 +10,10 @@ from statusproxy.demo.dialects.table import DEFAULT, DIALECTS, WITHOUT_EVENTS, N
 
 
 def test_each_preset_has_its_story_or_a_reason_for_none() -> None:
-    assert {DEFAULT, *DIALECTS, *WITHOUT_EVENTS} == set(preset_names())
+    told = {DEFAULT, *DIALECTS, *WITHOUT_EVENTS}
+    missing = sorted(set(preset_names()) - told)
+    assert not missing, f"{missing}: add it to DIALECTS or WITHOUT_EVENTS of statusproxy/demo/dialects/table.py"
+    assert told == set(preset_names())
 
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:

@@ -112,7 +112,7 @@ def test_a_running_proxy_that_is_not_well_is_told() -> None:
         now=10.0,
         started=0.0,
         settings=dump(settings),
-        health=Health("trouble", "disk full", "gateway_unreachable"),
+        health=Health("error", "disk full", "gateway_unreachable"),
         webhooks=WebhookStats().report(),
     )
     assert levels(_judge(report, settings)) == {

@@ -106,8 +106,8 @@ def lacks(missing: str, webhooks: int, age: float = 0.0) -> dict[str, Any]:
     [
         ({}, {}),
         ({"version": "0"}, {"other-version": "warning"}),
-        ({"health": {"status": "trouble", "store": "full", "gateway": "ok"}}, {"store-error": "problem"}),
-        ({"health": {"status": "trouble", "store": "ok", "gateway": "gone"}}, {"gateway-error": "problem"}),
+        ({"health": {"status": "error", "store": "full", "gateway": "ok"}}, {"store-error": "problem"}),
+        ({"health": {"status": "error", "store": "ok", "gateway": "gone"}}, {"gateway-error": "problem"}),
         (
             {"health": {"status": "degraded", "store": "ok", "gateway": "ok", "damage": ["a page"]}},
             {"state-damaged": "warning"},

@@ -21,8 +21,9 @@ from tests.proxy.loop_clock import LoopClock
 WEBHOOK = "/v1/webhooks/receive"
 LOST = b'{"event":"status-find","session":"sales","status":"browserClose"}'
 
-#: Kept by a peer on loopback for as long as it sends at all, and lost as soon as it stops.
-BRISK = {"limits": {"min_rate": "1MiB"}, "timeouts": {"min_rate_grace": "150ms"}}
+#: Kept by a peer on loopback for as long as it sends at all. The tests move the clock past the grace.
+BRISK = {"limits": {"min_rate": "1MiB"}, "timeouts": {"min_rate_grace": "8s"}}
+PAST_GRACE = 9
 
 
 def in_use(proxy: Running) -> int:
@@ -460,7 +461,7 @@ async def test_the_time_that_the_gateway_takes_is_not_held_against_the_client(st
 
 async def test_what_came_while_the_gateway_took_its_time_pays_as_well(still_clock: LoopClock) -> None:
     content, gateway = Content(), Gateway()
-    task = carried(upload(content, rate=1000, grace=1.0), gateway)
+    task = carried(upload(content, rate=1000, grace=1.0), gateway)  # of no clock
     await still_clock.move(0.5)
     gateway.writing_paused = True
     content.come(b"x")
@@ -709,11 +710,13 @@ async def test_the_limit_holds_for_chunks_that_came_whole_with_their_head(origin
 
 @pytest.mark.parametrize("framing", ["Content-Length: 100", "Transfer-Encoding: chunked"])
 async def test_a_body_below_the_minimum_rate_is_a_408_of_which_the_gateway_hears_nothing(
-    origin: Origin, tmp_path: Path, framing: str
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock, framing: str
 ) -> None:
-    async with running(tmp_path, origin.url, timeouts={"min_rate_grace": "150ms"}) as proxy:
+    async with running(tmp_path, origin.url, **BRISK) as proxy:
         client = await proxy.connect()
         await client.send(posted("/", framing) + (b"1\r\n" if "chunked" in framing else b"x"))
+        await until(lambda: proxy.server.proxy.in_flight == 1)
+        await loop_clock.move(PAST_GRACE)
         got = await client.message()
         assert code(got) == (408, "request_body_incomplete")
         assert got.get("Connection") == b"close"
@@ -741,17 +744,23 @@ async def test_what_came_with_the_head_counts_for_the_rate_as_well(
         assert (await client.message()).status == 200
 
 
-async def test_an_upload_that_stops_in_the_middle_gives_its_place_back(origin: Origin, tmp_path: Path) -> None:
+async def test_an_upload_that_stops_in_the_middle_gives_its_place_back(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    begun = asyncio.Event()
     how: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def script(wire: Wire) -> None:
         await wire.head()
+        begun.set()
         how.set_result(await wire.ending())
 
     origin.script = script
     async with running(tmp_path, origin.url, **BRISK) as proxy:
         client = await proxy.connect()
         await client.send(posted("/", "Content-Length: 1000000") + bytes(ENOUGH))
+        await begun.wait()
+        await loop_clock.move(PAST_GRACE)
         assert code(await client.message()) == (408, "request_body_too_slow")
         await until(lambda: in_use(proxy) == 0)
         assert await how == "reset"  # half a request must not look like a whole one
@@ -760,7 +769,7 @@ async def test_an_upload_that_stops_in_the_middle_gives_its_place_back(origin: O
 async def test_without_a_minimum_rate_only_silence_is_limited(
     origin: Origin, tmp_path: Path, loop_clock: LoopClock
 ) -> None:
-    settings = {"limits": {"min_rate": None}, "timeouts": {"min_rate_grace": "1ms"}}
+    settings = {"limits": {"min_rate": None}, "timeouts": {"min_rate_grace": "1s"}}  # of no clock: not asked
     async with running(tmp_path, origin.url, **settings) as proxy:
         client = await proxy.connect()
         await client.send(posted("/", "Content-Length: 2") + b"a")
@@ -770,13 +779,17 @@ async def test_without_a_minimum_rate_only_silence_is_limited(
         assert (await client.message()).status == 200
 
 
-async def test_a_reload_changes_the_minimum_rate_for_requests_from_then_on(origin: Origin, tmp_path: Path) -> None:
-    async with running(tmp_path, origin.url) as proxy:
+async def test_a_reload_changes_the_minimum_rate_for_requests_from_then_on(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    async with running(tmp_path, origin.url, limits={"min_rate": "1MiB"}, timeouts={"min_rate_grace": "10m"}) as proxy:
         file = tmp_path / "config.yaml"
-        file.write_text(file.read_text() + "timeouts: {min_rate_grace: 100ms}\n")
+        file.write_text(file.read_text().replace("min_rate_grace: 10m", "min_rate_grace: 8s"))
         assert proxy.server.reload()
         client = await proxy.connect()
         await client.send(posted("/", "Content-Length: 2") + b"a")
+        await until(lambda: proxy.server.proxy.in_flight == 1)
+        await loop_clock.move(PAST_GRACE)
         assert code(await client.message()) == (408, "request_body_incomplete")
 
 
@@ -804,7 +817,9 @@ async def test_a_permission_that_comes_late_is_not_held_against_the_client(
     assert (await client.message()).status == 200
 
 
-async def test_a_client_that_holds_its_permission_loses_its_place(origin: Origin, tmp_path: Path) -> None:
+async def test_a_client_that_holds_its_permission_loses_its_place(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
     how: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def script(wire: Wire) -> None:
@@ -817,6 +832,7 @@ async def test_a_client_that_holds_its_permission_loses_its_place(origin: Origin
         client = await proxy.connect()
         await client.send(posted("/", "Content-Length: 3", "Expect: 100-continue"))
         assert (await client.head()).status == 100
+        await loop_clock.move(PAST_GRACE)
         assert code(await client.message()) == (408, "request_body_too_slow")
         assert await how == "reset"
 
@@ -845,8 +861,15 @@ async def send_event(client: Wire, body: bytes, framing: str) -> Message:
 FRAMINGS = ["length", "chunked", "expect"]
 
 
+def held_up(proxy: Running) -> bool:
+    """Whether the gateway takes no more of what is sent."""
+    return any(connection.writing_paused for connection in proxy.server.proxy.site.pool._busy)
+
+
 @pytest.mark.parametrize("framing", FRAMINGS)
-async def test_an_event_counts_whose_gateway_stalls_in_its_middle(origin: Origin, tmp_path: Path, framing: str) -> None:
+async def test_an_event_counts_whose_gateway_stalls_in_its_middle(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock, framing: str
+) -> None:
     async def script(wire: Wire) -> None:
         await wire.head()
         if framing == "expect":
@@ -855,8 +878,11 @@ async def test_an_event_counts_whose_gateway_stalls_in_its_middle(origin: Origin
         await asyncio.Event().wait()
 
     origin.script = script
-    async with running(tmp_path, origin.url, timeouts={"response_body": "300ms"}) as proxy:
-        got = await send_event(await proxy.connect(), sized(12_000_000), framing)
+    async with running(tmp_path, origin.url, timeouts={"response_body": "8s"}) as proxy:
+        sending = asyncio.create_task(send_event(await proxy.connect(), sized(12_000_000), framing))
+        await until(lambda: held_up(proxy))
+        await loop_clock.move(9)
+        got = await sending
         assert code(got) == (504, "gateway_timeout")
         assert lost(proxy) == ["sales"]
 
@@ -884,13 +910,10 @@ async def test_an_event_counts_whose_gateway_answers_in_its_middle_and_reads_no_
 ) -> None:
     """Its answer is passed on though the gateway never takes the rest, nor ends the connection."""
 
-    def held_up() -> bool:
-        return any(connection.writing_paused for connection in proxy.server.proxy.site.pool._busy)
-
     async def script(wire: Wire) -> None:
         await wire.head()
         wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await until(held_up)
+        await until(lambda: held_up(proxy))
         await wire.send(answer(b"no", status="413 Content Too Large"))
         await asyncio.Event().wait()
 
@@ -942,10 +965,14 @@ async def test_an_event_counts_for_which_no_place_is_free(
         assert lost(proxy) == ["sales"]
 
 
-async def test_half_an_event_says_nothing_however_slowly_it_came(origin: Origin, tmp_path: Path) -> None:
-    async with running(tmp_path, origin.url, timeouts={"min_rate_grace": "150ms"}) as proxy:
+async def test_half_an_event_says_nothing_however_slowly_it_came(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    async with running(tmp_path, origin.url, **BRISK) as proxy:
         client = await proxy.connect()
         await client.send(posted(WEBHOOK, f"Content-Length: {len(LOST) + 1}") + LOST)
+        await until(lambda: proxy.server.proxy.in_flight == 1)
+        await loop_clock.move(PAST_GRACE)
         assert code(await client.message()) == (503, "webhook_body_incomplete")
         assert lost(proxy) == []
 

@@ -18,7 +18,6 @@ from tests.proxy.loop_clock import LoopClock
 #: More than the kernel takes for a client that reads nothing.
 VOLUME = 32 * 1024 * 1024
 PIECE = bytes(64 * 1024)
-BRISK = {"limits": {"min_rate": "1MiB"}, "timeouts": {"min_rate_grace": "150ms"}}
 
 
 async def endless(wire: Wire) -> None:
@@ -46,11 +45,15 @@ async def read_all(sock: socket.socket) -> None:
         pass
 
 
-async def test_a_client_that_does_not_read_is_reset_and_counted(origin: Origin, tmp_path: Path) -> None:
+async def test_a_client_that_does_not_read_is_reset_and_counted(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
     origin.script = endless
-    async with running(tmp_path, origin.url, **BRISK) as proxy:
+    async with running(tmp_path, origin.url, limits={"min_rate": "1MiB"}, timeouts={"min_rate_grace": "8s"}) as proxy:
         seen = reports(proxy)
         with await unread(proxy) as client:
+            await until(lambda: any(c.writing_paused for c in proxy.server.clients.connections))
+            await loop_clock.move(20)  # what it took already pays for 15 s
             await until(lambda: bool(seen))
             assert (seen[0].problem, seen[0].status) == ("client_stopped_reading", 499)
             await until(lambda: not proxy.server.clients.connections)
@@ -81,7 +84,7 @@ async def test_without_a_minimum_rate_a_client_has_its_time(
     origin: Origin, tmp_path: Path, loop_clock: LoopClock
 ) -> None:
     origin.script = endless
-    settings = {"limits": {"min_rate": None}, "timeouts": {"min_rate_grace": "1ms"}}
+    settings = {"limits": {"min_rate": None}, "timeouts": {"min_rate_grace": "1s"}}  # of no clock: not asked
     async with running(tmp_path, origin.url, **settings) as proxy:
         seen = reports(proxy)
         with await unread(proxy):

@@ -1,7 +1,6 @@
 """Header fields as raw bytes."""
 
 import re
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from statusproxy.proxy.http1.head import (
     NEVER_HIDDEN,
     REQUEST_ROLES,
     classify_fields,
-    date_now,
     end_to_end,
     first,
     own_hops,
@@ -126,10 +124,3 @@ def test_only_connection_names_fields() -> None:
 def test_fields_that_a_harmless_option_names_stay() -> None:
     fields = [(b"Connection", b"keep-alive"), (b"Keep-Alive", b"timeout=5"), (b"X-A", b"1")]
     assert end_to_end(fields, HOP_BY_HOP) == [(b"X-A", b"1")]
-
-
-def test_our_date_is_a_date() -> None:
-    name, value = date_now()
-    assert name == b"Date"
-    assert value.endswith(b" GMT")
-    assert parsedate_to_datetime(value.decode()).year >= 2025

@@ -294,7 +294,7 @@ async def test_a_request_that_reaches_a_pool_after_its_last_connection_closed_st
         await wire.rest()
 
     origin.script = silent
-    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits(response_head=0.2))
+    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits(response_head=0.2))  # only waited for
     first = await pool.acquire()
     pool.release(first)  # nothing was asked on it: it ends
     await until(lambda: pool.in_use == 0)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.proxy.downstream import unix_socket
+from statusproxy import unix_socket
 
 #: One that other users can run, unlike a virtual environment in someone's home.
 PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin")
