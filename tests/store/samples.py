@@ -1,6 +1,7 @@
 """Made-up records, changes and entries of the spool, and stores to put them in."""
 
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -61,15 +62,12 @@ def memory_store(backend: MemoryBackend | None = None, **options: Any) -> BatchW
     return BatchWriter(backend or MemoryBackend(**values), log=logging.getLogger("statusproxy.store"))
 
 
-async def pragma(store: SqliteStore, setting: str) -> None:
-    """Change a setting of the store's own connection, in its thread."""
+class Connections(list[sqlite3.Connection]):
+    """Connections of databases, the oldest first."""
 
-    def change() -> None:
-        database = store.backend._file.database
-        assert database is not None
-        database._connection.execute(f"PRAGMA {setting}").fetchall()
-
-    await store.backend._thread.submit(change)
+    def set_up(self, setting: str) -> None:
+        """Change a setting of the newest."""
+        self[-1].execute(f"PRAGMA {setting}").fetchall()
 
 
 async def put(store: Store, *sessions: str) -> None:
