@@ -21,7 +21,7 @@ from statusproxy.proxy.upstream.answer_body import Room
 from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.fake_spool import FakeSpool
-from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, reports, running, until
+from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, hurry, reports, running, until
 from tests.proxy.loop_clock import LoopClock
 
 #: More than all buffers between a gateway and a client that does not read hold.
@@ -217,7 +217,7 @@ async def test_an_exchange_leaves_nothing_behind(
         origin.script = script
         await what(proxy)
         await until(lambda: handler.in_flight == 0)
-        for wire in proxy._wires:
+        for wire in proxy.wires:
             wire.reset()
         await until(lambda: not proxy.server.clients.connections)
         await until(lambda: handler.site.pool.in_use == 0)  # a broken connection gives its place back a turn later
@@ -589,7 +589,7 @@ async def test_an_exchange_that_a_stop_cuts_off_is_reported_without_a_status(ori
         client = await proxy.connect()
         await client.send(get())
         await until(lambda: proxy.server.proxy.in_flight == 1 and origin.connections == 1)
-        proxy.server._hurry.set()
+        hurry(proxy.server)
         await proxy.server.stop()
     assert [(report.status, report.problem) for report in seen] == [(0, None)]
 

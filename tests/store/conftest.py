@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
     """The connections of databases that are opened from here on to be written."""
-    opened, connect = Connections(), sqlite3.connect
+    opened, connect = Connections(), partial(sqlite3.connect, check_same_thread=False)
 
     def noted(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = connect(*arguments, **options, check_same_thread=False)
+        connection: sqlite3.Connection = connect(*arguments, **options)
         if str(arguments[0]).endswith("mode=rw"):
             opened.append(connection)
         return connection
