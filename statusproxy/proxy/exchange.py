@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, Unpack
 
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.downstream.request_body import Upload
 from statusproxy.proxy.downstream.response import GONE, Response
@@ -34,7 +34,7 @@ Action = Callable[["Exchange"], Awaitable[None]]
 """Serves one exchange: sends what the gateway is to get, and answers the client. Raises `UpstreamError` where the call
 to the gateway fails, and `ConnectionError` where the client has gone."""
 
-_NO_ROUTE: Final[Match[Entry]] = Match(Kind.PASS)
+_NO_ROUTE: Final[Match[Entry]] = Match(RouteKind.PASS)
 
 
 class Exchange:
@@ -64,7 +64,7 @@ class Exchange:
         "well_known",
     )
 
-    def __init__(self, proxy: Shared, request: ClientRequest, actions: Mapping[Kind, Action]) -> None:
+    def __init__(self, proxy: Shared, request: ClientRequest, actions: Mapping[RouteKind, Action]) -> None:
         """`actions` serve the exchange, each the routes of its kind (`actions.table`)."""
         self.proxy, self.registry = proxy, proxy.registry
         self._actions = actions
@@ -153,7 +153,7 @@ class Exchange:
         )
         self.client = head.client
         for what in head.left_out:
-            self.registry.left_out(what, peer.address, webhook=self.match.kind is Kind.WEBHOOK)
+            self.registry.left_out(what, peer.address, webhook=self.match.kind is RouteKind.WEBHOOK)
         return head
 
     def send(
@@ -165,7 +165,7 @@ class Exchange:
             pool,
             head.wire + (b"\r\n" if self._keep_id else b"X-Request-Id: %b\r\n\r\n" % self.request_id.encode()),
             client=head.client,
-            reserved=kind is Kind.WEBHOOK or kind is Kind.CHANNELS,  # what `limits.reserved` keeps places for
+            reserved=kind is RouteKind.WEBHOOK or kind is RouteKind.CHANNELS,  # what `limits.reserved` keeps places for
             interim=self._interim if pass_interim else None,
             upgrade=head.upgrade,
             method=method,
@@ -186,7 +186,7 @@ class Exchange:
 
     async def fail(self, code: str, detail: str = "") -> None:
         """Log a failure and answer for it."""
-        if self.match.kind is Kind.WEBHOOK:
+        if self.match.kind is RouteKind.WEBHOOK:
             code = FOR_SENDERS.get(code, code)
         problem = PROBLEMS[code]
         if self.response.state is not GONE:

@@ -9,7 +9,7 @@ import msgspec
 
 from statusproxy.captures import Delivery
 from statusproxy.config.settings import Event, Webhook
-from statusproxy.observe.exchange_report import Kind as RouteKind
+from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.proxy.elision import Elider
 from statusproxy.rehearsal import senders
 from statusproxy.rehearsal.earlier import Earlier

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
 from statusproxy.proxy.downstream.response import Response
@@ -637,11 +637,11 @@ async def test_what_is_reported_of_an_exchange(origin: Origin, proxy: Running) -
     same: dict[str, Any] = {"seconds": 0.0, "upstream_seconds": None, "sent": 0}
     assert [dataclasses.replace(report, **same) for report in seen] == [
         Report(
-            kind=Kind.CHANNELS, method="GET", status=200, received=0, request_id="poll-1", client="127.0.0.1",
+            kind=RouteKind.CHANNELS, method="GET", status=200, received=0, request_id="poll-1", client="127.0.0.1",
             target=b"/api/channels?x=1", problem=None, corrected=0, template="/api/channels", **same,
         ),
         Report(
-            kind=Kind.PASS, method="POST", status=200, received=5, request_id="text-1", client="127.0.0.1",
+            kind=RouteKind.PASS, method="POST", status=200, received=5, request_id="text-1", client="127.0.0.1",
             target=b"/messages", problem=None, corrected=0, template=None, **same,
         ),
     ]  # fmt: skip
