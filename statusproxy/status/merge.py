@@ -32,7 +32,7 @@ from statusproxy.status.model import (
     Record,
     Transient,
 )
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.status.stored_times import as_it_is, each_moment
 
 SAME_DECISION: Final = 5.0
@@ -41,7 +41,7 @@ SAME_DECISION: Final = 5.0
 MOST_LAGS: Final = 2 * MOST_SENDERS
 """Differences kept with what was united: of the senders heard last, and as many that only ordered moments."""
 
-_VERDICTS: Final = {Kind.DISCONNECTED: 0, None: 1, Kind.CONNECTED: 2}
+_VERDICTS: Final = {SignalKind.DISCONNECTED: 0, None: 1, SignalKind.CONNECTED: 2}
 """What wins of two that are equally new: a false "disconnected" destroys a working session."""
 
 _EVIDENCE: Final = {Evidence.QR: 0, Evidence.CREATED: 0, Evidence.LIST: 1, None: 2}

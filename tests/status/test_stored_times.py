@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from statusproxy.status.clocks import Lags, Stamp, Written
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, Transient
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.status.stored_times import each_moment, in_microseconds, moved, moved_change, not_after, told_anew
 
 NOW = 1_768_504_026.0
@@ -21,7 +21,7 @@ OVERRIDE = Override(
     seen_on=(("/api/channels", NOW + 1),),
 )  # fmt: skip
 RECORD = Record(
-    "sales", Kind.DISCONNECTED, NOW - 90, NOW - 80, NOW + 2, override=OVERRIDE, gateway_said_at=NOW + 3,
+    "sales", SignalKind.DISCONNECTED, NOW - 90, NOW - 80, NOW + 2, override=OVERRIDE, gateway_said_at=NOW + 3,
     released=Release.ALIVE, released_at=NOW - 500, known_clock="/in", known_lag=90.0, alive_clock="/in", alive_lag=90.0,
     lags=(("/in", 90.0),), shown_at=NOW + 4, ended_at=NOW - 95, ended_clock="/in", ended_lag=90.0,
     transient=Transient(since=NOW - 5, at=NOW - 85, began=NOW + 1, due=NOW + 91, event="e", clock="/in", lag=90.0),

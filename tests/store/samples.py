@@ -7,7 +7,7 @@ from typing import Any
 
 from statusproxy.status.clocks import Written
 from statusproxy.status.model import Change, Evidence, Override, Record
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.store import sqlite
 from statusproxy.store.base import Store
 from statusproxy.store.batch_writer import BatchWriter
@@ -37,7 +37,7 @@ def overridden(session: str) -> Record:
         caught_up=Evidence.QR, caught_up_at=NOW + 2,
     )  # fmt: skip
     return a_record(
-        session, verdict=Kind.DISCONNECTED, alive_at=NOW - 60, override=override, channel=session,
+        session, verdict=SignalKind.DISCONNECTED, alive_at=NOW - 60, override=override, channel=session,
         gateway_said="connected", gateway_said_at=NOW, written=Written("4b2c", 1_768_000_000.25, 90.0),
     )  # fmt: skip
 
