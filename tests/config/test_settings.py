@@ -140,7 +140,9 @@ def test_the_presets_rules_read_the_events_they_were_written_for() -> None:
         b'{"event":"logoutsession","session":"sales"}': SignalKind.DISCONNECTED,
         b'{"event":"onmessage","session":"sales"}': SignalKind.ALIVE,
         b'{"event":"message","session":{"id":"sales"},"raw":{"payload":{"event":"onselfmessage"}}}': None,
-        b'{"event":"connection.update","session":{"id":"sales"},"connection":{"status":"close"}}': SignalKind.DISCONNECTED,
+        b'{"event":"connection.update","session":{"id":"sales"},"connection":{"status":"close"}}': (
+            SignalKind.DISCONNECTED
+        ),
     }
     for body, kind in events.items():
         signal = read(body, rules, 0.0).signal

@@ -13,7 +13,7 @@ from statusproxy.store.base import Store
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.condition import Timing
 from statusproxy.store.memory import MemoryBackend
-from statusproxy.store.spooled import Body, Content, Entry, Kept, Reason, State
+from statusproxy.store.spooled import Body, Content, Entry, EntryState, Kept, Reason
 from statusproxy.store.sqlite import SqliteBackend
 
 NOW = 1_768_504_026.5  # 2026-01-15T19:07:06Z
@@ -78,7 +78,7 @@ async def put(store: Store, *sessions: str) -> None:
 def an_entry(id_: str, **fields: Any) -> Entry:
     """An entry of the spool that waits."""
     values: dict[str, Any] = {
-        "path": "/hook", "receiver": "gateway", "queue": "sales", "session": "Sales", "state": State.WAITING,
+        "path": "/hook", "receiver": "gateway", "queue": "sales", "session": "Sales", "state": EntryState.WAITING,
         "reason": Reason.NOT_SENT, "size": 100, "received_at": NOW, "next_at": NOW + 1,
     } | fields  # fmt: skip
     return Entry(id_, **values)
