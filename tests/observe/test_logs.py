@@ -116,9 +116,10 @@ def test_auto_is_text_on_a_terminal_and_json_elsewhere(stream: io.StringIO, begi
 
 
 def test_setting_up_again_writes_out_what_waits_and_ends_the_thread_that_wrote(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
     with (tmp_path / "log").open("w") as file:
         logs.set_up("text", "info", file)
-        (thread,) = (each for each in threading.enumerate() if each.name == "log writer")
+        (thread,) = (each for each in set(threading.enumerate()) - before if each.name == "log writer")
         log.info("before")
         stream = said("text")
         log.info("after")

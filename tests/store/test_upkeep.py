@@ -386,7 +386,7 @@ def test_a_check_under_way_is_interrupted(path: Path, monkeypatch: pytest.Monkey
     before = set(threading.enumerate())
     check.start()
     assert slow.began.wait(60)
-    (thread,) = (thread for thread in threading.enumerate() if thread not in before)
+    (thread,) = (each for each in set(threading.enumerate()) - before if each.name == "statusproxy-check")
     check.stop()
     thread.join(60)
     assert (slow.closed, slow.interrupted.is_set()) == (True, True)
