@@ -53,25 +53,25 @@ class Exchange:
         "durable",
         "hop",
         "match",
-        "proxy",
         "registry",
         "request",
         "request_id",
         "response",
+        "shared",
         "site",
         "target",
         "tunnel_received",
         "well_known",
     )
 
-    def __init__(self, proxy: Shared, request: ClientRequest, actions: Mapping[RouteKind, Action]) -> None:
+    def __init__(self, shared: Shared, request: ClientRequest, actions: Mapping[RouteKind, Action]) -> None:
         """`actions` serve the exchange, each the routes of its kind (`actions.table`)."""
-        self.proxy, self.registry = proxy, proxy.registry
+        self.shared, self.registry = shared, shared.registry
         self._actions = actions
-        self.site = site = proxy.site
+        self.site = site = shared.site
         self.request = request
         self._started = time.perf_counter()
-        self.asked_at = proxy.registry.now()
+        self.asked_at = shared.registry.now()
         """When the gateway was asked for what the answer says, epoch seconds."""
         self.target = request.target
         self._fields, self.well_known = request.message.forwarded, request.message.well_known
@@ -84,8 +84,8 @@ class Exchange:
         self.hop: Hop = "gateway"
         """Who is to blame where the call fails."""
         self.body = Upload(request, site) if request.has_body else None
-        self.call = Call(request.method, self.body, proxy.room)
-        self.response = Response(request, self.request_id, site, proxy)
+        self.call = Call(request.method, self.body, shared.room)
+        self.response = Response(request, self.request_id, site, shared)
         self.durable: Awaitable[None] | None = None
         """What the registry has yet to make durable of what this exchange told it (`settle`)."""
         self.corrected = 0
@@ -116,7 +116,7 @@ class Exchange:
                     await self.body.stop()
             finally:
                 self.call.close()
-                self.proxy.report(self._summary())
+                self.shared.report(self._summary())
         return response.keeps_connection
 
     async def _serve(self) -> None:

@@ -88,7 +88,7 @@ class SpooledWebhook:
         length = exchange.well_known.get(b"content-length")
         self._quiet = spool.quiet(target.receiver)
         expected = int(length[0]) if length else 0
-        self._copy = SpoolCopy(spool, exchange.proxy.disk, expected=expected, needed=not self._quiet)
+        self._copy = SpoolCopy(spool, exchange.shared.disk, expected=expected, needed=not self._quiet)
 
     async def serve(self) -> None:
         """Send or keep the event, and answer its sender. Raises as `webhook.serve` does."""
@@ -126,7 +126,7 @@ class SpooledWebhook:
             await settle(exchange)
             raise UpstreamError("not_kept", self._copy.failure or "")
         kept = self._kept_body(content)
-        exchange.call = Call(exchange.request.method, kept, exchange.proxy.room)
+        exchange.call = Call(exchange.request.method, kept, exchange.shared.room)
         try:
             # What an `Expect` asks for has been granted by us.
             head = self._head
@@ -146,7 +146,7 @@ class SpooledWebhook:
         return KeptBody(
             content,
             framed=exchange.request.message.chunked,
-            executor=exchange.proxy.disk,
+            executor=exchange.shared.disk,
             patience=exchange.site.timeouts.response_body,
         )
 

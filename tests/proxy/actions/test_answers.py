@@ -23,7 +23,7 @@ class Stage:
             call=SimpleNamespace(body=SimpleNamespace(collect=self.collect)),
             match=SimpleNamespace(kind=RouteKind.CHANNELS),
             registry=SimpleNamespace(unreadable=lambda what, why: self.unreadable.append((what, why))),
-            proxy=SimpleNamespace(runner=StepRunner()),
+            shared=SimpleNamespace(runner=StepRunner()),
             request_id="id-1",
         )
         self.body = body
