@@ -29,7 +29,7 @@ from statusproxy.config.state_url import Place
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.model import Change, Override, Record
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.redis import RedisBackend, redis_store
 from statusproxy.store.sqlite import SqliteBackend, sqlite_store
@@ -66,7 +66,7 @@ async def changes_per_second(where: Path | DurableStore, senders: int) -> tuple[
             turn += 1
             session, now = f"session-{number}-{turn % SESSIONS_PER_SENDER}", time.time()
             override = Override(since=now, at=now, began=now, event="status-find", word="browserClose")
-            record = Record(session, Kind.DISCONNECTED, now, heard_at=now, event="status-find", override=override)
+            record = Record(session, SignalKind.DISCONNECTED, now, heard_at=now, event="status-find", override=override)
             change = Change(session, "started", "status-find browserClose", now, now, "connected")
             await store.save([record], [], [change])
             took.append(time.perf_counter() - begun)
@@ -98,7 +98,7 @@ async def opening(make: Make, sessions: int) -> float:
     store = make("big")
     await store.open()
     await store.save(
-        [Record(f"session-{n}", Kind.CONNECTED, 1.0, event="status-find") for n in range(sessions)], [], []
+        [Record(f"session-{n}", SignalKind.CONNECTED, 1.0, event="status-find") for n in range(sessions)], [], []
     )
     await store.close()
     store = make("big")

@@ -16,7 +16,7 @@ from statusproxy.status import signals
 from statusproxy.status.channels import correct
 from statusproxy.status.model import Record
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 
 _BARE = Goal("≤ 1.5 × bare msgspec", 1.5, at_least=False)
 _FLAT = Goal("≤ 1.25 × from 10 to 10 000 sessions", 1.25, at_least=False)
@@ -68,7 +68,9 @@ def _sessions(known: int) -> SessionMap:
     settings = _settings()
     sessions = SessionMap(settings.session_rules())
     now = time.time()
-    sessions.load([Record(f"session-{n:05d}", Kind.CONNECTED, now - 60, event="status-find") for n in range(known)])
+    sessions.load(
+        [Record(f"session-{n:05d}", SignalKind.CONNECTED, now - 60, event="status-find") for n in range(known)]
+    )
     event = json.dumps({"event": "status-find", "session": SESSION, "status": "desconnectedMobile"}).encode()
     sessions.hear(signals.read(event, settings.signal_rules(), now), now)
     return sessions

@@ -18,7 +18,7 @@ from statusproxy.config.addresses import Target, parse_gateway, parse_target
 from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.settings import Settings, Webhook
 from statusproxy.config.templates import BELOW, SESSION
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.bearer_jwt import BearerJwt
@@ -247,21 +247,21 @@ def _routes(
     """Every watched route; the first that fits a request wins."""
     routes: list[Route[Entry]] = []
     for webhook in settings.webhooks:
-        routes += [Route(Kind.PASS, _POSTED | _OTHERS, path, None) for path in webhook.except_]
-        routes.append(Route(Kind.WEBHOOK, _POSTED, webhook.path, webhooks[webhook.path]))
+        routes += [Route(RouteKind.PASS, _POSTED | _OTHERS, path, None) for path in webhook.except_]
+        routes.append(Route(RouteKind.WEBHOOK, _POSTED, webhook.path, webhooks[webhook.path]))
         if not webhook.forward:
-            routes.append(Route(Kind.NOT_FOUND, _OTHERS, webhook.path, None))
+            routes.append(Route(RouteKind.NOT_FOUND, _OTHERS, webhook.path, None))
     for channels in settings.channels:
         entry = ChannelsEntry(rules[channels.path], channels.share)
-        routes.append(Route(Kind.CHANNELS, _READ, channels.path, entry))
+        routes.append(Route(RouteKind.CHANNELS, _READ, channels.path, entry))
     connected = frozenset(fold_word(word) for channels in settings.channels for word in channels.connected)
     create = CreateEntry(settings.reconnect.body, connected | CONNECTED_WORDS, settings.dialect.qr)
     for key, written in settings.reconnect.routes().items():
-        kind = Kind[key.upper()]
+        kind = RouteKind[key.upper()]
         for line in written:
             method, _, path = line.partition(" ")
             routes.append(
-                Route(kind, frozenset({method.upper()}), path.strip(), create if kind is Kind.CREATE else None)
+                Route(kind, frozenset({method.upper()}), path.strip(), create if kind is RouteKind.CREATE else None)
             )
     return routes
 

@@ -19,7 +19,7 @@ from statusproxy.config.settings import Settings
 from statusproxy.listeners import Listeners
 from statusproxy.observe import access_log
 from statusproxy.observe.counted import counted
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.loop_lag import LoopLag
 from statusproxy.observe.metrics import Metrics
@@ -195,7 +195,7 @@ class Server:
         self.metrics.report(report)
         if report.problem in UNREACHED:
             self.gateway_watch.failed()
-        if report.kind is Kind.WEBHOOK:
+        if report.kind is RouteKind.WEBHOOK:
             self.registry.webhooks.passed(fold_path(report.template or ""), report.status, self._clock())
         if self.settings.log.access:
             access_log.tell(report, self.settings.log.access)

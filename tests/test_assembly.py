@@ -16,7 +16,7 @@ import pytest
 from statusproxy.assembly import Rooms, apply, assemble, build_site, plan
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.site import ChannelsEntry, CreateEntry, Site, WebhookTarget
@@ -46,24 +46,24 @@ def target(built: Site, path: bytes) -> WebhookTarget:
 @pytest.mark.parametrize(
     ("method", "path", "kind", "session"),
     [
-        ("POST", "/v1/webhooks/receive", Kind.WEBHOOK, None),
-        ("PUT", "/v1/webhooks/receive/?x=1", Kind.WEBHOOK, None),
-        ("GET", "/v1/webhooks/receive", Kind.PASS, None),
-        ("GET", "/api/channels", Kind.CHANNELS, None),
-        ("HEAD", "/API/Channels/", Kind.CHANNELS, None),
-        ("GET", "/api/channels/Sales%20Team", Kind.CHANNELS, "Sales Team"),
-        ("GET", "/api/available-sessions", Kind.CHANNELS, None),
-        ("POST", "/api/channels", Kind.CREATE, None),
-        ("POST", "/api/channels/sales/start-session", Kind.CREATE, "sales"),
-        ("DELETE", "/api/channels/sales", Kind.DELETE, "sales"),
-        ("GET", "/api/channels/sales/qr", Kind.QR, "sales"),
-        ("POST", "/api/messages", Kind.PASS, None),
-        ("GET", "/", Kind.PASS, None),
-        ("GET", "/api/media/sales/m1", Kind.PASS, None),
+        ("POST", "/v1/webhooks/receive", RouteKind.WEBHOOK, None),
+        ("PUT", "/v1/webhooks/receive/?x=1", RouteKind.WEBHOOK, None),
+        ("GET", "/v1/webhooks/receive", RouteKind.PASS, None),
+        ("GET", "/api/channels", RouteKind.CHANNELS, None),
+        ("HEAD", "/API/Channels/", RouteKind.CHANNELS, None),
+        ("GET", "/api/channels/Sales%20Team", RouteKind.CHANNELS, "Sales Team"),
+        ("GET", "/api/available-sessions", RouteKind.CHANNELS, None),
+        ("POST", "/api/channels", RouteKind.CREATE, None),
+        ("POST", "/api/channels/sales/start-session", RouteKind.CREATE, "sales"),
+        ("DELETE", "/api/channels/sales", RouteKind.DELETE, "sales"),
+        ("GET", "/api/channels/sales/qr", RouteKind.QR, "sales"),
+        ("POST", "/api/messages", RouteKind.PASS, None),
+        ("GET", "/", RouteKind.PASS, None),
+        ("GET", "/api/media/sales/m1", RouteKind.PASS, None),
     ],
 )
 def test_the_presets_routes_are_what_the_gateways_interface_means(
-    method: str, path: str, kind: Kind, session: str | None
+    method: str, path: str, kind: RouteKind, session: str | None
 ) -> None:
     match = site().routes.match(method, path.encode())
     assert (match.kind, match.session) == (kind, session)
@@ -85,14 +85,14 @@ def test_a_tap_answers_events_itself_and_serves_nothing_else() -> None:
     assert not target(built, b"/tap").forward
     assert target(built, b"/tap").pool is None
     for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
-        assert built.routes.match(method, b"/tap").kind is Kind.NOT_FOUND
+        assert built.routes.match(method, b"/tap").kind is RouteKind.NOT_FOUND
 
 
 def test_a_tap_leaves_the_gateway_its_own_paths_below() -> None:
     built = site("webhooks: [{path: /webhook/**, forward: false, except: ['/webhook/set/{session}']}]")
     for method in ("GET", "POST", "DELETE"):
-        assert built.routes.match(method, b"/webhook/set/sales").kind is Kind.PASS
-    assert built.routes.match("POST", b"/webhook/set").kind is Kind.WEBHOOK
+        assert built.routes.match(method, b"/webhook/set/sales").kind is RouteKind.PASS
+    assert built.routes.match("POST", b"/webhook/set").kind is RouteKind.WEBHOOK
 
 
 def test_a_webhook_for_elsewhere_goes_to_its_own_target() -> None:

@@ -24,7 +24,7 @@ from statusproxy.config.settings import Settings
 from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.doctor.looks import running
-from statusproxy.observe.exchange_report import Kind
+from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.proxy.downstream.connection import ConnectionState
 from statusproxy.server import Server
 from tests.certificates import make_certificate
@@ -46,7 +46,7 @@ class Probe(NamedTuple):
     """Settings without which the key can do nothing."""
 
 
-def kind(method: str, target: bytes) -> Callable[[Server], Kind]:
+def kind(method: str, target: bytes) -> Callable[[Server], RouteKind]:
     """What a request is to the running proxy."""
     return lambda server: server.proxy.site.routes.match(method, target).kind
 
@@ -95,11 +95,11 @@ PROBES: dict[str, Probe] = {
     ),
     "preset": Probe(
         None, kind("POST", b"/v1/webhooks/receive"),
-        lambda settings: Kind.PASS if settings.preset is None else Kind.WEBHOOK,
+        lambda settings: RouteKind.PASS if settings.preset is None else RouteKind.WEBHOOK,
     ),
     "preset_without": Probe(
         ["/v1/webhooks/receive"], kind("POST", b"/v1/webhooks/receive"),
-        lambda settings: Kind.PASS if settings.preset_without else Kind.WEBHOOK,
+        lambda settings: RouteKind.PASS if settings.preset_without else RouteKind.WEBHOOK,
     ),
     "host": Probe("gateway", lambda server: server.proxy.site.host, attrgetter("host")),
     "language": Probe(
@@ -108,7 +108,7 @@ PROBES: dict[str, Probe] = {
     ),
     "webhooks": Probe(
         [{"path": "/in"}], kind("POST", b"/in"),
-        lambda settings: Kind.WEBHOOK if settings.webhooks[0].path == "/in" else Kind.PASS,
+        lambda settings: RouteKind.WEBHOOK if settings.webhooks[0].path == "/in" else RouteKind.PASS,
     ),
     "events": Probe(
         [{"event": "gone", "session": "id", "means": "disconnected"}],
@@ -124,11 +124,11 @@ PROBES: dict[str, Probe] = {
     ),
     "channels": Probe(
         [{"path": "/list", "list": ["all"]}], kind("GET", b"/list"),
-        lambda settings: Kind.CHANNELS if settings.channels[0].path == "/list" else Kind.PASS,
+        lambda settings: RouteKind.CHANNELS if settings.channels[0].path == "/list" else RouteKind.PASS,
     ),
     "reconnect": Probe(
         {"delete": "DELETE /v2/{session}"}, kind("DELETE", b"/v2/sales"),
-        lambda settings: Kind.DELETE if "DELETE /v2/{session}" in settings.reconnect.delete else Kind.PASS,
+        lambda settings: RouteKind.DELETE if "DELETE /v2/{session}" in settings.reconnect.delete else RouteKind.PASS,
     ),
     "trusted_proxies": Probe(
         ["10.99.0.0/16"], lambda server: server.proxy.site.trust.is_trusted("192.168.0.1"),

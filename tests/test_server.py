@@ -701,16 +701,19 @@ async def test_the_status_tells_of_a_gateway_that_cannot_be_reached_until_the_en
     gone = Origin()
     await gone.start()
     await gone.stop()
+    monkeypatch.setattr("statusproxy.systemd.notify", notify)
+    monkeypatch.setattr("statusproxy.proxy.upstream.watch.PAUSE", 0.01)
     async with serving(tmp_path, gone) as site:
-        monkeypatch.setattr("statusproxy.systemd.notify", notify)
         watch = site.server.gateway_watch
-        assert (await site.ask(get("/x"))).status == 502
-        watch._note(await watch._look())
-        assert "the gateway cannot be reached: " in told[-1][0]
+        watch.start()
+        await until(lambda: watch.error is not None)
+        assert "the gateway cannot be reached: " in told[-1][-1]
         count = len(told)
         site.server.ask_to_stop()
-        watch._note(None)
+        await gone.start()
+        await until(lambda: watch.error is None)
         assert len(told) == count, "the end is what is told from now on"
+    await gone.stop()
 
 
 def keeping(folder: Path, spool: bool = True) -> dict[str, Any]:
@@ -743,7 +746,7 @@ async def test_events_that_the_gateway_did_not_take_are_delivered_in_order_by_th
         assert spool is not None
         await until(lambda: not spool.control.totals.entries)
         assert "events are kept" not in site.server._status()
-        assert site.server.metrics.spool._delivered == 3
+        assert b"\nstatusproxy_spool_delivered_total 3.0\n" in site.server.exposition.expose()
     assert numbers(origin) == [0, 1, 2]
     assert "spool: 3 events wait, 0 unknown, 0 dead" in caplog.messages
 

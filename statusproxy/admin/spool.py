@@ -23,7 +23,7 @@ from statusproxy.spool.control import Control
 from statusproxy.spool.spool import Spool
 from statusproxy.status.fields import fold_id
 from statusproxy.store.errors import StoreError
-from statusproxy.store.spooled import Body, Entry, State
+from statusproxy.store.spooled import Body, Entry, EntryState
 
 log = logging.getLogger("statusproxy.admin")
 
@@ -58,7 +58,7 @@ class RefusedError(Exception):
 class Wanted(NamedTuple):
     """Which entries a query is about."""
 
-    state: State | None
+    state: EntryState | None
     queue: str | None
     """The session as the map folds it; None for all."""
 
@@ -251,11 +251,11 @@ def _flag(query: dict[str, str], name: str) -> bool:
 
 def _wanted(query: dict[str, str]) -> Wanted:
     state, session = query.get("state"), query.get("session")
-    if state is not None and state not in list(State):
-        raise RefusedError(400, f"state is one of {', '.join(State)}")
+    if state is not None and state not in list(EntryState):
+        raise RefusedError(400, f"state is one of {', '.join(EntryState)}")
     if session is not None and not fold_id(session):
         raise RefusedError(400, "an empty text is not a session's id")
-    return Wanted(None if state is None else State(state), None if session is None else fold_id(session))
+    return Wanted(None if state is None else EntryState(state), None if session is None else fold_id(session))
 
 
 # ---- answers ----

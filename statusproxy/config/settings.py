@@ -71,7 +71,7 @@ from statusproxy.status.fields import BOOLEANS, fold_word, parse_path
 from statusproxy.status.model import Release, SessionRules
 from statusproxy.status.session_cut import Cut
 from statusproxy.status.set_values import by_word
-from statusproxy.status.signals import GRACE, EventRule, Kind, SignalRules
+from statusproxy.status.signals import GRACE, EventRule, SignalKind, SignalRules
 
 #: The end of an error that an option of the command line helps against, where the command has it.
 OR_GATEWAY: Final = ", or give --gateway"
@@ -179,7 +179,7 @@ class Event(Section, frozen=True, kw_only=True):
             connected=folded(self.connected),
             transient=folded(self.transient),
             grace=GRACE if self.grace is None else self.grace,
-            means=None if self.means is None else Kind(self.means),
+            means=None if self.means is None else SignalKind(self.means),
             unless=folded(self.unless),
         )
 

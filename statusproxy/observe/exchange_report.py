@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final
 
 
-class Kind(Enum):
+class RouteKind(Enum):
     """The ways a request can be handled."""
 
     PASS = auto()
@@ -33,7 +33,7 @@ SECRET: Final = "***"  # noqa: S105 - what stands for one
 class Report:
     """One finished exchange, for the log and the metrics: never a body, a field's value or a query."""
 
-    kind: Kind
+    kind: RouteKind
     method: str
     status: int
     """What the client was sent; 499 where it left before its answer was whole, 0 where a stop cut the exchange off."""

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.observe.latencies import BUCKETS, Latencies
 from statusproxy.observe.spool_counts import SpoolCounts
 from statusproxy.status.model import EVICTED, FORGOTTEN, RELEASED, STARTED, Change, Release
@@ -41,7 +41,7 @@ class Metrics:
     """The numbers since the start of the process. As a subscriber it counts every change of a session."""
 
     def __init__(self) -> None:
-        self.routes = {kind: RouteNumbers() for kind in Kind}
+        self.routes = {kind: RouteNumbers() for kind in RouteKind}
         self.bytes_up = 0
         self.bytes_down = 0
         self.answers_corrected = 0

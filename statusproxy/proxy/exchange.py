@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, Unpack
 
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.downstream.request_body import Upload
 from statusproxy.proxy.downstream.response import Response
@@ -35,7 +35,7 @@ Action = Callable[["Exchange"], Awaitable[None]]
 """Serves one exchange: sends what the gateway is to get, and answers the client. Raises `UpstreamError` where the call
 to the gateway fails, and `ConnectionError` where the client has gone."""
 
-_NO_ROUTE: Final[Match[Entry]] = Match(Kind.PASS)
+_NO_ROUTE: Final[Match[Entry]] = Match(RouteKind.PASS)
 
 
 class Exchange:
@@ -66,25 +66,25 @@ class Exchange:
         "durable",
         "hop",
         "match",
-        "proxy",
         "registry",
         "request",
         "request_id",
         "response",
+        "shared",
         "site",
         "target",
         "tunnel_received",
         "well_known",
     )
 
-    def __init__(self, proxy: Shared, request: ClientRequest, actions: Mapping[Kind, Action]) -> None:
+    def __init__(self, shared: Shared, request: ClientRequest, actions: Mapping[RouteKind, Action]) -> None:
         """`actions` serve the exchange, each the routes of its kind (`actions.table`)."""
-        self.proxy, self.registry = proxy, proxy.registry
+        self.shared, self.registry = shared, shared.registry
         self._actions = actions
-        self.site = site = proxy.site
+        self.site = site = shared.site
         self.request = request
         self._started = time.perf_counter()
-        self.asked_at = proxy.registry.now()
+        self.asked_at = shared.registry.now()
         """When the gateway was asked for what the answer says, epoch seconds."""
         self.target = request.target
         self._fields, self.well_known = request.message.forwarded, request.message.well_known
@@ -97,8 +97,8 @@ class Exchange:
         self.hop: Hop = "gateway"
         """Who is to blame where the call fails."""
         self.body = Upload(request, site) if request.has_body else None
-        self.call = Call(request.method, self.body, proxy.room)
-        self.response = Response(request, self.request_id, site, proxy)
+        self.call = Call(request.method, self.body, shared.room)
+        self.response = Response(request, self.request_id, site, shared)
         self.durable: Awaitable[None] | None = None
         """What the registry has yet to make durable of what this exchange told it (`settle`)."""
         self.corrected = 0
@@ -129,7 +129,7 @@ class Exchange:
                     await self.body.stop()
             finally:
                 self.call.close()
-                self.proxy.report(self._summary())
+                self.shared.report(self._summary())
         return response.keeps_connection
 
     async def _serve(self) -> None:
@@ -166,7 +166,7 @@ class Exchange:
         )
         self.client = head.client
         for what in head.left_out:
-            self.registry.left_out(what, peer.address, webhook=self.match.kind is Kind.WEBHOOK)
+            self.registry.left_out(what, peer.address, webhook=self.match.kind is RouteKind.WEBHOOK)
         return head
 
     def send(
@@ -178,7 +178,7 @@ class Exchange:
             pool,
             head.wire + (b"\r\n" if self._keep_id else b"X-Request-Id: %b\r\n\r\n" % self.request_id.encode()),
             client=head.client,
-            reserved=kind is Kind.WEBHOOK or kind is Kind.CHANNELS,  # what `limits.reserved` keeps places for
+            reserved=kind is RouteKind.WEBHOOK or kind is RouteKind.CHANNELS,  # what `limits.reserved` keeps places for
             interim=self._interim if pass_interim else None,
             upgrade=head.upgrade,
             method=method,
@@ -205,7 +205,7 @@ class Exchange:
 
     async def fail(self, code: str, detail: str = "") -> None:
         """Log a failure and answer for it."""
-        if self.match.kind is Kind.WEBHOOK:
+        if self.match.kind is RouteKind.WEBHOOK:
             code = FOR_SENDERS.get(code, code)
         problem = PROBLEMS[code]
         if self.response.state is not GONE:

@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from statusproxy.config.templates import begins, parse_template
-from statusproxy.observe.exchange_report import HIDDEN, Kind, path_of
+from statusproxy.observe.exchange_report import HIDDEN, RouteKind, path_of
 from statusproxy.status.session_cut import Cut
 
 Entry = TypeVar("Entry")
@@ -21,7 +21,7 @@ Entry = TypeVar("Entry")
 class Route(Generic[Entry]):
     """One configured route: the methods and path template it serves, and the configuration `entry` behind it."""
 
-    kind: Kind
+    kind: RouteKind
     methods: frozenset[str]
     path: str
     entry: Entry
@@ -35,7 +35,7 @@ class Match(Generic[Entry]):
     the path may be shown.
     """
 
-    kind: Kind
+    kind: RouteKind
     entry: Entry | None = None
     session: str | None = None
     template: str | None = None
@@ -63,7 +63,7 @@ class RouteTable(Generic[Entry]):
         # A path that begins so may hold a secret.
         self._secrets = tuple(dict.fromkeys(filter(None, (template.up_to_secret for _, template in self._routes))))
         hides_all = any(len(steps) == 1 for steps in self._secrets)
-        self._pass: Match[Entry] = Match(Kind.PASS, template=HIDDEN if hides_all else None)
+        self._pass: Match[Entry] = Match(RouteKind.PASS, template=HIDDEN if hides_all else None)
 
     def match(self, method: str, target: bytes) -> Match[Entry]:
         """The match for a request line's method and target."""

@@ -12,7 +12,7 @@ from statusproxy.observe.logs import NOTICE, public_name
 from statusproxy.observe.visible import delimited
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import FORGOTTEN, RELEASED, REPEATED, STARTED, Change
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 
 log = logging.getLogger("statusproxy.sessions")
 
@@ -76,7 +76,7 @@ class ChangeLog:
     def _other_word(self, session: str, said: str | None) -> dict[str, str]:
         """What answers read of a session, under `reads`, where that is another word than the one the lines use."""
         reads = self._reads(session, said)
-        return {} if reads is None or fold_word(reads) == Kind.DISCONNECTED else {"reads": reads}
+        return {} if reads is None or fold_word(reads) == SignalKind.DISCONNECTED else {"reads": reads}
 
     def ignored(self, session: str, event: str | None, verdict: str, now: float) -> None:
         """One line for an event that is late, or was heard before."""

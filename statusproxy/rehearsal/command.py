@@ -13,7 +13,7 @@ from statusproxy.captures import CaptureError, Delivery, deliveries
 from statusproxy.config.packages import missing_for_webhooks
 from statusproxy.config.settings import Settings
 from statusproxy.config.templates import SESSION
-from statusproxy.observe.exchange_report import Kind
+from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.rehearsal import answers, files, mixed_up, releases
 from statusproxy.rehearsal.explanation import shortened
 from statusproxy.rehearsal.files import FileError
@@ -66,7 +66,7 @@ def play(settings: Settings, request: Request) -> Results:
         raise UsageError(missing)
     where = site(settings, sender_policy)
     posted = where.webhook(request.path)
-    if request.path is not None and posted.kind is not Kind.WEBHOOK and not is_left_out(posted):
+    if request.path is not None and posted.kind is not RouteKind.WEBHOOK and not is_left_out(posted):
         raise UsageError(f"--path: no webhook of the configuration has this path; {_known(settings, webhooks=True)}")
     if request.events and not settings.webhooks and request.path is None:
         raise UsageError("--event: the configuration has no webhook")

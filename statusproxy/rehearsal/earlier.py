@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.signals import Signal, SignalKind
 
 
 class Earlier:
     """The signals heard so far. They are all kept: a run has a bounded number."""
 
     def __init__(self) -> None:
-        self._said: set[tuple[str, Kind, float]] = set()
-        self._by_id: dict[tuple[str, str], Kind] = {}
+        self._said: set[tuple[str, SignalKind, float]] = set()
+        self._by_id: dict[tuple[str, str], SignalKind] = {}
 
-    def note(self, signal: Signal) -> tuple[bool, Kind | None]:
+    def note(self, signal: Signal) -> tuple[bool, SignalKind | None]:
         """Note a signal; whether the same was said of the same time before, and what the first with its id said."""
         at = signal.ahead if signal.at is None else signal.at
         said = None if at is None else (signal.session, signal.kind, at)

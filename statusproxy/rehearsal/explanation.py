@@ -22,7 +22,7 @@ from statusproxy.rehearsal.vocabulary import members, name_shown
 from statusproxy.status.fields import FALSE, MISSING, TRUE, Array, first_scalar, lookup, parse_path, usable_text
 from statusproxy.status.model import DUPLICATE, LATE, RELEASED, REPEATED, STARTED, Change, Record, Release
 from statusproxy.status.packing import MOST_FIELDS
-from statusproxy.status.signals import Kind, Signal, Verdict
+from statusproxy.status.signals import Signal, SignalKind, Verdict
 
 LONGEST: Final = 80
 """Characters of a name or word that a sentence repeats."""
@@ -41,7 +41,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     after: Record | None
     repeats: bool = False
     """Whether the same was said of the same time before."""
-    first_of_id: Kind | None = None
+    first_of_id: SignalKind | None = None
     """What the first event with the same id said; None where there was none."""
 
     @property
@@ -52,17 +52,17 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def contradicted(self) -> bool:
         """Whether it is a loss that counts for nothing, since something else was said of the same time or by its id."""
-        if self.signal.kind is not Kind.DISCONNECTED:
+        if self.signal.kind is not SignalKind.DISCONNECTED:
             return False
         if self.verdict == DUPLICATE:
-            return self.first_of_id not in (None, Kind.DISCONNECTED)
+            return self.first_of_id not in (None, SignalKind.DISCONNECTED)
         return self.verdict == LATE and not self.repeats and self.meets_connected
 
     @property
     def meets_connected(self) -> bool:
         """Whether Connected is known of the very same time."""
         known = self.before
-        return known is not None and known.verdict is Kind.CONNECTED and known.known_at == self.at
+        return known is not None and known.verdict is SignalKind.CONNECTED and known.known_at == self.at
 
 
 def explain(heard: Heard, settings: Settings) -> str:
@@ -93,9 +93,9 @@ def _duplicate(heard: Heard) -> str:
 
 def _late(heard: Heard, settings: Settings) -> str:
     known, at = heard.before, heard.at
-    if known is None or at is None or heard.signal.kind is Kind.ALIVE:
+    if known is None or at is None or heard.signal.kind is SignalKind.ALIVE:
         return "something as new is known already"
-    if known.override is not None and heard.signal.kind is Kind.TRANSIENT:
+    if known.override is not None and heard.signal.kind is SignalKind.TRANSIENT:
         return "disconnected already, and a transient state never weakens that"
     if heard.repeats and known.known_at <= at:
         return "the same was heard before"
@@ -114,7 +114,7 @@ def _late(heard: Heard, settings: Settings) -> str:
 
 def _by_own_clock(heard: Heard, settings: Settings) -> str:
     """What is to be said of a loss that is older than what is known by the clock of its sender alone."""
-    if settings.dialect.clock != "own" or heard.signal.kind not in (Kind.DISCONNECTED, Kind.TRANSIENT):
+    if settings.dialect.clock != "own" or heard.signal.kind not in (SignalKind.DISCONNECTED, SignalKind.TRANSIENT):
         return ""
     return "; that is by the sender's own clock (dialect.clock), and one that was set back looks the same"
 
@@ -122,7 +122,7 @@ def _by_own_clock(heard: Heard, settings: Settings) -> str:
 def _tie(heard: Heard) -> str:
     """What is to be said where a correction ends by an event of the very time of the loss."""
     standing = heard.before.override if heard.before is not None else None
-    if standing is None or heard.signal.kind is not Kind.CONNECTED or standing.at != heard.at:
+    if standing is None or heard.signal.kind is not SignalKind.CONNECTED or standing.at != heard.at:
         return ""
     return "; both events are of the very same time, and then connected wins"
 
@@ -162,10 +162,10 @@ def _transient(heard: Heard, settings: Settings) -> str:
 
 
 _EXPLAINED: Final = {
-    Kind.DISCONNECTED: _disconnected,
-    Kind.CONNECTED: _connected,
-    Kind.ALIVE: _alive,
-    Kind.TRANSIENT: _transient,
+    SignalKind.DISCONNECTED: _disconnected,
+    SignalKind.CONNECTED: _connected,
+    SignalKind.ALIVE: _alive,
+    SignalKind.TRANSIENT: _transient,
 }
 
 

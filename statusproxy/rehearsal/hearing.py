@@ -9,7 +9,7 @@ import msgspec
 
 from statusproxy.captures import Delivery
 from statusproxy.config.settings import Event, Webhook
-from statusproxy.observe.exchange_report import Kind as RouteKind
+from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.proxy.elision import Elider
 from statusproxy.rehearsal import senders
 from statusproxy.rehearsal.earlier import Earlier
@@ -32,7 +32,7 @@ from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Change
 from statusproxy.status.packing import Unread
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
 
 UNTRUSTED: Final = "untrusted"
 UNWATCHED: Final = "unwatched"
@@ -214,14 +214,14 @@ def _is_missed(element: Element, verdict: str, says: Signal | None, rule: Event 
     if verdict == Verdict.NOT_JSON:
         return True
     if element.reading.verdict is Verdict.SIGNAL:
-        return verdict == UNTRUSTED and says is not None and says.kind is Kind.DISCONNECTED
+        return verdict == UNTRUSTED and says is not None and says.kind is SignalKind.DISCONNECTED
     if verdict == Verdict.UNMATCHED:
         return element.reading.event is None or not is_other_traffic(element.reading.event)
     if verdict == Verdict.NOTHING:
         if rule is None or passes_over_loss(element, rule):
             return True
         return any(looks_like_loss(member.value) for member in likely_members(element))
-    return says is not None and says.kind is Kind.DISCONNECTED
+    return says is not None and says.kind is SignalKind.DISCONNECTED
 
 
 def _unlisted(element: Element, rule: Event) -> str | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from statusproxy.rehearsal.explanation import NOTHING_TO_END, shortened
 from statusproxy.rehearsal.messages import EventResult
-from statusproxy.status.signals import Kind, Verdict
+from statusproxy.status.signals import SignalKind, Verdict
 
 SHORTEST: Final = 3
 """Events of the shortest run that is told in one line."""
@@ -34,7 +34,7 @@ def is_quiet(one: EventResult) -> bool:
     """Whether an event says nothing of a connection, or that one is alive which no one doubts."""
     if one.missed:
         return False
-    return one.verdict in _QUIET or (one.says == Kind.ALIVE and one.why == NOTHING_TO_END)
+    return one.verdict in _QUIET or (one.says == SignalKind.ALIVE and one.why == NOTHING_TO_END)
 
 
 def run_told(run: Sequence[EventResult]) -> str:

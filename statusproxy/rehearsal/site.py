@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from statusproxy.config.settings import Settings, Webhook
 from statusproxy.config.templates import SESSION
-from statusproxy.observe.exchange_report import HIDDEN, Kind
+from statusproxy.observe.exchange_report import HIDDEN, RouteKind
 from statusproxy.proxy.routes import Match, Route, RouteTable
 from statusproxy.proxy.sender_auth import SenderPolicy
 from statusproxy.status.channels import ChannelRule
@@ -47,12 +47,12 @@ class Site:
 
 def is_left_out(found: Match[Entry]) -> bool:
     """Whether a webhook would take a path except for its `except`."""
-    return found.kind is Kind.PASS and found.template not in (None, HIDDEN)
+    return found.kind is RouteKind.PASS and found.template not in (None, HIDDEN)
 
 
 def _first(routes: Sequence[Route[Entry]]) -> Match[Entry]:
     if not routes:
-        return Match(Kind.PASS)
+        return Match(RouteKind.PASS)
     return Match(routes[0].kind, routes[0].entry, None, routes[0].path)
 
 
@@ -61,9 +61,9 @@ def site(settings: Settings, policy: Callable[[Webhook], SenderPolicy]) -> Site:
     methods = frozenset({_METHOD})
     webhooks: list[Route[tuple[Webhook, SenderPolicy] | None]] = []
     for webhook in settings.webhooks:
-        webhooks += [Route(Kind.PASS, methods, path, None) for path in webhook.except_]
-        webhooks.append(Route(Kind.WEBHOOK, methods, webhook.path, (webhook, policy(webhook))))
-    channels = [Route(Kind.CHANNELS, methods, one.path, one.rule()) for one in settings.channels]
+        webhooks += [Route(RouteKind.PASS, methods, path, None) for path in webhook.except_]
+        webhooks.append(Route(RouteKind.WEBHOOK, methods, webhook.path, (webhook, policy(webhook))))
+    channels = [Route(RouteKind.CHANNELS, methods, one.path, one.rule()) for one in settings.channels]
     cut = settings.session_cut()
     return Site(settings, webhooks, channels, RouteTable(webhooks, cut), RouteTable(channels, cut))
 

@@ -10,7 +10,7 @@ from statusproxy.spool.order import Order, Totals
 from statusproxy.spool.receivers import Receivers
 from statusproxy.spool.times import shifted
 from statusproxy.store.base import Store
-from statusproxy.store.spooled import Entry, Moved, Removed, State
+from statusproxy.store.spooled import Entry, EntryState, Moved, Removed
 
 __all__ = ["Control"]
 
@@ -64,7 +64,7 @@ class Control:
         for id_ in ids:
             entry = self._order.get(id_)
             if entry is not None:
-                entry = msgspec.structs.replace(entry, state=State.WAITING, next_at=now, rejected=0)
+                entry = msgspec.structs.replace(entry, state=EntryState.WAITING, next_at=now, rejected=0)
                 self._order.put(entry)
                 moved.append(Moved(shifted(entry, self._clock.shift)))
         self._changed()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from statusproxy.spool.agenda import Agenda
-from statusproxy.store.spooled import Entry, Reason, State
+from statusproxy.store.spooled import Entry, EntryState, Reason
 
 __all__ = ["Lane", "Order", "Totals", "lane_of"]
 
@@ -62,7 +62,7 @@ class Order:
         self._agendas: dict[str, Agenda] = {}  # by receiver: the lanes' first entries
         self._ages: list[tuple[float, str]] = []  # a heap of all entries by arrival, some outdated
         self._size = 0
-        self._counts = dict.fromkeys(State, 0)
+        self._counts = dict.fromkeys(EntryState, 0)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -79,7 +79,13 @@ class Order:
     def totals(self) -> Totals:
         """Counts and bytes of all entries."""
         counts = self._counts
-        return Totals(len(self._entries), self._size, counts[State.WAITING], counts[State.UNKNOWN], counts[State.DEAD])
+        return Totals(
+            len(self._entries),
+            self._size,
+            counts[EntryState.WAITING],
+            counts[EntryState.UNKNOWN],
+            counts[EntryState.DEAD],
+        )
 
     def has_waiting(self, receiver: str) -> bool:
         """Whether anything for this receiver waits or is under way."""
@@ -104,7 +110,7 @@ class Order:
         self._counts[entry.state] += 1
         if earlier is None or earlier.received_at != entry.received_at:
             heapq.heappush(self._ages, (entry.received_at, entry.id))
-        if entry.state is not State.WAITING:
+        if entry.state is not EntryState.WAITING:
             return
         lane = lane_of(entry)
         ids = self._lanes.setdefault(lane, [])
@@ -120,7 +126,7 @@ class Order:
             return None
         self._size -= entry.size
         self._counts[entry.state] -= 1
-        if entry.state is State.WAITING:
+        if entry.state is EntryState.WAITING:
             lane = lane_of(entry)
             ids = self._lanes[lane]
             place = bisect_left(ids, id_)
@@ -204,7 +210,7 @@ class Order:
     def _is_current(self, planned: tuple[float, str]) -> bool:
         next_at, id_ = planned
         entry = self._entries.get(id_)
-        if entry is None or entry.state is not State.WAITING or entry.next_at != next_at:
+        if entry is None or entry.state is not EntryState.WAITING or entry.next_at != next_at:
             return False
         lane = lane_of(entry)
         return lane not in self._under_way and self._lanes[lane][0] == id_

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from statusproxy.proxy.ports import Attempt
-from statusproxy.store.spooled import Entry, Reason, State
+from statusproxy.store.spooled import Entry, EntryState, Reason
 
 __all__ = ["MOST_ASKED", "SCHEDULE", "SpoolRules", "after", "at_first", "delay", "is_over"]
 
@@ -66,7 +66,7 @@ def at_first(entry: Entry, attempt: Attempt, rules: SpoolRules, now: float, chan
     wait = delay(attempts, rules.schedule, chance, attempt.retry_after) if sent else 0.0
     return msgspec.structs.replace(
         entry,
-        state=State.UNKNOWN if unknown else State.WAITING,
+        state=EntryState.UNKNOWN if unknown else EntryState.WAITING,
         reason=reason,
         attempts=attempts,
         status=attempt.status,
@@ -90,7 +90,7 @@ def after(entry: Entry, attempt: Attempt, rules: SpoolRules, now: float, chance:
     dead = rejected > len(rules.schedule)
     return msgspec.structs.replace(
         entry,
-        state=State.DEAD if dead else State.WAITING,
+        state=EntryState.DEAD if dead else EntryState.WAITING,
         reason=Reason(attempt.reason),
         attempts=attempts,
         rejected=rejected,

@@ -26,7 +26,7 @@ from statusproxy.spool.writing import Writing
 from statusproxy.status.fields import fold_id
 from statusproxy.store.base import Store
 from statusproxy.store.errors import StoreError
-from statusproxy.store.spooled import Content, Entry, Kept, Moved, Reason, Removed, State
+from statusproxy.store.spooled import Content, Entry, EntryState, Kept, Moved, Reason, Removed
 
 __all__ = ["Counter", "Spool"]
 
@@ -242,13 +242,13 @@ class Spool:
                     self._order.remove(entry.id)
             elif moved != current:
                 self._order.put(moved)
-                if moved.state is State.DEAD:
+                if moved.state is EntryState.DEAD:
                     log.warning(
                         "spool: event %s of session %s is dead: its receiver answered %s",
                         entry.id, entry.session, moved.status, extra={"id": entry.id, "status": moved.status},
                     )  # fmt: skip
                 op = Moved(shifted(moved, self._clock.shift))
-                if moved.state is State.DEAD:
+                if moved.state is EntryState.DEAD:
                     held = not await self.writing.end(lane, op)
                 else:
                     await self.writing.write([op])
@@ -313,7 +313,7 @@ def _entry(id_: str, parcel: Parcel, now: float) -> Entry:
         receiver=parcel.receiver,
         queue=_queue(parcel.session),
         session=parcel.session,
-        state=State.WAITING,
+        state=EntryState.WAITING,
         reason=Reason.QUEUED,
         size=parcel.size,
         received_at=now,

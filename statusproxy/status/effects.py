@@ -18,7 +18,7 @@ from statusproxy.status.model import (
     Release,
     Transient,
 )
-from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.signals import Signal, SignalKind
 from statusproxy.status.statements import Details, transient_of
 
 _Run = TypeVar("_Run", Override, Transient)
@@ -143,7 +143,7 @@ def settled(record: Record, details: Details) -> Record:
 
 def connected_now(record: Record, details: Details) -> Record:
     """The session is connected, as was learned from outside the events; everything up to now is settled."""
-    return settled(replace(record, verdict=Kind.CONNECTED), details)
+    return settled(replace(record, verdict=SignalKind.CONNECTED), details)
 
 
 def nothing_known(record: Record, details: Details) -> Record:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Final
 
 from statusproxy.status.model import DUPLICATE, LATE
-from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.signals import Signal, SignalKind
 
 REMEMBERED_EVENTS: Final = 8_192
 """Event ids remembered in all. A sender repeats within minutes; this is hours of events."""
@@ -29,7 +29,7 @@ _Key = tuple[str, bool]
 _Ids = dict[str, None]
 
 
-def mark_of(kind: Kind, at: float) -> str:
+def mark_of(kind: SignalKind, at: float) -> str:
     """What stands for the id of an event that has none: what it says and its own time."""
     return f"\0{kind.value} {at}"
 
@@ -52,7 +52,7 @@ class EventIds:
         The same id is a `duplicate`; the same word with the same time `at` is `late`. Whole seconds are too coarse for
         that: two events of two senders may share one.
         """
-        state = signal.kind is not Kind.ALIVE
+        state = signal.kind is not SignalKind.ALIVE
         if signal.event_id is not None and self.heard_before(
             signal.session, signal.event_id, state=state, confirmed=confirmed
         ):

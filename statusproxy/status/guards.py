@@ -5,7 +5,7 @@ from __future__ import annotations
 from statusproxy.status.clocks import later_by
 from statusproxy.status.doubtful_age import outlived
 from statusproxy.status.model import Record, SessionRules
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.status.statements import Details, transient_of
 
 
@@ -21,8 +21,11 @@ def is_late(record: Record, details: Details, rules: SessionRules) -> bool:
     order of delivery, and a false "disconnected" destroys a working session.
     """
     assert details.signal is not None
-    says_connected = details.signal.kind is Kind.CONNECTED
-    return (later_by(details.judged, record.known), says_connected) <= (0.0, record.verdict is not Kind.DISCONNECTED)
+    says_connected = details.signal.kind is SignalKind.CONNECTED
+    return (later_by(details.judged, record.known), says_connected) <= (
+        0.0,
+        record.verdict is not SignalKind.DISCONNECTED,
+    )
 
 
 def is_no_newer(record: Record, details: Details, rules: SessionRules) -> bool:

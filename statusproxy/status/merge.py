@@ -32,7 +32,8 @@ from statusproxy.status.model import (
     Record,
     Transient,
 )
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
+from statusproxy.status.stored_times import as_it_is, each_moment
 
 SAME_DECISION: Final = 5.0
 """Seconds within which two proxies that change the same for the same reason took one decision."""
@@ -40,7 +41,7 @@ SAME_DECISION: Final = 5.0
 MOST_LAGS: Final = 2 * MOST_SENDERS
 """Differences kept with what was united: of the senders heard last, and as many that only ordered moments."""
 
-_VERDICTS: Final = {Kind.DISCONNECTED: 0, None: 1, Kind.CONNECTED: 2}
+_VERDICTS: Final = {SignalKind.DISCONNECTED: 0, None: 1, SignalKind.CONNECTED: 2}
 """What wins of two that are equally new: a false "disconnected" destroys a working session."""
 
 _EVIDENCE: Final = {Evidence.QR: 0, Evidence.CREATED: 0, Evidence.LIST: 1, None: 2}
@@ -298,18 +299,10 @@ def _stamps(record: Record) -> Iterator[Stamp]:
 
 
 def _told_by(record: Record, eras: _Eras) -> Record:
-    def lag(stamp: Stamp) -> float:
-        return stamp.lag if stamp.clock is None else _first(stamp.clock, stamp.lag, eras)
+    def told(stamp: Stamp) -> Stamp:
+        return stamp if stamp.clock is None else Stamp(stamp.at, stamp.clock, _first(stamp.clock, stamp.lag, eras))
 
-    override, transient = record.override, record.transient
-    return replace(
-        record,
-        known_lag=lag(record.known),
-        alive_lag=lag(record.alive),
-        ended_lag=lag(record.ended),
-        override=None if override is None else replace(override, lag=lag(override.stamp)),
-        transient=None if transient is None else replace(transient, lag=lag(transient.stamp)),
-    )
+    return each_moment(record, as_it_is, told, as_it_is, due=lambda transient: transient.due)
 
 
 def _lags(a: Record, b: Record, merged: Record, moved: bool) -> Lags:

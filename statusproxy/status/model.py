@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from statusproxy.status.clocks import Lags, Stamp, Written
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 
 STARTED: Final = "started"
 REPEATED: Final = "repeated"
@@ -147,7 +147,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
     session: str
     """The session's id, exactly as its events spell it."""
-    verdict: Kind | None = None
+    verdict: SignalKind | None = None
     """CONNECTED or DISCONNECTED, whichever is the newest knowledge; `None` if nothing is known (any more)."""
     known_at: float = 0.0
     """Event time up to which things are settled: a Connected or Disconnected signal that is older is late."""

@@ -50,7 +50,7 @@ FURTHEST_ORDERED: Final = 1e9
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
-class Kind(StrEnum):
+class SignalKind(StrEnum):
     """What a signal says of its session."""
 
     DISCONNECTED = "disconnected"
@@ -94,7 +94,7 @@ class EventRule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     transient: frozenset[str] = frozenset()
     grace: float = GRACE
     """Seconds that a transient state must last to count."""
-    means: Kind | None = None
+    means: SignalKind | None = None
     """Set where the event says by itself what others say by a word; `state` is then not looked at."""
     unless: frozenset[str] = frozenset()
     """Events, by the gateway's name or the engine's, that never count for this rule."""
@@ -133,7 +133,7 @@ class SignalRules(msgspec.Struct, frozen=True, dict=True):
 class Signal(msgspec.Struct, frozen=True):
     """One event's word on its session's connection."""
 
-    kind: Kind
+    kind: SignalKind
     session: str
     at: float | None
     """The event's own time in epoch seconds; `None` where it has none that can be used."""
@@ -229,26 +229,26 @@ def _apply(
     word = None if rule.means is not None else first_scalar(document, rule.state, rule.booleans)
     verdict, kind = _judge(rule, document, event, word, rules)
     if session is None:
-        says = kind is Kind.DISCONNECTED or kind is Kind.CONNECTED
+        says = kind is SignalKind.DISCONNECTED or kind is SignalKind.CONNECTED
         return Reading(Verdict.NAMELESS if says else Verdict.NO_SESSION, event)
     if kind is None:
         return Reading(verdict, event, session)
     dialect = rules.dialect
     at, ahead = _own_times(document, dialect, now)
     event_id = first_scalar(document, dialect.event_id)
-    grace = rule.grace if kind is Kind.TRANSIENT else 0.0
+    grace = rule.grace if kind is SignalKind.TRANSIENT else 0.0
     signal = Signal(kind, session, at, event, word, event_id, ahead, grace)
     return Reading(Verdict.SIGNAL, event, session, signal)
 
 
 def _judge(
     rule: EventRule, document: object, event: str, word: str | None, rules: SignalRules
-) -> tuple[Verdict, Kind | None]:
+) -> tuple[Verdict, SignalKind | None]:
     dialect = rules.dialect
-    if rule.means is Kind.ALIVE and dialect.marks_own(document):
+    if rule.means is SignalKind.ALIVE and dialect.marks_own(document):
         return Verdict.OWN_MESSAGE, None
     if rule.unless and not rule.unless.isdisjoint(dialect.event_names(document, event)):
-        return (Verdict.OWN_MESSAGE if rule.means is Kind.ALIVE else Verdict.NOTHING), None
+        return (Verdict.OWN_MESSAGE if rule.means is SignalKind.ALIVE else Verdict.NOTHING), None
     if rule.means is not None:
         return Verdict.SIGNAL, rule.means
     if word is None:
@@ -257,11 +257,11 @@ def _judge(
     if not rules.presence_trusted and dialect.is_presence(document, event, folded):
         return Verdict.PRESENCE, None
     if folded in rule.disconnected:
-        return Verdict.SIGNAL, Kind.DISCONNECTED
+        return Verdict.SIGNAL, SignalKind.DISCONNECTED
     if folded in rule.connected:
-        return Verdict.SIGNAL, Kind.CONNECTED
+        return Verdict.SIGNAL, SignalKind.CONNECTED
     if folded in rule.transient:
-        return Verdict.SIGNAL, Kind.TRANSIENT
+        return Verdict.SIGNAL, SignalKind.TRANSIENT
     return Verdict.NOTHING, None
 
 

@@ -38,10 +38,7 @@ def moved(record: Record, seconds: float, until: float = math.inf) -> Record:
             return Stamp(stamp.at, stamp.clock, stamp.lag + (seconds if whole else there(stamp.here) - stamp.here))
         return Stamp(there(stamp.at)) if stamp.at else stamp
 
-    def due(transient: Transient) -> float:
-        return transient.due + there(transient.began) - transient.began
-
-    return _retold(record, there, told, due, lambda lag: lag + seconds)
+    return each_moment(record, there, told, lambda lag: lag + seconds)
 
 
 def in_microseconds(record: Record) -> Record:
@@ -50,7 +47,7 @@ def in_microseconds(record: Record) -> Record:
     What is told so by one clock is told exactly so again by the way back from another that differs by a whole number
     of microseconds: proxies that exchange a record know it again.
     """
-    return _retold(record, _rounded, _rounded_stamp, lambda transient: _rounded(transient.due), _rounded)
+    return each_moment(record, _rounded, _rounded_stamp, _rounded, due=lambda transient: _rounded(transient.due))
 
 
 def _rounded(moment: float) -> float:
@@ -63,40 +60,45 @@ def _rounded_stamp(stamp: Stamp) -> Stamp:
     return Stamp(stamp.at, stamp.clock, _rounded(stamp.lag))
 
 
-def _retold(
+def each_moment(
     record: Record,
-    there: Callable[[float], float],
-    told: Callable[[Stamp], Stamp],
-    due: Callable[[Transient], float],
+    moment: Callable[[float], float],
+    stamp: Callable[[Stamp], Stamp],
     lag: Callable[[float], float],
+    *,
+    due: Callable[[Transient], float] | None = None,
+    shown: Callable[[float], float] | None = None,
 ) -> Record:
-    """The record with all its moments told again; those that never were stay so."""
+    """The record with each of its moments told anew; those that never were stay so. Every time field is listed here.
 
-    def later(moment: float | None) -> float | None:
-        return None if moment is None else there(moment)
+    `moment` tells a moment of our own clock, `stamp` one by the clock of its sender, and `lag` a sender's difference.
+    A transient state is due as long after it began as before, unless `due` says when. What is only shown, and decides
+    nothing, is told by `shown`, or like other moments.
+    """
+    shown = shown or moment
 
-    known, alive, ended = told(record.known), told(record.alive), told(record.ended)
+    known, alive, ended = stamp(record.known), stamp(record.alive), stamp(record.ended)
     override, transient = record.override, record.transient
     if transient is not None:
-        at = told(transient.stamp)
+        at, began = stamp(transient.stamp), moment(transient.began)
         transient = replace(
             transient,
-            since=there(transient.since),
+            since=moment(transient.since),
             at=at.at,
             lag=at.lag,
-            began=there(transient.began),
-            due=due(transient),
+            began=began,
+            due=transient.due + began - transient.began if due is None else due(transient),
         )
     if override is not None:
-        at = told(override.stamp)
+        at = stamp(override.stamp)
         override = replace(
             override,
-            since=there(override.since),
+            since=moment(override.since),
             at=at.at,
             lag=at.lag,
-            began=there(override.began),
-            caught_up_at=later(override.caught_up_at),
-            seen_on=tuple((source, there(moment)) for source, moment in override.seen_on),
+            began=moment(override.began),
+            caught_up_at=None if override.caught_up_at is None else moment(override.caught_up_at),
+            seen_on=tuple((source, moment(seen_at)) for source, seen_at in override.seen_on),
         )
     return replace(
         record,
@@ -108,11 +110,11 @@ def _retold(
         alive_lag=alive.lag,
         ended_at=ended.at,
         ended_lag=ended.lag,
-        heard_at=there(record.heard_at) if record.heard_at else record.heard_at,
-        gateway_said_at=later(record.gateway_said_at),
-        released_at=later(record.released_at),
-        shown_at=later(record.shown_at),
-        lags=tuple((sender, lag(known)) for sender, known in record.lags),
+        heard_at=moment(record.heard_at) if record.heard_at else record.heard_at,
+        gateway_said_at=None if record.gateway_said_at is None else shown(record.gateway_said_at),
+        released_at=None if record.released_at is None else shown(record.released_at),
+        shown_at=None if record.shown_at is None else shown(record.shown_at),
+        lags=tuple((sender, lag(difference)) for sender, difference in record.lags),
     )
 
 
@@ -143,43 +145,19 @@ def not_after(record: Record, now: float) -> Record:
     Left as they are, they would make all that is heard and asked until then look older than what is known, and an
     override would outlive a session's return. What was learned then of the senders' clocks is off by as much.
     """
-    known, alive, ended = _by(record.known, now), _by(record.alive, now), _by(record.ended, now)
-    override, transient = record.override, record.transient
-    if transient is not None:
-        at, began = _by(transient.stamp, now), min(transient.began, now)
-        transient = replace(
-            transient,
-            since=min(transient.since, now),
-            at=at.at,
-            lag=at.lag,
-            began=began,
-            due=transient.due + began - transient.began,
-        )
-    if override is not None:
-        at = _by(override.stamp, now)
-        override = replace(
-            override,
-            since=min(override.since, now),
-            at=at.at,
-            lag=at.lag,
-            began=min(override.began, now),
-            caught_up_at=None if override.caught_up_at is None else min(override.caught_up_at, now),
-            seen_on=tuple((source, min(moment, now)) for source, moment in override.seen_on),
-        )
     ahead = max(record.heard_at - now, 0.0)
-    return replace(
+    return each_moment(
         record,
-        override=override,
-        transient=transient,
-        known_at=known.at,
-        known_lag=known.lag,
-        alive_at=alive.at,
-        alive_lag=alive.lag,
-        ended_at=ended.at,
-        ended_lag=ended.lag,
-        heard_at=min(record.heard_at, now),
-        lags=tuple((sender, lag - ahead) for sender, lag in record.lags),
+        lambda moment: min(moment, now),
+        lambda stamp: _by(stamp, now),
+        lambda lag: lag - ahead,
+        shown=as_it_is,
     )
+
+
+def as_it_is(moment: float) -> float:
+    """The moment, or the difference, left as it is (`each_moment`)."""
+    return moment
 
 
 def _by(stamp: Stamp, now: float) -> Stamp:

@@ -64,7 +64,7 @@ from statusproxy.status.guards import (
     was_outlived,
 )
 from statusproxy.status.model import Change, Record, Release, SessionRules
-from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.signals import Signal, SignalKind
 from statusproxy.status.statements import Details, Known, Statement, known
 
 TINY_STEP: Final = 0.001
@@ -151,10 +151,10 @@ _CELLS: Final[dict[Statement, dict[Known, tuple[Row, ...]]]] = {
 }
 
 _SIGNALS: Final = {
-    Kind.DISCONNECTED: Statement.DISCONNECTED,
-    Kind.CONNECTED: Statement.CONNECTED,
-    Kind.ALIVE: Statement.ALIVE,
-    Kind.TRANSIENT: Statement.TRANSIENT,
+    SignalKind.DISCONNECTED: Statement.DISCONNECTED,
+    SignalKind.CONNECTED: Statement.CONNECTED,
+    SignalKind.ALIVE: Statement.ALIVE,
+    SignalKind.TRANSIENT: Statement.TRANSIENT,
 }
 
 
@@ -227,7 +227,7 @@ def step_kin(
     """
     changes: list[Change] = []
     for said, stamps in (
-        (Statement.KIN_CONNECTED, [one.known for one in kin if one.verdict is Kind.CONNECTED]),
+        (Statement.KIN_CONNECTED, [one.known for one in kin if one.verdict is SignalKind.CONNECTED]),
         (Statement.KIN_ALIVE, [one.alive for one in kin]),
     ):
         for stamp in sorted(stamps, key=_here, reverse=True):

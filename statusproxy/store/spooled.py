@@ -11,12 +11,22 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 __all__ = [
-    "Body", "Content", "Entry", "Kept", "Moved", "Reason", "Removed", "SpoolNews", "SpoolOp", "SpoolReader", "State",
+    "Body",
+    "Content",
+    "Entry",
+    "EntryState",
+    "Kept",
+    "Moved",
+    "Reason",
+    "Removed",
+    "SpoolNews",
+    "SpoolOp",
+    "SpoolReader",
     "coalesced",
 ]  # fmt: skip
 
 
-class State(StrEnum):
+class EntryState(StrEnum):
     """What is to become of an entry."""
 
     WAITING = "waiting"
@@ -56,7 +66,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """In whose order it is delivered: the session as the map folds it, "" where the event names none or several."""
     session: str | None
     """The session as the event names it."""
-    state: State
+    state: EntryState
     reason: Reason
     size: int
     """Bytes of head and body as they came."""

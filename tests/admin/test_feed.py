@@ -17,6 +17,7 @@ from statusproxy.admin.report import session_report
 from statusproxy.config.load import loads
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.model import Override, Record
+from statusproxy.status.unsaved import Watch
 from tests.admin.harness import Admin
 from tests.admin.shelf import Shelf, entry, spool_of
 from tests.proxy.harness import PATIENCE, Wire, until
@@ -173,14 +174,19 @@ async def test_pages_beyond_the_limit_are_told_to_come_later(admin: Admin, monke
     assert (answer.status, answer.get("Retry-After")) == (503, b"10")
 
 
+def looks() -> bool:
+    """Whether anything is looked at for pages."""
+    return any(task.get_name() == "feed of the status page" for task in asyncio.all_tasks())
+
+
 async def test_nobody_looking_costs_nothing(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "CLOCK_EVERY", 0.02)
-    feed: Any = admin.proxy.server.admin.answers.feed
+    changes = admin.proxy.server.registry.changes
+    subscribers = len(changes)
     async with open_page(admin) as page:
         await page.next("health")
-        assert feed._task is not None
-    await until(lambda: feed._task is None and len(feed._registry.changes) <= 2)  # shows at the next piece
-    assert feed._pages == set()
+        assert (looks(), len(changes)) == (True, subscribers + 1)
+    await until(lambda: (looks(), len(changes)) == (False, subscribers))  # shows at the next piece
 
 
 async def test_stopping_ends_every_stream(admin: Admin) -> None:
@@ -285,14 +291,25 @@ async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(
 ) -> None:
     registry = admin.proxy.server.registry
     registry.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
-    feed: Any = admin.proxy.server.admin.answers.feed
-    follow = feed.follow()
+    watches, watch, unwatch = list[Watch](), registry.sessions.watch, registry.sessions.unwatch
+
+    def watched() -> Watch:
+        watches.append(watch())
+        return watches[-1]
+
+    def unwatched(watch: Watch) -> None:
+        watches.remove(watch)
+        unwatch(watch)
+
+    monkeypatch.setattr(registry.sessions, "watch", watched)
+    monkeypatch.setattr(registry.sessions, "unwatch", unwatched)
+    follow = admin.proxy.server.admin.answers.feed.follow()
     first = asyncio.ensure_future(anext(follow))
-    await asyncio.sleep(0)
+    await until(lambda: len(watches) == 1)
     first.cancel()
     await asyncio.wait([first])
     await follow.aclose()
-    assert (registry.sessions._records.unsaved._watches, feed._task, feed._reports.ids()) == ([], None, [])
+    assert (watches, looks()) == ([], False)
     async with open_page(admin) as page:
         assert (await page.next("hello"))["total"] == 1_000
 

@@ -7,7 +7,7 @@ from statusproxy.admin.report import change_report, damage_report, moment, sessi
 from statusproxy.registry.gateway_view import Word
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, Transient
 from statusproxy.status.set_values import ByWord
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.store.damage import Damage
 from tests.status.test_channels import LIST
 
@@ -15,7 +15,7 @@ NOW = 1_768_504_026.49
 
 LOST = Record(
     "sales",
-    verdict=Kind.DISCONNECTED,
+    verdict=SignalKind.DISCONNECTED,
     known_at=NOW,
     heard_at=NOW + 1,
     event="status-find",
@@ -70,7 +70,7 @@ def test_an_event_without_a_word_is_a_reason_by_itself() -> None:
 
 
 def test_a_session_that_nothing_corrects_is_never_told_as_connected() -> None:
-    told = session_report(Record("sales", verdict=Kind.CONNECTED, known_at=NOW, heard_at=NOW))
+    told = session_report(Record("sales", verdict=SignalKind.CONNECTED, known_at=NOW, heard_at=NOW))
     assert told.shows == "gateway"
     assert told.gateway_said is None
     assert told.last_message_at is None

@@ -12,7 +12,7 @@ from statusproxy.spool.spool import Spool
 from statusproxy.status.model import Record, SessionRules
 from statusproxy.status.signals import SignalRules
 from statusproxy.store import proxies
-from statusproxy.store.spooled import State
+from statusproxy.store.spooled import EntryState
 from tests.admin.shelf import Shelf, entry, spool_of
 from tests.hand_clock import HandClock
 from tests.observe.prometheus import Sample, samples, value
@@ -65,7 +65,7 @@ async def test_the_spool_is_told_as_it_is_in_the_systems_time() -> None:
     clock = HandClock()
     registry = SessionRegistry(SignalRules(()), SessionRules(), Disk(), Metrics(), clock, lambda: 0.0)
     clock.now += 50.0
-    spool = await spool_of(Shelf(entry(7), entry(3, state=State.DEAD), entry(8, state=State.UNKNOWN)))
+    spool = await spool_of(Shelf(entry(7), entry(3, state=EntryState.DEAD), entry(8, state=EntryState.UNKNOWN)))
     spool.attempted("hub http://hub.example", "sales", Attempt("not-sent"))
     found = told(registry, spool)
     assert value(found, "spool_oldest_timestamp_seconds") == 57

@@ -19,7 +19,7 @@ from statusproxy.admin.spool_reports import totals_report
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings
 from statusproxy.spool.spool import Spool
-from statusproxy.store.spooled import Content, Entry, Moved, Removed, State
+from statusproxy.store.spooled import Content, Entry, EntryState, Moved, Removed
 from tests.admin.shelf import HEAD, NOW, Shelf, entry, spool_of
 
 Client = TestClient[Any, Any]
@@ -28,8 +28,8 @@ Serve = Callable[..., Awaitable[Client]]
 #: Entries of all states, of two sessions.
 MIXED = (
     entry(1),
-    entry(2, state=State.UNKNOWN),
-    entry(3, state=State.DEAD, session="Support Team", queue="supportteam"),
+    entry(2, state=EntryState.UNKNOWN),
+    entry(3, state=EntryState.DEAD, session="Support Team", queue="supportteam"),
     entry(4, session="Support Team", queue="supportteam"),
 )
 
@@ -256,7 +256,7 @@ async def test_what_is_gone_or_cannot_be_read_is_said(serve: Serve) -> None:
 
 def due(entry: Entry) -> Moved:
     """What is written of an entry that is replayed."""
-    return Moved(msgspec.structs.replace(entry, state=State.WAITING, next_at=pytest.approx(NOW, abs=1.0)))
+    return Moved(msgspec.structs.replace(entry, state=EntryState.WAITING, next_at=pytest.approx(NOW, abs=1.0)))
 
 
 async def test_one_is_replayed_or_dropped(serve: Serve) -> None:
@@ -291,7 +291,7 @@ async def test_those_of_a_state_or_session_are_replayed_or_dropped(
 
 async def test_what_changed_meanwhile_is_judged_as_it_is_then(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool_module, "_CHANGED", 1)
-    shelf = Shelf(*(entry(number, state=State.DEAD) for number in (1, 2, 3)))
+    shelf = Shelf(*(entry(number, state=EntryState.DEAD) for number in (1, 2, 3)))
     spool = await spool_of(shelf)
     save, first = shelf.save, True
 

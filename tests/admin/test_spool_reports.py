@@ -5,7 +5,7 @@ import msgspec
 from statusproxy.admin.messages import AwayReceiver, SpoolEntry, SpoolField, SpoolTotals
 from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
 from statusproxy.proxy.ports import Attempt
-from statusproxy.store.spooled import Reason, State
+from statusproxy.store.spooled import EntryState, Reason
 from tests.admin.shelf import HEAD, Shelf, entry, spool_of
 
 
@@ -31,7 +31,7 @@ def test_an_entry_is_told_without_its_content() -> None:
 
 
 def test_what_is_not_sent_again_by_itself_has_no_next_time() -> None:
-    for state in (State.UNKNOWN, State.DEAD):
+    for state in (EntryState.UNKNOWN, EntryState.DEAD):
         assert entry_report(entry(1, state=state)).next_at is None
 
 
@@ -50,7 +50,7 @@ def test_of_a_head_the_names_are_told_and_few_values() -> None:
 
 async def test_the_totals_tell_how_many_there_are_and_since_when() -> None:
     spool = await spool_of(
-        Shelf(entry(1, state=State.UNKNOWN), entry(2, state=State.DEAD), entry(3), entry(4, queue="support")),
+        Shelf(entry(1, state=EntryState.UNKNOWN), entry(2, state=EntryState.DEAD), entry(3), entry(4, queue="support")),
         max_bytes=5000,
         max_entries=10,
         max_age=60.0,

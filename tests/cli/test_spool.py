@@ -15,7 +15,7 @@ from statusproxy.admin.listener import AdminListener
 from statusproxy.cli.commands import main
 from statusproxy.config.load import load
 from statusproxy.spool.spool import Spool
-from statusproxy.store.spooled import State
+from statusproxy.store.spooled import EntryState
 from tests.admin.shelf import Shelf, entry, spool_of
 from tests.cli.calling import call
 from tests.proxy.harness import Running
@@ -24,7 +24,7 @@ from tests.proxy.harness import Running
 @pytest.fixture
 async def kept(proxy: Running) -> AsyncIterator[tuple[Spool, str]]:
     """A spool with entries, and the admin listener that serves it."""
-    spool = await spool_of(Shelf(entry(1), entry(2, state=State.UNKNOWN), entry(3, state=State.DEAD)))
+    spool = await spool_of(Shelf(entry(1), entry(2, state=EntryState.UNKNOWN), entry(3, state=EntryState.DEAD)))
     server = proxy.server
     settings = load(os.devnull, {"admin.listen": "127.0.0.1:0"}, {}, gateway="http://127.0.0.1:1")
     listener = AdminListener(server.registry, server.exposition, server.proxy, settings, spool)

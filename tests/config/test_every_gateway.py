@@ -6,7 +6,7 @@ from statusproxy.config.every_gateway import every_gateway
 from statusproxy.config.layers import preset_names
 from statusproxy.config.load import loads
 from statusproxy.status.dialect import Shape
-from statusproxy.status.signals import Kind, Verdict, read
+from statusproxy.status.signals import SignalKind, Verdict, read
 from tests.config.refusals import GATEWAY
 from tests.known_dialect import KNOWN
 
@@ -63,4 +63,4 @@ def test_a_receipt_that_is_passed_on_as_a_message_is_nobodys_word() -> None:
     ):
         found = read(body, rules, 0.0)
         assert found.verdict is verdict, body
-        assert found.signal is None or found.signal.kind is Kind.ALIVE
+        assert found.signal is None or found.signal.kind is SignalKind.ALIVE

@@ -13,7 +13,7 @@ from statusproxy.config.settings import Reconnect, Settings
 from statusproxy.config.spot import MASK
 from statusproxy.status.model import Release
 from statusproxy.status.set_values import ByWord
-from statusproxy.status.signals import Kind, read
+from statusproxy.status.signals import SignalKind, read
 from tests.config.refusals import GATEWAY, refused
 
 ROOT = Path(__file__).parents[2]
@@ -135,12 +135,14 @@ def test_the_presets_rules_read_the_events_they_were_written_for() -> None:
     assert rules.presence_trusted is False
     assert loads(GATEWAY + "presence: trust").signal_rules().presence_trusted is True
     events = {
-        b'{"event":"status-find","session":"sales","status":"browserClose"}': Kind.DISCONNECTED,
-        b'{"event":"STATUS-FIND","session":"sales","status":"inchat"}': Kind.CONNECTED,
-        b'{"event":"logoutsession","session":"sales"}': Kind.DISCONNECTED,
-        b'{"event":"onmessage","session":"sales"}': Kind.ALIVE,
+        b'{"event":"status-find","session":"sales","status":"browserClose"}': SignalKind.DISCONNECTED,
+        b'{"event":"STATUS-FIND","session":"sales","status":"inchat"}': SignalKind.CONNECTED,
+        b'{"event":"logoutsession","session":"sales"}': SignalKind.DISCONNECTED,
+        b'{"event":"onmessage","session":"sales"}': SignalKind.ALIVE,
         b'{"event":"message","session":{"id":"sales"},"raw":{"payload":{"event":"onselfmessage"}}}': None,
-        b'{"event":"connection.update","session":{"id":"sales"},"connection":{"status":"close"}}': Kind.DISCONNECTED,
+        b'{"event":"connection.update","session":{"id":"sales"},"connection":{"status":"close"}}': (
+            SignalKind.DISCONNECTED
+        ),
     }
     for body, kind in events.items():
         signal = read(body, rules, 0.0).signal
@@ -159,12 +161,12 @@ events:
     )
     waiting, named, other = (event.rule() for event in settings.events[:3])
     assert waiting.transient == {"connecting"}
-    assert (waiting.grace, named.means, named.grace) == (90.0, Kind.TRANSIENT, 120.0)
+    assert (waiting.grace, named.means, named.grace) == (90.0, SignalKind.TRANSIENT, 120.0)
     assert (other.transient, [event.grace for event in settings.events[:3]]) == (frozenset(), [90.0, 120.0, None])
     assert loads(dump(settings)) == settings
     signal = read(b'{"event": "a", "s": "sales", "c": "connecting"}', settings.signal_rules(), 0.0).signal
     assert signal is not None
-    assert (signal.kind, signal.grace) == (Kind.TRANSIENT, 90.0)
+    assert (signal.kind, signal.grace) == (SignalKind.TRANSIENT, 90.0)
 
 
 def test_a_corrected_route_is_named_by_its_path() -> None:

@@ -33,47 +33,52 @@ def hub() -> Hub:
 
 
 @pytest.fixture
-async def outbox(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Outbox]:
+def counts() -> Counter[str]:
+    return Counter()
+
+
+@pytest.fixture
+async def outbox(hub: Hub, counts: Counter[str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Outbox]:
     monkeypatch.setattr(module, "PAUSES", (0.0, 0.0))
     async with served(web.post("/", hub.take)) as url, aiohttp.ClientSession() as client:
-        box = Outbox(Counter())
+        box = Outbox(counts)
         box.url = f"{url}/"
         box.start(client)
         yield box
         await box.stop()
 
 
-async def test_events_arrive_in_order_with_the_secret(outbox: Outbox, hub: Hub) -> None:
+async def test_events_arrive_in_order_with_the_secret(outbox: Outbox, hub: Hub, counts: Counter[str]) -> None:
     outbox.secret = "hush"
     for name in ("a", "b"):
         outbox.put({"event": name})
     assert await outbox.settled(10)
     assert hub.came == [("a", "hush"), ("b", "hush")]
-    assert outbox._counts == {"delivered": 2}
+    assert counts == {"delivered": 2}
 
 
-async def test_an_event_that_is_refused_is_tried_again(outbox: Outbox, hub: Hub) -> None:
+async def test_an_event_that_is_refused_is_tried_again(outbox: Outbox, hub: Hub, counts: Counter[str]) -> None:
     hub.statuses = [500, 500, 200]
     outbox.put({"event": "a"})
     assert await outbox.settled(10)
     assert hub.came == [("a", None)] * 3
-    assert outbox._counts == {"delivered": 1}
+    assert counts == {"delivered": 1}
 
 
-async def test_an_event_that_is_always_refused_is_given_up(outbox: Outbox, hub: Hub) -> None:
+async def test_an_event_that_is_always_refused_is_given_up(outbox: Outbox, hub: Hub, counts: Counter[str]) -> None:
     hub.statuses = [500]
     outbox.put({"event": "a"})
     outbox.put({"event": "b"})
     assert await outbox.settled(10)
     assert [name for name, _ in hub.came] == ["a"] * 3 + ["b"] * 3
-    assert outbox._counts == {"undelivered": 2}
+    assert counts == {"undelivered": 2}
 
 
-async def test_a_hub_that_is_away_is_tried_as_often(outbox: Outbox) -> None:
+async def test_a_hub_that_is_away_is_tried_as_often(outbox: Outbox, counts: Counter[str]) -> None:
     outbox.url = "http://127.0.0.1:9/"
     outbox.put({"event": "a"})
     assert await outbox.settled(10)
-    assert outbox._counts == {"undelivered": 1}
+    assert counts == {"undelivered": 1}
 
 
 async def test_without_an_address_nothing_is_kept(outbox: Outbox, hub: Hub) -> None:
@@ -84,11 +89,11 @@ async def test_without_an_address_nothing_is_kept(outbox: Outbox, hub: Hub) -> N
     assert hub.came == []
 
 
-async def test_an_event_whose_address_was_taken_away_is_dropped(outbox: Outbox, hub: Hub) -> None:
+async def test_an_event_whose_address_was_taken_away_is_dropped(outbox: Outbox, hub: Hub, counts: Counter[str]) -> None:
     outbox.put({"event": "a"})
     outbox.url = None
     assert await outbox.settled(10)
-    assert (hub.came, outbox._counts) == ([], {"undelivered": 1})
+    assert (hub.came, counts) == ([], {"undelivered": 1})
 
 
 async def test_who_waits_for_an_outbox_that_is_not_emptied_is_told_so() -> None:

@@ -250,7 +250,7 @@ async def undergo(port: int, origin: Origin, trial: Trial) -> Outcome:
                 got = await wire.head()
         if not head_only and got.status not in {204, 304}:
             if b"chunked" in (got.get("Transfer-Encoding") or b""):
-                await wire._chunks(got)
+                await wire.chunks(got)
             elif (length := got.get("Content-Length")) is not None:
                 got.body = await wire.reader.readexactly(int(length))
             else:

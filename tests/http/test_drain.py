@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from statusproxy.proxy.downstream.connection import ConnectionState
-from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, hurry, running, until
 from tests.proxy.held_origin import Held
 from tests.proxy.loop_clock import LoopClock
 
@@ -82,7 +82,7 @@ async def test_a_request_that_was_under_way_to_us_is_still_served(origin: Origin
     await begun.send(b"Host: proxy.example\r\n\r\n")
     got = await begun.message()
     assert (got.body, got.get("Connection")) == (b"ok", b"close")
-    proxy.server._hurry.set()
+    hurry(proxy.server)
     await asyncio.wait_for(stop, PATIENCE)
 
 

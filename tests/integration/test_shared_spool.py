@@ -109,7 +109,7 @@ class One:
     def __init__(self, folder: Path, gateway: int, redis: int, lease: float, **more: Any) -> None:
         folder.mkdir()
         self.port, self.admin = free_port(), free_port()
-        self._folder = folder
+        self.folder = folder
         self._lease = lease
         settings = {
             "gateway": f"http://127.0.0.1:{gateway}",
@@ -120,31 +120,31 @@ class One:
             **more,
         }
         (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-        self._process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | None = None
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        assert self.process is not None
+        return self.process.pid
 
     @property
     def log(self) -> str:
-        return (self._folder / "log").read_text()
+        return (self.folder / "log").read_text()
 
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
-        with (self._folder / "log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
+        with (self.folder / "log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.integration.short_lease", str(self._lease)),
-                *("run", "--config", str(self._folder / "config.yaml")),
+                *("run", "--config", str(self.folder / "config.yaml")),
                 *("--listen", f"127.0.0.1:{self.port}", "--admin-listen", f"127.0.0.1:{self.admin}"),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         await until(self._ready)
 
     async def _ready(self) -> bool:
-        assert self._process is not None
-        assert self._process.returncode is None, self.log
+        assert self.process is not None
+        assert self.process.returncode is None, self.log
         try:
             await self.ask("GET", "/readyz")
         except aiohttp.ClientError:
@@ -186,7 +186,7 @@ class One:
 
     async def end(self, number: int = signal.SIGTERM) -> None:
         """End it, by default in order."""
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is not None:
             process.send_signal(number)
             process.send_signal(signal.SIGCONT)
@@ -210,7 +210,7 @@ class Place:
             return None
         row = proxies.get(claim.split()[-1])
         pid = None if row is None else json.loads(row)["pid"]
-        return next((one for one in self.proxies if one._process is not None and one.pid == pid), None)
+        return next((one for one in self.proxies if one.process is not None and one.pid == pid), None)
 
     async def some_holder(self, *but: One) -> One:
         """Who holds the claim, once it is another than these."""
@@ -236,7 +236,7 @@ class Place:
             async def knows(proxy: One = proxy) -> bool:
                 return bool((await proxy.totals())["entries"] == entries)
 
-            if proxy._process is not None:
+            if proxy.process is not None:
                 await until(knows)
 
 
@@ -453,5 +453,5 @@ async def test_a_large_event_is_delivered_by_a_proxy_that_did_not_keep_it(tmp_pa
         it.gateway.status = 200
         await it.all_know(0)
         assert (it.gateway.first("sales"), it.gateway.first("support")) == ([0], [1])
-        left = [file for proxy in it.proxies for file in (proxy._folder).rglob("*") if file.is_file()]
+        left = [file for proxy in it.proxies for file in proxy.folder.rglob("*") if file.is_file()]
         assert not [file for file in left if file.stat().st_size > 256 * 1024]

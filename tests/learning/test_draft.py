@@ -9,7 +9,7 @@ from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings
 from statusproxy.learning.draft import pieces
 from statusproxy.learning.observation import Observation
-from statusproxy.status.signals import Kind, read
+from statusproxy.status.signals import SignalKind, read
 from tests.known_dialect import KNOWN
 from tests.learning.traffic import LIST, chat, draft, link, observed
 
@@ -360,7 +360,7 @@ def test_true_and_false_stand_for_the_name_where_no_member_names_the_event() -> 
     rules = settings(text).signal_rules()
     found = read(b'{"box":"sales","offline":true}', rules, 0.0).signal
     assert found is not None
-    assert found.kind is Kind.DISCONNECTED
+    assert found.kind is SignalKind.DISCONNECTED
 
 
 def test_a_word_says_more_than_true_or_false_beside_it() -> None:

@@ -31,23 +31,23 @@ def test_other_documents_have_none(document: object) -> None:
 
 
 def test_a_list_brings_the_ids() -> None:
-    seen = answers()
-    assert seen.add("/api/sessions", [{"name": "sales", "zone": "x"}], written=True) == (True, set())
-    ids = seen._ids
+    ids = Ids()
+    assert Answers(ids).add("/api/sessions", [{"name": "sales", "zone": "x"}], written=True) == (True, set())
     assert ids.listed == {ids.hash("sales")}
 
 
 def test_a_member_of_another_name_is_an_id_where_events_name_it() -> None:
-    seen = answers()
-    ids = seen._ids
+    ids = Ids()
+    seen = Answers(ids)
     ids.add("sales")
     seen.add("/api/sessions", [{"zone": "sales", "x": {"zone": "b"}}], written=True)
     assert ids.listed == {ids.hash("sales")}
 
 
 def test_an_answer_about_one_session_is_told_by_its_route() -> None:
-    seen = answers()
-    seen._ids.add("sales/1")
+    ids = Ids()
+    ids.add("sales/1")
+    seen = Answers(ids)
     assert seen.add("/api/status/sales%2F1?full=1", {"status": "open"}, written=False)[0]
     assert [(route, shape.one) for route, shape in seen.routes.items()] == [("/api/status/{session}", True)]
     assert not seen.add("/api/status/other", {"status": "open"}, written=False)[0]
@@ -84,8 +84,8 @@ def test_members_that_may_be_ids_are_two_deep_at_most() -> None:
 
 
 def test_ids_are_forgotten_where_they_stand_as_names() -> None:
-    seen = answers()
-    ids = seen._ids
+    ids = Ids()
+    seen = Answers(ids)
     seen.add("/a", {"pixel": [{"brush": {"id": "a"}}]}, written=True)
     seen.forget(ids.reveal({ids.hash("pixel"), ids.hash("brush")}))
     assert (seen.routes["/a"].path, set(seen.routes["/a"].unique)) == (("*",), {("*", "id")})

@@ -6,7 +6,7 @@ from typing import Any
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
 
@@ -35,7 +35,7 @@ def value(found: Sample, name: str, **labels: str) -> float:
 def report(**more: Any) -> Report:
     """One finished exchange."""
     values: dict[str, Any] = {
-        "kind": Kind.PASS, "method": "GET", "status": 200, "seconds": 0.003, "upstream_seconds": 0.002,
+        "kind": RouteKind.PASS, "method": "GET", "status": 200, "seconds": 0.003, "upstream_seconds": 0.002,
         "received": 10, "sent": 100, "request_id": "r-1", "client": "127.0.0.1", "target": b"/x?secret=1",
         "problem": None, "corrected": 0,
     }  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from statusproxy.observe import access_log, logs
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from tests.proxy.harness import get, running, until
 
 
@@ -34,7 +34,7 @@ def exchange(
     status: int = 200, sent: int = 512, target: bytes = b"/api/media/5500000000001/x?token=planted", **keys: Any
 ) -> Report:
     report = Report(
-        kind=Kind.PASS, method="GET", status=status, seconds=0.01234, upstream_seconds=0.01, received=0, sent=sent,
+        kind=RouteKind.PASS, method="GET", status=status, seconds=0.01234, upstream_seconds=0.01, received=0, sent=sent,
         request_id="abc-1", client="10.0.0.7", target=target, problem=None, corrected=0,
     )  # fmt: skip
     return replace(report, **keys)

@@ -20,7 +20,7 @@ from statusproxy.observe.gauges import (
 )
 from statusproxy.observe.metrics import Metrics
 from statusproxy.status.model import Override, Record
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from tests.observe.prometheus import Sample, samples, value
 
 
@@ -31,7 +31,7 @@ def lost(session: str) -> Record:
 
 def test_sessions_worth_telling_of_come_first_and_a_flood_pushes_no_known_one_out() -> None:
     flood = [Record(f"made-up-{number}", heard_at=9.0) for number in range(SESSION_SERIES * 2)]
-    known, heard = Record("known", verdict=Kind.CONNECTED, known_at=1.0), Record("heard", alive_at=1.0)
+    known, heard = Record("known", verdict=SignalKind.CONNECTED, known_at=1.0), Record("heard", alive_at=1.0)
     told = worth_telling([*flood, known, lost("lost"), heard])
     assert [record.session for record in told[:3]] == ["lost", "known", "heard"]
     assert told[3] is flood[0]

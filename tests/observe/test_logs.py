@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from statusproxy.observe import logs
-from statusproxy.observe.log_writer import LogWriter
 from tests.proxy.harness import PATIENCE
 
 
@@ -117,17 +116,17 @@ def test_auto_is_text_on_a_terminal_and_json_elsewhere(stream: io.StringIO, begi
 
 
 def test_setting_up_again_writes_out_what_waits_and_ends_the_thread_that_wrote(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
     with (tmp_path / "log").open("w") as file:
         logs.set_up("text", "info", file)
-        (writer,) = logging.getLogger().handlers
-        assert isinstance(writer, LogWriter)
+        (thread,) = (each for each in set(threading.enumerate()) - before if each.name == "log writer")
         log.info("before")
         stream = said("text")
         log.info("after")
     assert (tmp_path / "log").read_text().endswith(" before\n")
     assert stream.getvalue().endswith(" after\n")
-    writer._thread.join(PATIENCE)
-    assert not writer._thread.is_alive()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 def test_the_level_is_ours_and_others_log_warnings_only() -> None:

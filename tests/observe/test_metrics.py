@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from statusproxy.observe.exchange_report import Kind
+from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.observe.metrics import LABEL_VALUES, Metrics
 from statusproxy.status.model import Change, Release
 from tests.observe.prometheus import report, samples, value
@@ -22,7 +22,7 @@ def test_requests_are_told_by_route_method_and_status() -> None:
     metrics = Metrics()
     metrics.report(report())
     metrics.report(report())
-    metrics.report(report(kind=Kind.CHANNELS, method="HEAD", status=304))
+    metrics.report(report(kind=RouteKind.CHANNELS, method="HEAD", status=304))
     found = samples(metrics)
     assert value(found, "requests_total", route="pass", method="GET", status="200") == 2
     assert value(found, "requests_total", route="channels", method="HEAD", status="304") == 1

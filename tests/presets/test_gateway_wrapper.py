@@ -9,7 +9,7 @@ import pytest
 from statusproxy.config.load import loads
 from statusproxy.status.channels import correct
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Signal, Verdict, read
+from statusproxy.status.signals import Signal, SignalKind, Verdict, read
 from tests.presets.recorded import recorded
 from tests.presets.stage import assert_told
 from tests.rehearsal.golden import goldens
@@ -44,8 +44,8 @@ def test_a_start_by_qr_code_is_read_as_disconnected_and_then_connected() -> None
         (Verdict.NOTHING, "status-find"),
     ]
     assert [reading.signal for reading in readings if reading.signal] == [
-        Signal(Kind.DISCONNECTED, "sales", None, "status-find", "notLogged", None),
-        Signal(Kind.CONNECTED, "sales", None, "status-find", "inChat", None),
+        Signal(SignalKind.DISCONNECTED, "sales", None, "status-find", "notLogged", None),
+        Signal(SignalKind.CONNECTED, "sales", None, "status-find", "inChat", None),
     ]
 
 

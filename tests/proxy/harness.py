@@ -92,14 +92,15 @@ class Wire:
             if bodiless or (message.start.startswith(b"HTTP/") and message.status in {204, 304, 101}):
                 return message
             if b"chunked" in (message.get("Transfer-Encoding") or b""):
-                await self._chunks(message)
+                await self.chunks(message)
             elif (length := message.get("Content-Length")) is not None:
                 message.body = message.framed = await self.reader.readexactly(int(length))
             elif message.start.startswith(b"HTTP/"):
                 message.body = message.framed = await self.reader.read()
         return message
 
-    async def _chunks(self, message: Message) -> None:
+    async def chunks(self, message: Message) -> None:
+        """Read a body in chunks, with its trailers, into its message."""
         while True:
             size = await self.reader.readuntil(b"\r\n")
             message.framed += size
@@ -187,7 +188,7 @@ class Origin:
         start, *lines = raw[:-4].split(b"\r\n")
         request = Message(start, [(n, v.strip()) for n, _, v in (line.partition(b":") for line in lines)])
         if b"chunked" in (request.get("Transfer-Encoding") or b""):
-            await wire._chunks(request)
+            await wire.chunks(request)
         elif (length := request.get("Content-Length")) is not None:
             request.body = request.framed = await wire.reader.readexactly(int(length))
         await self.note(request)
@@ -247,7 +248,7 @@ class Running:
         self.server = server
         host, _, port = server.addresses[0].rpartition(":")
         self.host, self.port = host, int(port) if port.isdigit() else 0
-        self._wires: list[Wire] = []
+        self.wires: list[Wire] = []
 
     @property
     def url(self) -> str:
@@ -258,7 +259,7 @@ class Running:
         """A fresh connection to it."""
         reader, writer = await asyncio.open_connection(self.host, self.port, limit=2**26)
         wire = Wire(reader, writer)
-        self._wires.append(wire)
+        self.wires.append(wire)
         return wire
 
     async def ask(self, data: bytes, *, bodiless: bool = False) -> Message:
@@ -271,8 +272,14 @@ class Running:
 
     async def close(self) -> None:
         """Close what `connect` opened."""
-        for wire in self._wires:
+        for wire in self.wires:
             wire.writer.close()
+
+
+def hurry(server: Server) -> None:
+    """Have it end without waiting for what is under way, as a second signal does."""
+    server.ask_to_stop()
+    server.ask_to_stop()
 
 
 async def push(proxy: Running, wire: Wire, count: int) -> int:
@@ -356,5 +363,5 @@ async def running_by(
         yield proxy
     finally:
         await proxy.close()
-        server._hurry.set()
+        hurry(server)
         await asyncio.wait_for(server.stop(), PATIENCE)

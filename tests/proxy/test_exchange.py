@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.observe.exchange_report import Kind, Report
+from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.proxy import exchange as exchange_module
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
@@ -23,7 +23,7 @@ from statusproxy.proxy.upstream.answer_body import Room
 from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.fake_spool import FakeSpool
-from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, reports, running, until
+from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, hurry, reports, running, until
 from tests.proxy.loop_clock import LoopClock
 
 #: More than all buffers between a gateway and a client that does not read hold.
@@ -219,7 +219,7 @@ async def test_an_exchange_leaves_nothing_behind(
         origin.script = script
         await what(proxy)
         await until(lambda: handler.in_flight == 0)
-        for wire in proxy._wires:
+        for wire in proxy.wires:
             wire.reset()
         await until(lambda: not proxy.server.clients.connections)
         await until(lambda: handler.site.pool.in_use == 0)  # a broken connection gives its place back a turn later
@@ -611,7 +611,7 @@ async def test_an_exchange_that_a_stop_cuts_off_is_reported_without_a_status(ori
         client = await proxy.connect()
         await client.send(get())
         await until(lambda: proxy.server.proxy.in_flight == 1 and origin.connections == 1)
-        proxy.server._hurry.set()
+        hurry(proxy.server)
         await proxy.server.stop()
     assert [(report.status, report.problem) for report in seen] == [(0, None)]
 
@@ -673,11 +673,11 @@ async def test_what_is_reported_of_an_exchange(origin: Origin, proxy: Running) -
     same: dict[str, Any] = {"seconds": 0.0, "upstream_seconds": None, "sent": 0}
     assert [dataclasses.replace(report, **same) for report in seen] == [
         Report(
-            kind=Kind.CHANNELS, method="GET", status=200, received=0, request_id="poll-1", client="127.0.0.1",
+            kind=RouteKind.CHANNELS, method="GET", status=200, received=0, request_id="poll-1", client="127.0.0.1",
             target=b"/api/channels?x=1", problem=None, corrected=0, template="/api/channels", **same,
         ),
         Report(
-            kind=Kind.PASS, method="POST", status=200, received=5, request_id="text-1", client="127.0.0.1",
+            kind=RouteKind.PASS, method="POST", status=200, received=5, request_id="text-1", client="127.0.0.1",
             target=b"/messages", problem=None, corrected=0, template=None, **same,
         ),
     ]  # fmt: skip

@@ -56,14 +56,21 @@ async def test_who_gives_up_does_not_take_it_from_the_others() -> None:
 
 async def test_what_is_remembered_is_bounded_in_number_and_bytes() -> None:
     several = renditions()
-    for _ in range(20):
-        await several.tag(bytes(100))
-    assert len(several._recent) == 8
-    for _ in range(5):
-        await several.tag(bytes(6 * MIB))
-    assert sum(len(known.body) for known in several._recent) <= 16 * MIB
-    await several.tag(bytes(20 * MIB))
-    assert [len(known.body) for known in several._recent] == [20 * MIB]
+
+    async def remembered(*sizes: int) -> list[bool]:
+        """Of which of these bodies the tag is still known after the last, from the last back to the first not known."""
+        bodies = [bytes(size) for size in sizes]
+        tags = [await several.tag(body) for body in bodies]
+        known: list[bool] = []
+        for body, tag in zip(reversed(bodies), reversed(tags), strict=True):
+            known.append(await several.tag(body) is tag)
+            if not known[-1]:
+                break
+        return known
+
+    assert await remembered(*[100] * 20) == [True] * 8 + [False]
+    assert await remembered(*[6 * MIB] * 5) == [True] * 2 + [False], "16 MiB together"
+    assert await remembered(6 * MIB, 20 * MIB) == [True, False], "a larger one alone"
 
 
 async def test_bodies_that_just_fill_the_bound_are_all_remembered() -> None:

@@ -9,11 +9,13 @@ from statusproxy.status.clocks import Written
 from statusproxy.status.doubtful_age import SETTLING
 from statusproxy.status.model import Override, Record
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 
 NOW = 10_000.0
 OVERRIDE = Override(since=9_000.0, at=9_000.0, began=9_000.0, event="close")
-LOST = Record("sales", Kind.DISCONNECTED, 9_000.0, heard_at=9_000.0, override=OVERRIDE, lags=(("/in 10.0.0.9", 5.0),))
+LOST = Record(
+    "sales", SignalKind.DISCONNECTED, 9_000.0, heard_at=9_000.0, override=OVERRIDE, lags=(("/in 10.0.0.9", 5.0),)
+)
 
 
 class Stage:

@@ -62,23 +62,27 @@ def test_answers_about_one_channel_go_first_the_longest_unasked_before_others(mo
 
 def test_the_bytes_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TOTAL", 50)
-    cache = CorrectionCache()
+    cache, answers = CorrectionCache(), list[ChannelList]()
     for number in range(10):
-        remember(cache, b"x" * 9, f"s{number}")
-        assert cache._size == sum(entry.size for entry in cache._entries.values()) <= 50
+        answers.append(remember(cache, b"x" * 9, f"s{number}"))
+        assert [one for one in answers if cache.find(one, 50.0, 0.0) is not None] == answers[-2:]  # of 19 bytes each
     large = remember(cache, b"x" * 40)
     assert cache.find(large, 50.0, 0.0) is None
     cache.clear()
-    assert (cache._size, cache._entries) == (0, {})
+    assert [cache.find(one, 50.0, 0.0) for one in answers] == [None] * 10
+    both = remember(cache, b"x" * 12, "one"), remember(cache, b"x" * 12, "two")
+    assert [cache.find(one, 50.0, 0.0) is not None for one in both] == [True, True], "all its room is free"
 
 
-def test_a_correction_made_anew_takes_the_place_of_the_one_before() -> None:
+def test_a_correction_made_anew_takes_the_place_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOTAL", 2 * (len(b"[2]") + len(b"[2]!")))
     cache = CorrectionCache()
     remember(cache, b"[0]")
     remember(cache, b"[1]")
     answer = remember(cache, b"[2]")
     assert cache.find(answer, 50.0, 0.0) == Correction(b"[2]!", ("sales",))
-    assert cache._size == len(b"[2]") + len(b"[2]!")
+    other = remember(cache, b"[3]", "sales")
+    assert [cache.find(one, 50.0, 0.0) is not None for one in (answer, other)] == [True, True], "there is room for it"
 
 
 def test_an_answer_that_just_fits_is_remembered_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from statusproxy.registry.deadlines import AT_ONCE, Deadlines
 from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
 from tests.proxy.loop_clock import LoopClock
 
 
@@ -42,7 +42,7 @@ def connecting(count: int, lasting: float = 90.0) -> SessionMap:
 
 def connect(sessions: SessionMap, session: str, lasting: float) -> None:
     """Hear of a transient state at 100, which counts once it has lasted for so many seconds."""
-    signal = Signal(Kind.TRANSIENT, session, None, "ev", "connecting", None, None, lasting)
+    signal = Signal(SignalKind.TRANSIENT, session, None, "ev", "connecting", None, None, lasting)
     sessions.hear(Reading(Verdict.SIGNAL, "ev", session, signal), 100.0)
 
 

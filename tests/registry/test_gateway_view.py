@@ -241,12 +241,13 @@ def test_what_just_fits_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_that_is_kept_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway_view_module, "TOTAL", 1_000)
-    gateway_view = GatewayView()
-    gateway_view.note(a_list(sales="connected"), RULE, None, 1.0)
+    gateway_view, bodies = GatewayView(), {"sales": a_list(sales="connected")}
+    gateway_view.note(bodies["sales"], RULE, None, 1.0)
     for number in range(10):
-        answer = {"channel": {"status": "open", "about": "x" * 200}}
-        gateway_view.note(json.dumps(answer).encode(), ONE, f"one-{number}", 2.0)
-        assert gateway_view._size == sum(len(one.listing.body) for one in gateway_view._answers.values()) <= 1_000
+        body = bodies[f"one-{number}"] = json.dumps({"channel": {"status": "open", "about": "x" * 200}}).encode()
+        gateway_view.note(body, ONE, f"one-{number}", 2.0)
+        size = sum(len(bodies[session]) for session in words(gateway_view, *bodies))
+        assert min(len(bodies["sales"]) + (number + 1) * len(body), 1_001 - len(body)) <= size <= 1_000
     assert words(gateway_view, "sales") == {"sales": Word("connected", 1.0)}
     gateway_view.note(b"{}" + b" " * gateway_view_module.LARGEST_SINGLE, ONE, "one-9", 3.0)
     assert words(gateway_view, "one-9") == {}

@@ -6,7 +6,7 @@ from statusproxy.registry.gateway_view import Word
 from statusproxy.registry.history import to_keep, with_claim
 from statusproxy.status.model import Change, Record, SessionRules
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
 
 
 def change(session: str = "sales", said: str | None = None, reason: str = "close") -> Change:
@@ -44,7 +44,7 @@ def test_a_session_that_is_forgotten_keeps_the_claim_of_its_change() -> None:
 def full(*sessions: str, room: int = 2) -> SessionMap:
     known = SessionMap(SessionRules(max_sessions=room))
     for name in sessions:
-        signal = Signal(Kind.DISCONNECTED, name, 100.0, "status-find", "browserClose", None)
+        signal = Signal(SignalKind.DISCONNECTED, name, 100.0, "status-find", "browserClose", None)
         known.hear(Reading(Verdict.SIGNAL, "status-find", name, signal), 100.0)
     return known
 

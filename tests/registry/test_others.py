@@ -9,7 +9,7 @@ from statusproxy.clock import OwnClock
 from statusproxy.registry.others import AT_ONCE, Others
 from statusproxy.status.model import Change, Override, Record
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.store.backlog import Dropped
 
 NOW = 1_768_504_026.0
@@ -29,7 +29,7 @@ class Stage:
 
 
 def lost(session: str) -> Record:
-    return Record(session, Kind.DISCONNECTED, NOW + 3_100, heard_at=NOW + 3_100, override=LOST)
+    return Record(session, SignalKind.DISCONNECTED, NOW + 3_100, heard_at=NOW + 3_100, override=LOST)
 
 
 async def test_few_are_taken_over_at_once_in_our_own_time_and_what_follows_is_told() -> None:

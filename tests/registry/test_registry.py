@@ -27,7 +27,7 @@ from statusproxy.status.clocks import sender_of
 from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Change, Evidence, Override, Record, Transient
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.store.backlog import Dropped
 from tests.pictures import PNG, PNG_URL
 from tests.proxy.loop_clock import LoopClock
@@ -475,7 +475,7 @@ async def test_a_clock_that_is_put_right_is_noticed_without_a_webhook(monkeypatc
 
 
 async def test_after_an_hour_the_clock_is_trusted() -> None:
-    it = Kept("sessions: {max_age: 2h}", [Record("sales", Kind.DISCONNECTED, NOW, override=_OLD)], boot="two")
+    it = Kept("sessions: {max_age: 2h}", [Record("sales", SignalKind.DISCONNECTED, NOW, override=_OLD)], boot="two")
     it.clock.ahead = DAYS_AHEAD
     it = await it.started_again("two", ahead=DAYS_AHEAD)
     it.clock.now += 3_590
@@ -691,7 +691,7 @@ async def test_what_the_store_holds_is_in_force_from_the_start(caplog: pytest.Lo
     caplog.set_level(logging.INFO, "statusproxy")
     override = Override(since=NOW - 9, at=NOW - 9, began=NOW - 9, event="status-find", word="browserClose")
     others = [Record(session, heard_at=NOW - 1) for session in ("support", "team")]
-    async with kept(records=[Record("sales", Kind.DISCONNECTED, NOW - 9, override=override), *others]) as it:
+    async with kept(records=[Record("sales", SignalKind.DISCONNECTED, NOW - 9, override=override), *others]) as it:
         assert it.look(channel_list(sales="connected", support="connected")).corrected == ("sales",)
         assert {record.session for record in it.registry.records()} == {"sales", "support", "team"}
     assert "3 sessions known, 1 of them disconnected" in caplog.messages
@@ -714,7 +714,7 @@ async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
     override = Override(
         since=ahead, at=ahead, began=ahead, event="status-find", caught_up=Evidence.QR, caught_up_at=ahead
     )
-    records = [Record("sales", Kind.DISCONNECTED, ahead, ahead, ahead, override=override)]
+    records = [Record("sales", SignalKind.DISCONNECTED, ahead, ahead, ahead, override=override)]
     async with kept(records=records) as it:
         it.clock.now += signals.FURTHEST_AHEAD + 1
         await it.hear(BACK)

@@ -12,7 +12,7 @@ from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.status.clocks import Written
 from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
 from statusproxy.store.backlog import Dropped
 from statusproxy.store.damage import Damage
 from statusproxy.store.proxies import Sharing
@@ -35,7 +35,7 @@ class Stage:
         self.saving = Saving(self.sessions, self.disk, clock, ages, lambda error: self.errors.append(str(error)))
 
     def lose(self, session: str = "sales") -> None:
-        signal = Signal(Kind.DISCONNECTED, session, NOW, "close", None, None)
+        signal = Signal(SignalKind.DISCONNECTED, session, NOW, "close", None, None)
         self.sessions.hear(Reading(Verdict.SIGNAL, "close", session, signal), NOW)
 
     def mention(self, session: str = "support") -> None:

@@ -11,7 +11,7 @@ from statusproxy.registry.change_log import ChangeLog
 from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
 from statusproxy.status.dialect import Dialect
 from statusproxy.status.model import Outcome
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
 from tests.known_dialect import KNOWN, known
 
 
@@ -42,7 +42,9 @@ class Counts:
 
 
 def lost(at: float | None = None, ahead: float | None = None) -> Reading:
-    return Reading(Verdict.SIGNAL, "close", "sales", Signal(Kind.DISCONNECTED, "sales", at, "close", None, None, ahead))
+    return Reading(
+        Verdict.SIGNAL, "close", "sales", Signal(SignalKind.DISCONNECTED, "sales", at, "close", None, None, ahead)
+    )
 
 
 def test_a_signal_counts_by_what_it_says_and_what_became_of_it() -> None:

@@ -9,7 +9,7 @@ from statusproxy.rehearsal.answers import Answer, correct, scan
 from statusproxy.rehearsal.messages import ChangedChannel, ChangedValue, ListResult, QrResult, Uncorrected
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict, read
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict, read
 from tests.pictures import PNG
 from tests.rehearsal.sites import NOW, a_site
 
@@ -131,7 +131,7 @@ def test_connected_after_a_code_ends_the_correction() -> None:
 
 def test_a_code_proves_nothing_while_the_gateway_is_connecting() -> None:
     sessions = SessionMap()
-    signal = Signal(Kind.TRANSIENT, "a", None, "state", "connecting", None, None, 60.0)
+    signal = Signal(SignalKind.TRANSIENT, "a", None, "state", "connecting", None, None, 60.0)
     sessions.hear(Reading(Verdict.SIGNAL, "state", "a", signal), NOW)
     sessions.judge_transient(NOW + 60)
     result = scan(json.dumps({"qr": CODE}).encode(), "f", "a", MEMBERS, sessions, NOW + 61)

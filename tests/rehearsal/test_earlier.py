@@ -1,11 +1,15 @@
 """What was said before by the signals of a run."""
 
 from statusproxy.rehearsal.earlier import Earlier
-from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.signals import Signal, SignalKind
 
 
 def signal(
-    kind: Kind, session: str = "a", at: float | None = 1.0, event_id: str | None = None, ahead: float | None = None
+    kind: SignalKind,
+    session: str = "a",
+    at: float | None = 1.0,
+    event_id: str | None = None,
+    ahead: float | None = None,
 ) -> Signal:
     return Signal(session=session, kind=kind, event="state", word=None, at=at, event_id=event_id, ahead=ahead)
 
@@ -13,14 +17,14 @@ def signal(
 def test_the_same_of_the_same_time_is_a_repeat_and_nothing_else_is() -> None:
     earlier = Earlier()
     said = [
-        signal(Kind.CONNECTED),
-        signal(Kind.DISCONNECTED),
-        signal(Kind.CONNECTED, session="b"),
-        signal(Kind.CONNECTED, at=2.0),
-        signal(Kind.CONNECTED, at=None),
-        signal(Kind.CONNECTED, at=None),
-        signal(Kind.CONNECTED),
-        signal(Kind.CONNECTED, at=None, ahead=2.0),
+        signal(SignalKind.CONNECTED),
+        signal(SignalKind.DISCONNECTED),
+        signal(SignalKind.CONNECTED, session="b"),
+        signal(SignalKind.CONNECTED, at=2.0),
+        signal(SignalKind.CONNECTED, at=None),
+        signal(SignalKind.CONNECTED, at=None),
+        signal(SignalKind.CONNECTED),
+        signal(SignalKind.CONNECTED, at=None, ahead=2.0),
     ]
     assert [earlier.note(one)[0] for one in said] == [False] * 6 + [True] * 2
 
@@ -28,11 +32,18 @@ def test_the_same_of_the_same_time_is_a_repeat_and_nothing_else_is() -> None:
 def test_an_id_stands_for_what_was_first_said_with_it() -> None:
     earlier = Earlier()
     said = [
-        signal(Kind.CONNECTED, event_id="1"),
-        signal(Kind.DISCONNECTED, event_id="1"),
-        signal(Kind.DISCONNECTED, event_id="1"),
-        signal(Kind.DISCONNECTED, event_id="2"),
-        signal(Kind.DISCONNECTED, session="b", event_id="1"),
-        signal(Kind.DISCONNECTED),
+        signal(SignalKind.CONNECTED, event_id="1"),
+        signal(SignalKind.DISCONNECTED, event_id="1"),
+        signal(SignalKind.DISCONNECTED, event_id="1"),
+        signal(SignalKind.DISCONNECTED, event_id="2"),
+        signal(SignalKind.DISCONNECTED, session="b", event_id="1"),
+        signal(SignalKind.DISCONNECTED),
     ]
-    assert [earlier.note(one)[1] for one in said] == [None, Kind.CONNECTED, Kind.CONNECTED, None, None, None]
+    assert [earlier.note(one)[1] for one in said] == [
+        None,
+        SignalKind.CONNECTED,
+        SignalKind.CONNECTED,
+        None,
+        None,
+        None,
+    ]

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from statusproxy.rehearsal.elements import Element, Elements, dated
 from statusproxy.status.fields import MISSING
 from statusproxy.status.packing import Unread
-from statusproxy.status.signals import Kind, Verdict
+from statusproxy.status.signals import SignalKind, Verdict
 from tests.rehearsal.sites import NOW, a_site
 
 RULES = a_site().settings.signal_rules()
@@ -38,7 +38,7 @@ def test_an_event_without_session_says_what_it_would_say_with_one() -> None:
     lost = read('{"event":"lost"}')
     assert (lost.reading.verdict, lost.rule) == (Verdict.NAMELESS, 3)
     assert lost.would_say is not None
-    assert lost.would_say.kind is Kind.DISCONNECTED
+    assert lost.would_say.kind is SignalKind.DISCONNECTED
     assert read('{"event":"lost"}', "a").would_say is None
     assert read('{"event":"state","word":"else"}').would_say is None
 

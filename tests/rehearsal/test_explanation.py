@@ -11,7 +11,7 @@ from statusproxy.rehearsal.elements import Element, Elements
 from statusproxy.rehearsal.explanation import Heard, explain, likely_members, shortened, why_not_json, why_nothing
 from statusproxy.rehearsal.messages import Member
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import EventRule, Kind, Verdict, read
+from statusproxy.status.signals import EventRule, SignalKind, Verdict, read
 from tests.known_dialect import known_rules
 from tests.rehearsal.sites import NOW, a_site
 
@@ -38,7 +38,7 @@ RULES = known_rules(
             connected=frozenset({"open"}),
             transient=frozenset({"connecting"}),
         ),
-        EventRule(event=frozenset({"message"}), session=(("session",),), means=Kind.ALIVE),
+        EventRule(event=frozenset({"message"}), session=(("session",),), means=SignalKind.ALIVE),
     )
 )
 

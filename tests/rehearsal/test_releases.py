@@ -8,7 +8,7 @@ from statusproxy.rehearsal.site import Site
 from statusproxy.status.channels import correct
 from statusproxy.status.model import FOR_ALL_ROUTES
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import EventRule, Kind, read
+from statusproxy.status.signals import EventRule, SignalKind, read
 from tests.known_dialect import known_rules
 from tests.rehearsal.sites import NOW, OWN, a_site
 
@@ -85,7 +85,7 @@ def test_where_the_gateway_was_seen_to_know_its_next_word_counts() -> None:
 
 
 def test_a_transient_state_waits_until_it_counts() -> None:
-    rule = EventRule(event=frozenset({"lost"}), session=(("session",),), means=Kind.TRANSIENT, grace=60.0)
+    rule = EventRule(event=frozenset({"lost"}), session=(("session",),), means=SignalKind.TRANSIENT, grace=60.0)
     sessions = SessionMap()
     sessions.hear(read(b'{"event":"lost","session":"a"}', known_rules((rule,)), NOW), NOW)
     assert waiting(a_site().settings, sessions) == [
@@ -98,7 +98,7 @@ def test_a_transient_state_waits_until_it_counts() -> None:
 def test_no_code_ends_what_a_transient_state_began() -> None:
     site = a_site()
     sessions = SessionMap(site.settings.session_rules())
-    rule = EventRule(event=frozenset({"lost"}), session=(("session",),), means=Kind.TRANSIENT, grace=60.0)
+    rule = EventRule(event=frozenset({"lost"}), session=(("session",),), means=SignalKind.TRANSIENT, grace=60.0)
     sessions.hear(read(b'{"event":"lost","session":"a"}', known_rules((rule,)), NOW), NOW)
     sessions.judge_transient(NOW + 60)
     (one,) = overrides(site.settings, sessions)

@@ -1,6 +1,6 @@
 """Which webhook and which corrected route a path is."""
 
-from statusproxy.observe.exchange_report import Kind
+from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.rehearsal.site import is_left_out
 from tests.rehearsal.sites import a_site
 
@@ -39,7 +39,7 @@ def test_an_answer_about_one_channel_is_no_list() -> None:
 
 def test_a_path_that_nobody_watches_is_found_to_be_that() -> None:
     site = a_site(text="gateway: http://127.0.0.1:3000\npreset: null\n")
-    assert (site.webhook(None).kind, site.webhook("/x").kind) == (Kind.PASS, Kind.PASS)
+    assert (site.webhook(None).kind, site.webhook("/x").kind) == (RouteKind.PASS, RouteKind.PASS)
     assert (site.answer(None).entry, site.answer("/x").entry) == (None, None)
 
 
@@ -48,7 +48,7 @@ def test_a_path_that_a_webhook_leaves_out_is_told_from_one_that_nobody_knows() -
         text="gateway: http://127.0.0.1:3000\npreset: null\nwebhooks: [{path: '/w/**', except: ['/w/set/{session}']}]\n"
     )
     left_out = site.webhook("/w/set/sales")
-    assert (left_out.kind, left_out.entry, is_left_out(left_out)) == (Kind.PASS, None, True)
+    assert (left_out.kind, left_out.entry, is_left_out(left_out)) == (RouteKind.PASS, None, True)
     assert not is_left_out(site.webhook("/x"))
     assert not is_left_out(site.webhook("/w/sales"))
     assert site.webhook(None).template == "/w/**"

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from statusproxy.store.spooled import Entry, Reason, State
+from statusproxy.store.spooled import Entry, EntryState, Reason
 
 
 def entry(number: int = 1, /, **changes: object) -> Entry:
@@ -13,7 +13,7 @@ def entry(number: int = 1, /, **changes: object) -> Entry:
         receiver="gateway",
         queue="sales",
         session="sales",
-        state=State.WAITING,
+        state=EntryState.WAITING,
         reason=Reason.NOT_SENT,
         size=100,
         received_at=float(number),

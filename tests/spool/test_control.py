@@ -7,7 +7,7 @@ from statusproxy.spool.control import Control
 from statusproxy.spool.order import Order, Totals
 from statusproxy.spool.receivers import Receivers
 from statusproxy.store.errors import StoreError
-from statusproxy.store.spooled import Content, Entry, Moved, Removed, State
+from statusproxy.store.spooled import Content, Entry, EntryState, Moved, Removed
 from tests.spool.entries import entry
 from tests.spool.fakes import Clock, Counts, FakeStore
 
@@ -29,7 +29,7 @@ class Bench:
 
 
 def test_all_entries_are_seen_with_what_they_come_to() -> None:
-    it = Bench(entry(2), entry(1, state=State.DEAD), entry(3, state=State.UNKNOWN))
+    it = Bench(entry(2), entry(1, state=EntryState.DEAD), entry(3, state=EntryState.UNKNOWN))
     assert it.control.totals == Totals(3, 300, 1, 1, 1)
     assert sorted(each.id for each in it.control.entries()) == ["000001", "000002", "000003"]
     assert it.control.oldest_waiting == entry(2)
@@ -44,12 +44,12 @@ def test_receivers_that_this_proxy_finds_away_are_seen() -> None:
 
 
 async def test_what_is_replayed_waits_from_now_on_with_all_its_attempts() -> None:
-    it = Bench(entry(1, state=State.DEAD, rejected=5, next_at=9000.0), entry(2))
+    it = Bench(entry(1, state=EntryState.DEAD, rejected=5, next_at=9000.0), entry(2))
     it.clock.wall += 60.0
     assert await it.control.replay(["000001", "no such"]) == 1
     here, (stored, _) = it.control.get("000001"), it.store.rows["000001"]
     assert here is not None
-    assert (here.state, here.rejected, int(here.next_at)) == (State.WAITING, 0, 1000)
+    assert (here.state, here.rejected, int(here.next_at)) == (EntryState.WAITING, 0, 1000)
     assert (it.store.saves, int(stored.next_at), it.changes) == ([[Moved(stored)]], 1060, 1)
 
 
@@ -61,7 +61,7 @@ async def test_what_is_dropped_is_gone_for_good_and_counted() -> None:
 
 
 async def test_an_operator_hears_that_a_change_is_not_durable_and_it_is_in_force() -> None:
-    it = Bench(entry(1, state=State.DEAD), entry(2, state=State.DEAD))
+    it = Bench(entry(1, state=EntryState.DEAD), entry(2, state=EntryState.DEAD))
     it.store.fail("disk full")
     for change in (it.control.replay(["000001"]), it.control.drop(["000002"])):
         with pytest.raises(StoreError, match="disk full"):

@@ -17,7 +17,7 @@ from statusproxy.spool.holding import HoldingTiming
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
 from statusproxy.store.claims import LEASE
-from statusproxy.store.spooled import Content, Entry, State
+from statusproxy.store.spooled import Content, Entry, EntryState
 from tests.proxy.loop_clock import LoopClock
 from tests.spool.entries import entry
 from tests.spool.fakes import (
@@ -747,7 +747,7 @@ class Deliveries(RuleBasedStateMachine):
         if not hasattr(self, "spool"):
             return
         there = {each.id for each in self.spool.control.entries()}
-        self.aside |= {each.id for each in self.spool.control.entries() if each.state is not State.WAITING}
+        self.aside |= {each.id for each in self.spool.control.entries() if each.state is not EntryState.WAITING}
         assert set(self.kept) <= there | self.sent | self.gone
         assert there <= set(self.kept)
         assert len(self.gone) == self.counts.all["dropped operator"]

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from statusproxy.spool.order import Lane, Order, Totals, lane_of
-from statusproxy.store.spooled import Entry, Reason, State
+from statusproxy.store.spooled import Entry, EntryState, Reason
 from tests.spool.entries import entry
 
 SALES = Lane("gateway", "sales")
@@ -59,7 +59,7 @@ def test_a_first_entry_that_is_not_due_holds_those_behind_it() -> None:
 
 
 def test_unknown_and_dead_entries_hold_nothing_up_and_never_go() -> None:
-    index = order(entry(1, state=State.UNKNOWN), entry(2, state=State.DEAD), entry(3))
+    index = order(entry(1, state=EntryState.UNKNOWN), entry(2, state=EntryState.DEAD), entry(3))
     assert taken(index, 10.0) == "000003"
     index.remove("000003")
     index.put_back(SALES)
@@ -68,7 +68,7 @@ def test_unknown_and_dead_entries_hold_nothing_up_and_never_go() -> None:
 
 
 def test_an_entry_that_an_operator_has_delivered_again_goes_before_later_ones() -> None:
-    index = order(entry(1, state=State.DEAD), entry(2), entry(3))
+    index = order(entry(1, state=EntryState.DEAD), entry(2), entry(3))
     index.put(entry(1, next_at=9.0))
     assert (taken(index, 8.0), taken(index, 9.0)) == (None, "000001")
 
@@ -119,8 +119,8 @@ def test_when_the_receiver_is_back_all_but_those_with_a_pause_of_their_own_are_d
 
 
 def test_the_oldest_is_the_one_that_came_first_whatever_its_state() -> None:
-    index = order(entry(5), entry(4, state=State.DEAD), entry(6))
-    assert index.oldest() == entry(4, state=State.DEAD)
+    index = order(entry(5), entry(4, state=EntryState.DEAD), entry(6))
+    assert index.oldest() == entry(4, state=EntryState.DEAD)
     index.remove("000004")
     assert index.oldest() == entry(5)
     index.remove("000005")
@@ -143,7 +143,7 @@ def test_the_oldest_is_the_one_that_came_first_whatever_its_state() -> None:
 def test_what_came_before_a_time_is_taken_out_the_oldest_first(
     than: float, since: float, limit: int, removed: list[str]
 ) -> None:
-    index = order(entry(3), entry(1, state=State.DEAD), entry(4), entry(2, state=State.UNKNOWN))
+    index = order(entry(3), entry(1, state=EntryState.DEAD), entry(4), entry(2, state=EntryState.UNKNOWN))
     assert [each.id for each in index.remove_older(than, since, limit)] == removed
     left = sorted(each.id for each in index)
     assert left == [id_ for id_ in ("000001", "000002", "000003", "000004") if id_ not in removed]
@@ -158,7 +158,9 @@ def test_entries_are_listed_as_they_were_when_that_was_asked() -> None:
 
 
 def test_the_oldest_of_those_that_wait_is_found_among_all_sessions() -> None:
-    index = order(entry(1, state=State.DEAD), entry(4), entry(3, queue="support"), entry(2, state=State.UNKNOWN))
+    index = order(
+        entry(1, state=EntryState.DEAD), entry(4), entry(3, queue="support"), entry(2, state=EntryState.UNKNOWN)
+    )
     assert index.oldest_waiting() == entry(3, queue="support")
     index.remove("000003")
     assert index.oldest_waiting() == entry(4)
@@ -180,7 +182,7 @@ class Model(RuleBasedStateMachine):
         lanes: dict[Lane, Entry] = {}
         for id_ in sorted(self.entries):
             each = self.entries[id_]
-            if each.state is State.WAITING:
+            if each.state is EntryState.WAITING:
                 lanes.setdefault(lane_of(each), each)
         return [each for lane, each in lanes.items() if lane not in self.under_way]
 
@@ -188,10 +190,10 @@ class Model(RuleBasedStateMachine):
         number=st.integers(0, 12),
         queue=st.sampled_from("ab"),
         receiver=st.sampled_from(["gateway", "hub"]),
-        state=st.sampled_from([State.WAITING, State.WAITING, State.UNKNOWN, State.DEAD]),
+        state=st.sampled_from([EntryState.WAITING, EntryState.WAITING, EntryState.UNKNOWN, EntryState.DEAD]),
         wait=st.integers(0, 3),
     )
-    def put(self, number: int, queue: str, receiver: str, state: State, wait: int) -> None:
+    def put(self, number: int, queue: str, receiver: str, state: EntryState, wait: int) -> None:
         new = entry(number, queue=queue, receiver=receiver, state=state, next_at=self.now + wait)
         old = self.entries.get(new.id)
         if old is not None:
@@ -237,14 +239,17 @@ class Model(RuleBasedStateMachine):
     @invariant()
     def counts_agree(self) -> None:
         all_ = list(self.entries.values())
-        counts = [sum(each.state is state for each in all_) for state in (State.WAITING, State.UNKNOWN, State.DEAD)]
+        counts = [
+            sum(each.state is state for each in all_)
+            for state in (EntryState.WAITING, EntryState.UNKNOWN, EntryState.DEAD)
+        ]
         assert self.index.totals == Totals(len(all_), 100 * len(all_), *counts)
         assert self.index.oldest() == min(all_, key=lambda each: (each.received_at, each.id), default=None)
         for receiver in ("gateway", "hub"):
             mine = [each.next_at for each in self.firsts() if each.receiver == receiver]
             assert self.index.next_due(receiver) == min(mine, default=None)
             assert self.index.has_waiting(receiver) == any(
-                each.state is State.WAITING and each.receiver == receiver for each in all_
+                each.state is EntryState.WAITING and each.receiver == receiver for each in all_
             )
 
 

@@ -16,7 +16,7 @@ from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
 from statusproxy.spool.times import shifted
 from statusproxy.store.errors import StoreError
-from statusproxy.store.spooled import Entry, Removed, SpoolNews, State
+from statusproxy.store.spooled import Entry, EntryState, Removed, SpoolNews
 from tests.spool.entries import entry
 from tests.spool.fakes import FAILED, NO_ANSWER, NOT_SENT, QUEUED, TAKEN, Clock, Counts, parcel, refused
 from tests.spool.shared_state import SharedState, SharedStore
@@ -43,8 +43,8 @@ def test_what_others_kept_changed_and_removed_is_known_here_on_our_clock() -> No
     it = Bench()
     it.others.follow()
     it.others.tell(SpoolNews([entry(1), entry(2), entry(3)]))
-    it.others.tell(SpoolNews([entry(2, state=State.DEAD)], ["000003", "never seen"]))
-    assert it.known == [shifted(entry(1), 7.0), shifted(entry(2, state=State.DEAD), 7.0)]
+    it.others.tell(SpoolNews([entry(2, state=EntryState.DEAD)], ["000003", "never seen"]))
+    assert it.known == [shifted(entry(1), 7.0), shifted(entry(2, state=EntryState.DEAD), 7.0)]
     assert (it.changes, it.vanished) == (2, [])
 
 
@@ -65,12 +65,12 @@ def test_what_is_kept_here_sorts_after_what_others_kept() -> None:
 
 def test_what_is_told_while_the_entries_are_read_comes_after_them() -> None:
     it = Bench()
-    it.others.tell(SpoolNews([entry(2, state=State.DEAD)], ["000001"]))
+    it.others.tell(SpoolNews([entry(2, state=EntryState.DEAD)], ["000001"]))
     assert (it.known, it.changes) == ([], 0)
     for number in (1, 2):
         it.others.take_in(entry(number))
     it.others.follow()
-    assert (it.known, it.changes) == ([shifted(entry(2, state=State.DEAD), 7.0)], 1)
+    assert (it.known, it.changes) == ([shifted(entry(2, state=EntryState.DEAD), 7.0)], 1)
 
 
 # ---- several spools over one state ----
@@ -153,7 +153,7 @@ class Proxies(RuleBasedStateMachine):
     def waiting(self, proxy: One, session: str | None) -> set[str]:
         """What a proxy knows to wait for its delivery."""
         entries = proxy.spool.control.entries()
-        return {each.id for each in entries if each.state is State.WAITING and each.session == session}
+        return {each.id for each in entries if each.state is EntryState.WAITING and each.session == session}
 
     @rule(which=st.integers(0, PROXIES - 1))
     def lose_the_claim(self, which: int) -> None:
@@ -263,10 +263,10 @@ class Proxies(RuleBasedStateMachine):
         if not hasattr(self, "proxies"):
             return
         rows = self.state.rows
-        self.aside |= {id_ for id_, (each, _) in rows.items() if each.state is not State.WAITING}
+        self.aside |= {id_ for id_, (each, _) in rows.items() if each.state is not EntryState.WAITING}
         for proxy in self.proxies:
             entries = proxy.spool.control.entries()
-            self.aside |= {each.id for each in entries if each.state is not State.WAITING}
+            self.aside |= {each.id for each in entries if each.state is not EntryState.WAITING}
             assert proxy.counts.all["dropped lost"] == 0
         assert set(self.session) <= rows.keys() | self.received | self.gone
 

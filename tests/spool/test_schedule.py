@@ -7,7 +7,7 @@ from hypothesis import given
 
 from statusproxy.proxy.ports import Attempt
 from statusproxy.spool.schedule import MOST_ASKED, SpoolRules, after, at_first, delay
-from statusproxy.store.spooled import Entry, Reason, State
+from statusproxy.store.spooled import Entry, EntryState, Reason
 from tests.spool.entries import entry
 
 RULES = SpoolRules()
@@ -49,7 +49,7 @@ def test_a_receiver_may_ask_for_a_longer_pause_up_to_an_hour(asked: float, secon
         ),
         (
             Attempt("no-answer"),
-            entry(state=State.UNKNOWN, reason=Reason.NO_ANSWER, attempts=1, received_at=100.0, next_at=101.0),
+            entry(state=EntryState.UNKNOWN, reason=Reason.NO_ANSWER, attempts=1, received_at=100.0, next_at=101.0),
         ),
     ],
 )
@@ -59,7 +59,7 @@ def test_what_the_direct_attempt_makes_of_a_new_entry(attempt: Attempt, expected
 
 def test_an_event_without_an_answer_waits_where_it_is_to_be_sent_again() -> None:
     rules = SpoolRules(resend=True)
-    assert at_first(entry(), Attempt("no-answer"), rules, 100.0, EVEN).state is State.WAITING
+    assert at_first(entry(), Attempt("no-answer"), rules, 100.0, EVEN).state is EntryState.WAITING
 
 
 def test_what_was_delivered_is_no_entry_any_more() -> None:
@@ -85,7 +85,7 @@ def test_what_may_go_well_later_is_tried_for_ever(status: int) -> None:
     for _ in range(40):
         kept = again(kept, Attempt("refused", status))
     assert (kept.state, kept.attempts, kept.rejected, kept.status, kept.next_at) == (
-        State.WAITING, 40, 0, status, 700.0,
+        EntryState.WAITING, 40, 0, status, 700.0,
     )  # fmt: skip
 
 
@@ -97,11 +97,11 @@ def test_silence_is_tried_for_ever_too() -> None:
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 410, 413, 422])
 def test_what_the_receiver_refuses_for_good_goes_once_through_the_schedule_and_is_dead(status: int) -> None:
     kept, waits = entry(), []
-    while kept.state is State.WAITING:
+    while kept.state is EntryState.WAITING:
         kept = again(kept, Attempt("refused", status))
         waits.append(kept.next_at - 100.0)
     assert waits[:-1] == list(RULES.schedule)
-    assert (kept.state, kept.reason, kept.attempts, kept.status) == (State.DEAD, Reason.REFUSED, 6, status)
+    assert (kept.state, kept.reason, kept.attempts, kept.status) == (EntryState.DEAD, Reason.REFUSED, 6, status)
 
 
 def test_refusals_count_from_the_first_one_in_a_row() -> None:
@@ -109,7 +109,7 @@ def test_refusals_count_from_the_first_one_in_a_row() -> None:
     kept = again(kept, Attempt("refused", 500))
     assert (kept.rejected, kept.attempts) == (0, 5)
     kept = again(kept, Attempt("refused", 404))
-    assert (kept.state, kept.rejected, kept.next_at) == (State.WAITING, 1, 101.0)
+    assert (kept.state, kept.rejected, kept.next_at) == (EntryState.WAITING, 1, 101.0)
 
 
 @given(
@@ -131,6 +131,6 @@ def test_an_entry_waits_until_it_is_delivered_or_refused_for_good_and_never_for_
             assert status == 200
             break
         assert 100.0 < kept.next_at <= 100.0 + max(660.0, min(asked or 0.0, MOST_ASKED))
-        if kept.state is State.DEAD:
+        if kept.state is EntryState.DEAD:
             assert status in (302, 404)
             break

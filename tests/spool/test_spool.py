@@ -11,7 +11,7 @@ from statusproxy.proxy.ports import Attempt, NotKeptError
 from statusproxy.spool.order import Totals
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
-from statusproxy.store.spooled import Content, Kept, Moved, Reason, Removed, State
+from statusproxy.store.spooled import Content, EntryState, Kept, Moved, Reason, Removed
 from tests.spool.entries import entry
 from tests.spool.fakes import (
     FAILED,
@@ -91,16 +91,16 @@ async def test_an_event_is_kept_as_it_came_and_its_id_is_given_once_it_is_on_dis
 @pytest.mark.parametrize(
     ("attempt", "rules", "state", "reason", "attempts", "wait"),
     [
-        (QUEUED, {}, State.WAITING, Reason.QUEUED, 0, 0.0),
-        (NOT_SENT, {}, State.WAITING, Reason.NOT_SENT, 0, 0.0),
-        (refused(503), {}, State.WAITING, Reason.REFUSED, 1, 1.0),
-        (refused(429, 20.0), {}, State.WAITING, Reason.REFUSED, 1, 20.0),
-        (NO_ANSWER, {}, State.UNKNOWN, Reason.NO_ANSWER, 1, 1.0),
-        (NO_ANSWER, {"resend": True}, State.WAITING, Reason.NO_ANSWER, 1, 1.0),
+        (QUEUED, {}, EntryState.WAITING, Reason.QUEUED, 0, 0.0),
+        (NOT_SENT, {}, EntryState.WAITING, Reason.NOT_SENT, 0, 0.0),
+        (refused(503), {}, EntryState.WAITING, Reason.REFUSED, 1, 1.0),
+        (refused(429, 20.0), {}, EntryState.WAITING, Reason.REFUSED, 1, 20.0),
+        (NO_ANSWER, {}, EntryState.UNKNOWN, Reason.NO_ANSWER, 1, 1.0),
+        (NO_ANSWER, {"resend": True}, EntryState.WAITING, Reason.NO_ANSWER, 1, 1.0),
     ],
 )
 async def test_what_became_of_the_direct_attempt_decides_what_an_entry_waits_for(
-    attempt: Attempt, rules: dict[str, Any], state: State, reason: Reason, attempts: int, wait: float
+    attempt: Attempt, rules: dict[str, Any], state: EntryState, reason: Reason, attempts: int, wait: float
 ) -> None:
     it = await bench(**rules)
     stored, _ = it.store.rows[await it.keep(attempt)]
@@ -232,7 +232,7 @@ async def test_an_event_waits_behind_those_of_its_session_until_their_removal_is
 
 
 async def test_unknown_and_dead_entries_hold_nobody_up() -> None:
-    it = await bench(entry(1, state=State.UNKNOWN), entry(2, state=State.DEAD))
+    it = await bench(entry(1, state=EntryState.UNKNOWN), entry(2, state=EntryState.DEAD))
     assert (it.spool.quiet("gateway"), it.spool.admit("gateway", "sales"), await it.end(TAKEN)) == (True, True, None)
 
 
@@ -379,7 +379,7 @@ async def test_what_its_receiver_refuses_for_good_is_dead_and_the_session_goes_o
     it = await bench(entry(1, rejected=5), entry(2))
     await it.end(refused(404))
     stored, _ = it.store.rows["000001"]
-    assert (stored.state, stored.status, it.spool.control.totals.dead) == (State.DEAD, 404, 1)
+    assert (stored.state, stored.status, it.spool.control.totals.dead) == (EntryState.DEAD, 404, 1)
     assert "event 000001 of session sales is dead: its receiver answered 404" in caplog.text
     assert await it.end(TAKEN) == "000002"
 
@@ -519,7 +519,7 @@ async def test_times_are_stored_by_the_systems_clock() -> None:
 
 async def test_a_start_takes_over_what_is_stored(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
-        it = await bench(entry(1), entry(2, state=State.UNKNOWN), entry(3, state=State.DEAD), entry(4))
+        it = await bench(entry(1), entry(2, state=EntryState.UNKNOWN), entry(3, state=EntryState.DEAD), entry(4))
     assert it.spool.control.totals == Totals(4, 400, 2, 1, 1)
     assert it.spool.control.oldest_waiting == entry(1)
     assert "spool: 2 events wait, 1 unknown, 1 dead" in caplog.text
@@ -566,12 +566,12 @@ async def test_until_the_store_can_be_read_nothing_is_kept_and_then_all_is_taken
 # ---- operators ----
 
 
-@pytest.mark.parametrize("state", list(State))
-async def test_a_replayed_event_is_delivered_now_in_the_place_of_its_arrival(state: State) -> None:
+@pytest.mark.parametrize("state", list(EntryState))
+async def test_a_replayed_event_is_delivered_now_in_the_place_of_its_arrival(state: EntryState) -> None:
     it = await bench(entry(1, state=state, rejected=5, next_at=9000.0), entry(2))
     assert await it.spool.control.replay(["000001", "no such"]) == 1
     stored, _ = it.store.rows["000001"]
-    assert (stored.state, stored.rejected, stored.attempts) == (State.WAITING, 0, 0)
+    assert (stored.state, stored.rejected, stored.attempts) == (EntryState.WAITING, 0, 0)
     assert stored.next_at == pytest.approx(1000.0, abs=0.01)
     assert it.store.saves == [[Moved(stored)]]
     assert [await it.end(refused(404)), await it.end(TAKEN)] == ["000001", None]
@@ -585,7 +585,7 @@ async def test_a_replay_while_the_event_is_under_way_gives_it_its_attempts_back(
     await it.spool.tried(taken, refused(404))
     again = it.spool.control.get("000001")
     assert again is not None
-    assert (again.state, again.rejected) == (State.WAITING, 1)
+    assert (again.state, again.rejected) == (EntryState.WAITING, 1)
 
 
 @pytest.mark.parametrize("attempt", [TAKEN, refused(500), refused(404), NO_ANSWER, NOT_SENT, QUEUED])

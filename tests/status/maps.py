@@ -5,23 +5,23 @@ from collections.abc import Iterable
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Override, Record, Release, Said, SessionRules
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
 
-DOWN, UP, ALIVE = Kind.DISCONNECTED, Kind.CONNECTED, Kind.ALIVE
+DOWN, UP, ALIVE = SignalKind.DISCONNECTED, SignalKind.CONNECTED, SignalKind.ALIVE
 
 
 def without(*releases: Release) -> SessionRules:
     return SessionRules(releases=frozenset(Release) - set(releases))
 
 
-def reading(session: str, kind: Kind, at: float | None = None, event_id: str | None = None) -> Reading:
+def reading(session: str, kind: SignalKind, at: float | None = None, event_id: str | None = None) -> Reading:
     return Reading(Verdict.SIGNAL, "ev", session, Signal(kind, session, at, "ev", str(kind)[:4], event_id))
 
 
 def hear(
     sessions: SessionMap,
     session: str,
-    kind: Kind,
+    kind: SignalKind,
     *,
     at: float | None = None,
     arrival: float | None = None,

@@ -24,7 +24,7 @@ from statusproxy.status.observation import Observer
 from statusproxy.status.pieces import cut
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.set_values import ByWord
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
 
 IDS = tuple(map(parse_path, ("id", "name", "channel_id", "session_id", "session")))
 LIST = ChannelRule(
@@ -50,7 +50,7 @@ def down(*names: str, rules: SessionRules | None = None) -> SessionMap:
     """A map with an override for each of these sessions, begun at 100."""
     sessions = SessionMap(rules)
     for name in names:
-        signal = Signal(Kind.DISCONNECTED, name, 100.0, "status-find", "browserClose", None)
+        signal = Signal(SignalKind.DISCONNECTED, name, 100.0, "status-find", "browserClose", None)
         sessions.hear(Reading(Verdict.SIGNAL, "status-find", name, signal), 100.0)
     return sessions
 
@@ -746,15 +746,15 @@ happening = st.lists(
 said = st.lists(st.sampled_from(["connected", "connected", "qr_required", "unknown"]), min_size=12, max_size=12)
 
 
-def signal(sessions: SessionMap, session: str, kind: Kind, at: float) -> None:
+def signal(sessions: SessionMap, session: str, kind: SignalKind, at: float) -> None:
     sessions.hear(Reading(Verdict.SIGNAL, "ev", session, Signal(kind, session, at, "ev", None, None)), at)
 
 
 def happen(sessions: SessionMap, what: str, session: str, at: float) -> None:
     if what == "lost":
-        signal(sessions, session, Kind.DISCONNECTED, at)
+        signal(sessions, session, SignalKind.DISCONNECTED, at)
     elif what == "back":
-        signal(sessions, session, Kind.CONNECTED, at)
+        signal(sessions, session, SignalKind.CONNECTED, at)
     elif what == "deleted":
         sessions.deleted(session, at, at)
     elif what == "qr":
@@ -823,7 +823,7 @@ def test_a_session_forgotten_between_two_steps_is_left_out() -> None:
         for _ in range(3):
             next(steps)
         for number in range(12):
-            signal(sessions, f"new-{number}", Kind.DISCONNECTED, 300.0 + number)
+            signal(sessions, f"new-{number}", SignalKind.DISCONNECTED, 300.0 + number)
         done = to_the_end(steps)[0]
     assert set(done.corrected) == {one.session for one in sessions.records()} & set(NAMES)
 
@@ -883,7 +883,7 @@ def test_a_session_lost_while_others_are_observed_is_shown_as_disconnected_too()
         steps = correct_in_steps(answer, sessions, 200.0, 201.0)
         next(steps)
         next(steps)
-        signal(sessions, "s2", Kind.DISCONNECTED, 202.0)
+        signal(sessions, "s2", SignalKind.DISCONNECTED, 202.0)
         assert to_the_end(steps)[0].corrected == ("s0", "s1", "s2")
 
 
@@ -903,8 +903,8 @@ def test_what_is_located_in_a_long_list_is_decided_for_the_map_as_it_is_then() -
         answer.read()
         steps = correct_in_steps(answer, sessions, 200.0, 201.0)
         next(steps)
-        signal(sessions, "support", Kind.DISCONNECTED, 202.0)
-        signal(sessions, "sales", Kind.CONNECTED, 202.0)
+        signal(sessions, "support", SignalKind.DISCONNECTED, 202.0)
+        signal(sessions, "sales", SignalKind.CONNECTED, 202.0)
         assert to_the_end(steps)[0].corrected == ("support",)
 
 
@@ -951,7 +951,7 @@ def lost_with(*words: str | None) -> SessionMap:
     """A map in which session `s0` was lost by an event with the first word, and so on."""
     sessions = SessionMap()
     for number, word in enumerate(words):
-        signal = Signal(Kind.DISCONNECTED, f"s{number}", 100.0, "ev", word, None)
+        signal = Signal(SignalKind.DISCONNECTED, f"s{number}", 100.0, "ev", word, None)
         sessions.hear(Reading(Verdict.SIGNAL, "ev", signal.session, signal), 100.0)
     return sessions
 
@@ -973,7 +973,7 @@ def test_a_channel_listed_twice_reads_so_in_both_places() -> None:
 
 def test_of_several_events_for_one_channel_the_newest_says_what_it_reads() -> None:
     sessions = lost_with("failed")
-    signal = Signal(Kind.DISCONNECTED, "S0", 110.0, "ev", "connecting", None)
+    signal = Signal(SignalKind.DISCONNECTED, "S0", 110.0, "ev", "connecting", None)
     sessions.hear(Reading(Verdict.SIGNAL, "ev", "S0", signal), 110.0)
     assert b"STARTING" in correct(b'[{"id":"s0","status":"WORKING"}]', BY_WORD, sessions, 200.0, 201.0).body
 

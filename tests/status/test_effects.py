@@ -6,19 +6,19 @@ from msgspec.structs import replace
 from statusproxy.status import effects
 from statusproxy.status.clocks import Stamp
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, Transient
-from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.signals import Signal, SignalKind
 from statusproxy.status.statements import Details
 
 ROUTE = "/api/channels"
-CLEAR = Record("sales", Kind.CONNECTED, 100.0, alive_at=50.0, heard_at=110.0, event="ev", gateway_said="open")
+CLEAR = Record("sales", SignalKind.CONNECTED, 100.0, alive_at=50.0, heard_at=110.0, event="ev", gateway_said="open")
 OVERRIDE = Override(90.0, 100.0, 110.0, "ev", "close", caught_up=Evidence.QR, caught_up_at=120.0, clock="/old", lag=7.0)
-LOST = replace(CLEAR, verdict=Kind.DISCONNECTED, shown_at=115.0, override=OVERRIDE)
+LOST = replace(CLEAR, verdict=SignalKind.DISCONNECTED, shown_at=115.0, override=OVERRIDE)
 STATE = Transient(140.0, 150.0, 142.0, 232.0, "ev", "connecting", "/in", 2.0)
 WAITING = replace(CLEAR, transient=STATE)
 LASTING = replace(WAITING, shown_at=240.0, override=Override(140.0, 150.0, 232.0, "ev", "connecting", transient=True))
 
 
-def told(kind: Kind = Kind.DISCONNECTED, at: float = 200.0, word: str | None = "lost") -> Details:
+def told(kind: SignalKind = SignalKind.DISCONNECTED, at: float = 200.0, word: str | None = "lost") -> Details:
     """An event of `at` that came in five seconds later, of a sender whose clock is 3 s (judged: 2 s) behind."""
     signal = Signal(kind, "sales", at, "update", word, "id-1", grace=90.0)
     return Details(at + 5.0, Stamp(at, "/in", 2.0), Stamp(at, "/in", 3.0), signal)
@@ -29,11 +29,13 @@ NOW = Details(300.0, Stamp(300.0), source=ROUTE)
 
 def test_an_event_is_noted_as_the_newest_knowledge_with_its_sender_s_clock() -> None:
     known = {"known_at": 200.0, "known_clock": "/in", "known_lag": 3.0}
-    assert effects.newest_state(LOST, told(Kind.CONNECTED)) == replace(LOST, verdict=Kind.CONNECTED, **known)
+    assert effects.newest_state(LOST, told(SignalKind.CONNECTED)) == replace(
+        LOST, verdict=SignalKind.CONNECTED, **known
+    )
 
 
 def test_a_message_is_noted_with_the_difference_it_was_judged_by() -> None:
-    noted = effects.newest_message(LOST, told(Kind.ALIVE))
+    noted = effects.newest_message(LOST, told(SignalKind.ALIVE))
     assert noted == replace(LOST, alive_at=200.0, alive_clock="/in", alive_lag=2.0)
 
 
@@ -51,24 +53,26 @@ def test_an_override_that_begins_anew_keeps_since_when_and_whether_it_was_shown_
 
 def test_a_transient_state_begins_with_its_own_grace() -> None:
     begun = Transient(202.0, 200.0, 205.0, 295.0, "update", "opening", "/in", 3.0)
-    assert effects.transient_state(CLEAR, told(Kind.TRANSIENT, word="opening")) == replace(CLEAR, transient=begun)
+    assert effects.transient_state(CLEAR, told(SignalKind.TRANSIENT, word="opening")) == replace(CLEAR, transient=begun)
 
 
 def test_a_transient_state_that_goes_on_is_as_new_as_its_newest_signal_and_is_put_off_by_none() -> None:
     newer = replace(STATE, at=200.0, event="update", word="opening", lag=3.0)
-    assert effects.transient_state(WAITING, told(Kind.TRANSIENT, word="opening")) == replace(WAITING, transient=newer)
+    assert effects.transient_state(WAITING, told(SignalKind.TRANSIENT, word="opening")) == replace(
+        WAITING, transient=newer
+    )
 
 
 @pytest.mark.parametrize(("at", "since"), [(130.0, 132.0), (145.0, 140.0), (150.0, 140.0)])
 def test_an_older_signal_of_a_transient_state_can_only_set_its_beginning_back(at: float, since: float) -> None:
-    noted = effects.transient_state(WAITING, told(Kind.TRANSIENT, at))
+    noted = effects.transient_state(WAITING, told(SignalKind.TRANSIENT, at))
     assert noted == replace(WAITING, transient=replace(STATE, since=since))
 
 
 def test_an_override_goes_on_with_the_transient_state_that_lasts() -> None:
     up_to = {"at": 200.0, "clock": "/in", "lag": 3.0, "event": "update", "word": "opening"}
     assert LASTING.override is not None
-    assert effects.goes_on(LASTING, told(Kind.TRANSIENT, word="opening")) == replace(
+    assert effects.goes_on(LASTING, told(SignalKind.TRANSIENT, word="opening")) == replace(
         LASTING, transient=replace(STATE, **up_to), override=replace(LASTING.override, **up_to)
     )
 
@@ -99,7 +103,7 @@ def test_what_is_settled_is_settled_on_our_own_clock_and_never_earlier_than_befo
     record = replace(LOST, known_clock="/in", known_lag=20.0)
     assert effects.settled(record, NOW) == replace(LOST, known_at=300.0)
     assert effects.settled(replace(record, known_at=290.0), NOW) == replace(LOST, known_at=310.0)
-    assert effects.connected_now(record, NOW) == replace(LOST, verdict=Kind.CONNECTED, known_at=300.0)
+    assert effects.connected_now(record, NOW) == replace(LOST, verdict=SignalKind.CONNECTED, known_at=300.0)
 
 
 def test_of_a_deleted_session_only_what_keeps_older_events_out_is_left() -> None:
@@ -150,6 +154,6 @@ def test_history_tells_a_state_that_lasted_from_its_first_signal_on() -> None:
 
 def test_history_tells_an_end_with_its_rule_at_the_moment_that_ended_it() -> None:
     ended = Change("sales", "released", "connected-event", 202.0, 205.0, "open")
-    assert effects.released(LOST, told(Kind.CONNECTED), Release.CONNECTED_EVENT) == ended
+    assert effects.released(LOST, told(SignalKind.CONNECTED), Release.CONNECTED_EVENT) == ended
     outlived = effects.outlived(replace(LOST, alive_at=400.0, alive_lag=5.0), told(), Release.ALIVE)
     assert outlived == Change("sales", "released", "alive", 405.0, 205.0, "open")

@@ -4,7 +4,7 @@ import pytest
 
 from statusproxy.status.event_ids import EventIds, mark_of
 from statusproxy.status.model import DUPLICATE, LATE
-from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.signals import Signal, SignalKind
 
 
 def heard(ids: EventIds, session: str, event_id: str, *, state: bool = True, confirmed: bool = False) -> bool:
@@ -86,16 +86,18 @@ def test_a_session_that_pushes_out_its_own_ids_takes_no_room_from_others() -> No
 
 
 def test_what_stands_for_an_id_tells_words_and_moments_apart() -> None:
-    marks = [mark_of(kind, at) for kind in (Kind.CONNECTED, Kind.DISCONNECTED) for at in (1.5, 2.5)]
-    assert len({*marks, mark_of(Kind.CONNECTED, 1.5)}) == 4
+    marks = [mark_of(kind, at) for kind in (SignalKind.CONNECTED, SignalKind.DISCONNECTED) for at in (1.5, 2.5)]
+    assert len({*marks, mark_of(SignalKind.CONNECTED, 1.5)}) == 4
 
 
-def signal(kind: Kind = Kind.DISCONNECTED, event_id: str | None = None, session: str = "sales") -> Signal:
+def signal(kind: SignalKind = SignalKind.DISCONNECTED, event_id: str | None = None, session: str = "sales") -> Signal:
     return Signal(kind, session, None, "event", "close", event_id)
 
 
-@pytest.mark.parametrize("kind", [Kind.DISCONNECTED, Kind.CONNECTED, Kind.TRANSIENT, Kind.ALIVE])
-def test_a_signal_with_an_id_that_was_heard_is_a_duplicate_whatever_its_time(kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [SignalKind.DISCONNECTED, SignalKind.CONNECTED, SignalKind.TRANSIENT, SignalKind.ALIVE]
+)
+def test_a_signal_with_an_id_that_was_heard_is_a_duplicate_whatever_its_time(kind: SignalKind) -> None:
     ids = EventIds()
     verdicts = [ids.repeated(signal(kind, "a"), at, confirmed=False) for at in (1.5, 2.5, None)]
     assert verdicts == [None, DUPLICATE, DUPLICATE]
@@ -106,12 +108,14 @@ def test_the_same_word_with_the_same_time_is_late_whatever_its_id() -> None:
     ids = EventIds()
     verdicts = [ids.repeated(signal(event_id=event_id), 1.5, confirmed=True) for event_id in ("a", "b", None)]
     assert verdicts == [None, LATE, LATE]
-    assert ids.repeated(signal(Kind.CONNECTED), 1.5, confirmed=True) is None
+    assert ids.repeated(signal(SignalKind.CONNECTED), 1.5, confirmed=True) is None
     assert ids.repeated(signal(), 2.5, confirmed=True) is None
 
 
-@pytest.mark.parametrize(("kind", "at"), [(Kind.DISCONNECTED, None), (Kind.DISCONNECTED, 2.0), (Kind.ALIVE, 1.5)])
-def test_no_time_whole_seconds_and_messages_tell_no_signals_apart(kind: Kind, at: float | None) -> None:
+@pytest.mark.parametrize(
+    ("kind", "at"), [(SignalKind.DISCONNECTED, None), (SignalKind.DISCONNECTED, 2.0), (SignalKind.ALIVE, 1.5)]
+)
+def test_no_time_whole_seconds_and_messages_tell_no_signals_apart(kind: SignalKind, at: float | None) -> None:
     ids = EventIds()
     assert [ids.repeated(signal(kind), at, confirmed=False) for _ in range(2)] == [None, None]
     assert len(ids) == 0
@@ -123,6 +127,6 @@ def test_a_flood_pushes_out_no_signal_of_a_session_that_the_gateways_list_has_na
     ids.repeated(signal(), 1.5, confirmed=True)
     for number in range(10):
         ids.repeated(signal(event_id="a", session=f"s{number}"), None, confirmed=False)
-        ids.repeated(signal(Kind.ALIVE, event_id=f"m{number}"), None, confirmed=True)
+        ids.repeated(signal(SignalKind.ALIVE, event_id=f"m{number}"), None, confirmed=True)
     assert ids.repeated(signal(event_id="a"), None, confirmed=True) == DUPLICATE
     assert ids.repeated(signal(), 1.5, confirmed=True) == LATE

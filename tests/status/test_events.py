@@ -7,14 +7,14 @@ import pytest
 from statusproxy.status.events import Event, read_each
 from statusproxy.status.fields import parse_path
 from statusproxy.status.packing import MOST_EVENTS, Unread
-from statusproxy.status.signals import EventRule, Kind, Reading, Verdict, read
+from statusproxy.status.signals import EventRule, Reading, SignalKind, Verdict, read
 from tests.known_dialect import known, known_rules
 
 NOW = 1_768_504_030.0
 RULES = known_rules(
     (
-        EventRule(event=frozenset({"closesession"}), session=(parse_path("session"),), means=Kind.DISCONNECTED),
-        EventRule(event=frozenset({"onmessage"}), session=(parse_path("session"),), means=Kind.ALIVE),
+        EventRule(event=frozenset({"closesession"}), session=(parse_path("session"),), means=SignalKind.DISCONNECTED),
+        EventRule(event=frozenset({"onmessage"}), session=(parse_path("session"),), means=SignalKind.ALIVE),
     )
 )
 EVENTS = [

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from statusproxy.status import guards
 from statusproxy.status.clocks import Stamp
 from statusproxy.status.model import Evidence, Override, Record, SessionRules, Transient
-from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.signals import Signal, SignalKind
 from statusproxy.status.statements import Details
 
 RULES = SessionRules(alive_grace=60.0)
 ROUTE = "/api/channels"
-CLEAR = Record("sales", Kind.CONNECTED, 100.0, alive_at=50.0)
+CLEAR = Record("sales", SignalKind.CONNECTED, 100.0, alive_at=50.0)
 OVERRIDE = Override(since=90.0, at=100.0, began=110.0, event="ev")
-LOST = replace(CLEAR, verdict=Kind.DISCONNECTED, override=OVERRIDE)
+LOST = replace(CLEAR, verdict=SignalKind.DISCONNECTED, override=OVERRIDE)
 STATE = Transient(since=140.0, at=150.0, began=142.0, due=232.0, event="ev")
 WAITING = replace(CLEAR, transient=STATE)
 LASTING = replace(WAITING, override=replace(OVERRIDE, transient=True))
@@ -24,7 +24,7 @@ CAUGHT_UP = replace(LOST, override=replace(OVERRIDE, caught_up=Evidence.LIST, se
 Guard = Callable[[Record, Details, SessionRules], bool]
 
 
-def event(kind: Kind, at: float) -> Details:
+def event(kind: SignalKind, at: float) -> Details:
     return Details(at + 1.0, Stamp(at), Stamp(at), Signal(kind, "sales", at, "ev", None, None))
 
 
@@ -36,7 +36,7 @@ def asked(at: float, source: str | None = ROUTE) -> Details:
     return Details(at + 1.0, Stamp(at + 1.0), asked_at=at, source=source)
 
 
-DOWN, UP, ALIVE, TRANSIENT = Kind.DISCONNECTED, Kind.CONNECTED, Kind.ALIVE, Kind.TRANSIENT
+DOWN, UP, ALIVE, TRANSIENT = SignalKind.DISCONNECTED, SignalKind.CONNECTED, SignalKind.ALIVE, SignalKind.TRANSIENT
 CASES: list[tuple[Guard, Record, Details, bool]] = [
     (guards.always, CLEAR, moment(0.0), True),
 

@@ -26,7 +26,7 @@ from statusproxy.status.model import (
     Transient,
 )
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
 from statusproxy.status.transitions import step_kin
 
 from .maps import ALIVE, DOWN, UP, hear, see
@@ -59,7 +59,7 @@ _RECORDS = st.builds(
 """Any record, whether it can arise or not."""
 
 _SIGNALS = st.tuples(
-    st.sampled_from([DOWN, UP, ALIVE, Kind.TRANSIENT]),
+    st.sampled_from([DOWN, UP, ALIVE, SignalKind.TRANSIENT]),
     st.none() | st.integers(0, 400).map(float),
     st.sampled_from(["a", "b"]),
 )
@@ -69,7 +69,9 @@ _OPERATIONS = st.tuples(
 )
 
 
-def told(operations: list[tuple[float, tuple[Kind, float | None, str] | str]], start: float = 100.0) -> SessionMap:
+def told(
+    operations: list[tuple[float, tuple[SignalKind, float | None, str] | str]], start: float = 100.0
+) -> SessionMap:
     """A map that went through these operations, each so many seconds after the one before."""
     sessions, now = SessionMap(SessionRules(max_age=300.0)), start
     for wait, operation in operations:
@@ -97,7 +99,7 @@ def told(operations: list[tuple[float, tuple[Kind, float | None, str] | str]], s
     return sessions
 
 
-def life(*operations: tuple[float, tuple[Kind, float | None, str] | str]) -> Record:
+def life(*operations: tuple[float, tuple[SignalKind, float | None, str] | str]) -> Record:
     return told(list(operations)).get(SALES) or Record(SALES)
 
 
@@ -131,7 +133,7 @@ def test_records_that_arise_are_merged_alike_in_any_order(a: Record, b: Record, 
 
 @given(_LIVES | _DATED)
 @example(life((0.25, (DOWN, None, "a")), (0.25, (DOWN, None, "a")), (0.25, "qr"), (0.25, (DOWN, None, "a")),
-              (0.25, (Kind.TRANSIENT, 0.0, "a")), (0.25, (ALIVE, 1.0, "a"))))  # fmt: skip
+              (0.25, (SignalKind.TRANSIENT, 0.0, "a")), (0.25, (ALIVE, 1.0, "a"))))  # fmt: skip
 def test_a_record_united_with_itself_says_what_its_best_told_moments_say_and_stays_so(one: Record) -> None:
     (told_best, _) = aligned(one, one)
     itself = unite(one, one)
@@ -141,7 +143,7 @@ def test_a_record_united_with_itself_says_what_its_best_told_moments_say_and_sta
 
 _LATE = told([(0.25, (DOWN, 0.0, "b"))]).get(SALES) or Record(SALES)
 """Tells of the sender "b" what dates the transient state before what is known."""
-_LATER = told([(0.5, (DOWN, None, "a")), (0.25, (Kind.TRANSIENT, 0.0, "b"))]).get(SALES) or Record(SALES)
+_LATER = told([(0.5, (DOWN, None, "a")), (0.25, (SignalKind.TRANSIENT, 0.0, "b"))]).get(SALES) or Record(SALES)
 
 
 @given(_LIVES | _DATED, _LIVES | _DATED)
@@ -242,7 +244,7 @@ def test_a_transient_state_is_over_once_something_newer_is_known_and_goes_back_t
 # What one sender says
 
 
-def sent(verdict: Kind, at: float, lag: float, clock: str = "/in a") -> Record:
+def sent(verdict: SignalKind, at: float, lag: float, clock: str = "/in a") -> Record:
     return Record(SALES, verdict, at, known_clock=clock, known_lag=lag)
 
 
@@ -358,7 +360,7 @@ _EVENTS = st.lists(
 @given(_EVENTS)
 @example([(DOWN, 100.125, 7.0, "a"), (UP, 101.125, 0.0, "b")])
 def test_two_maps_that_heard_a_senders_events_know_together_what_one_map_knows(
-    events: list[tuple[Kind, float, float, str]],
+    events: list[tuple[SignalKind, float, float, str]],
 ) -> None:
     def heard_by(*names: str) -> Record:
         sessions = SessionMap()

@@ -11,7 +11,7 @@ from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import EVICTED, Change, Override, Record, SessionRules, Transient
 from statusproxy.status.records import SPELLINGS, Records
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Verdict
+from statusproxy.status.signals import Reading, SignalKind, Verdict
 from tests.status.maps import (
     ALIVE,
     DOWN,
@@ -95,7 +95,7 @@ events_of_a_flood = st.lists(
 
 @given(events_of_a_flood, st.lists(st.sampled_from([DOWN, UP, ALIVE]), min_size=4, max_size=4), st.booleans())
 def test_no_flood_of_made_up_sessions_changes_what_is_known_of_real_ones(
-    flood: list[tuple[int, Kind | None, float]], known: list[Kind], restarted: bool
+    flood: list[tuple[int, SignalKind | None, float]], known: list[SignalKind], restarted: bool
 ) -> None:
     sessions = SessionMap(SessionRules(max_sessions=6))
     for number, (name, real) in enumerate(zip(NAMES, known, strict=False)):
@@ -223,14 +223,14 @@ def test_messages_leave_remembered_answers_good_where_they_can_end_nothing() -> 
     nothing, sessions = SessionMap(), down("sales")
     for held in (nothing, sessions):
         before = held.version
-        hear(held, "support", Kind.ALIVE, at=101.0)
+        hear(held, "support", SignalKind.ALIVE, at=101.0)
         assert held.version == before
 
 
 def test_a_message_on_another_spelling_makes_remembered_answers_outdated() -> None:
     sessions = down("Sales Team")
     before = sessions.version
-    hear(sessions, "salesteam", Kind.ALIVE, at=500.0)
+    hear(sessions, "salesteam", SignalKind.ALIVE, at=500.0)
     assert sessions.version > before
 
 
@@ -258,7 +258,7 @@ def test_a_transient_state_must_be_saved_before_it_alters_an_answer() -> None:
     before = records.version
     records.put(Record("a", transient=Transient(1.0, 1.0, 1.0, 91.0, "ev")))
     assert (records.unsaved.take_decisive(), records.version) == ((["a"], []), before)
-    records.put(Record("a", verdict=Kind.CONNECTED))
+    records.put(Record("a", verdict=SignalKind.CONNECTED))
     assert (records.unsaved.take_decisive(), records.version) == ((["a"], []), before + 1)
 
 
@@ -339,7 +339,7 @@ def test_new_rules_bound_the_map_and_make_answers_outdated() -> None:
 
 def test_a_dropped_session_leaves_nothing_behind() -> None:
     records = kept("a", "A")
-    records.put(Record("a", Kind.DISCONNECTED, override=Override(1.0, 1.0, 1.0, "ev")))
+    records.put(Record("a", SignalKind.DISCONNECTED, override=Override(1.0, 1.0, 1.0, "ev")))
     version = records.version
     records.drop("a")
     records.drop("A")

@@ -5,12 +5,12 @@ from msgspec.structs import replace
 
 from statusproxy.status.model import Override, Record, Release
 from statusproxy.status.retention import Retention, rank
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 
-OVERRIDDEN = Record("overridden", Kind.DISCONNECTED, override=Override(1.0, 1.0, 1.0, "ev"))
-ONCE_DOWN = Record("once-down", Kind.CONNECTED, released=Release.CONNECTED_EVENT)
+OVERRIDDEN = Record("overridden", SignalKind.DISCONNECTED, override=Override(1.0, 1.0, 1.0, "ev"))
+ONCE_DOWN = Record("once-down", SignalKind.CONNECTED, released=Release.CONNECTED_EVENT)
 DELETED = Record("deleted", released=Release.DELETED)
-NEVER_DOWN = Record("never-down", Kind.CONNECTED)
+NEVER_DOWN = Record("never-down", SignalKind.CONNECTED)
 MATTERS = [NEVER_DOWN, DELETED, ONCE_DOWN, OVERRIDDEN]
 
 

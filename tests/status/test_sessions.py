@@ -18,7 +18,7 @@ from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import EventRule, Kind, Reading, Signal, Verdict, read
+from statusproxy.status.signals import EventRule, Reading, Signal, SignalKind, Verdict, read
 from tests.known_dialect import known, known_rules
 from tests.status.maps import (
     ALIVE,
@@ -92,7 +92,7 @@ def test_a_timed_event_older_than_what_is_known_is_late() -> None:
 
 
 @pytest.mark.parametrize("order", [(DOWN, UP), (UP, DOWN)])
-def test_at_the_same_moment_connected_wins(order: tuple[Kind, Kind]) -> None:
+def test_at_the_same_moment_connected_wins(order: tuple[SignalKind, SignalKind]) -> None:
     sessions = SessionMap()
     for kind in order:
         hear(sessions, "sales", kind, at=100.0)
@@ -101,7 +101,7 @@ def test_at_the_same_moment_connected_wins(order: tuple[Kind, Kind]) -> None:
 
 
 @pytest.mark.parametrize("kind", [DOWN, UP, ALIVE])
-def test_the_same_event_again_without_an_id_is_late(kind: Kind) -> None:
+def test_the_same_event_again_without_an_id_is_late(kind: SignalKind) -> None:
     sessions = SessionMap()
     assert hear(sessions, "sales", kind, at=100.0) == "applied"
     assert hear(sessions, "sales", kind, at=100.0) == "late"
@@ -155,8 +155,10 @@ timed_events = st.lists(
 
 
 @given(timed_events, st.data())
-def test_any_order_of_delivery_ends_in_the_same_map(events: list[tuple[str, Kind, float]], data: st.DataObject) -> None:
-    def end(order: list[tuple[str, Kind, float]]) -> dict[str, tuple[object, ...]]:
+def test_any_order_of_delivery_ends_in_the_same_map(
+    events: list[tuple[str, SignalKind, float]], data: st.DataObject
+) -> None:
+    def end(order: list[tuple[str, SignalKind, float]]) -> dict[str, tuple[object, ...]]:
         sessions = SessionMap()
         for arrival, (session, kind, at) in enumerate(order, start=1000):
             hear(sessions, session, kind, at=at, arrival=float(arrival))
@@ -174,7 +176,7 @@ def test_any_order_of_delivery_ends_in_the_same_map(events: list[tuple[str, Kind
     st.lists(
         st.tuples(
             st.sampled_from(["sales", "Sales"]),
-            st.sampled_from([DOWN, UP, ALIVE, Kind.TRANSIENT]),
+            st.sampled_from([DOWN, UP, ALIVE, SignalKind.TRANSIENT]),
             st.integers(1, 9).map(lambda step: step * 25.0),
         ),
         max_size=14,
@@ -182,11 +184,11 @@ def test_any_order_of_delivery_ends_in_the_same_map(events: list[tuple[str, Kind
     st.data(),
 )
 def test_with_transient_states_any_order_of_delivery_ends_in_the_same_map_too(
-    events: list[tuple[str, Kind, float]], data: st.DataObject
+    events: list[tuple[str, SignalKind, float]], data: st.DataObject
 ) -> None:
     looks = data.draw(st.lists(st.integers(0, 20), max_size=4))
 
-    def end(order: list[tuple[str, Kind, float]]) -> dict[str, tuple[object, ...]]:
+    def end(order: list[tuple[str, SignalKind, float]]) -> dict[str, tuple[object, ...]]:
         sessions = SessionMap()
         for arrival, (session, kind, at) in enumerate(order, start=1000):
             hear(sessions, session, kind, at=at, arrival=float(arrival))
@@ -211,7 +213,7 @@ def test_with_transient_states_any_order_of_delivery_ends_in_the_same_map_too(
 
 
 def transient(sessions: SessionMap, session: str, at: float, grace: float = 90.0) -> str:
-    signal = Signal(Kind.TRANSIENT, session, at, "ev", "connecting", None, None, grace)
+    signal = Signal(SignalKind.TRANSIENT, session, at, "ev", "connecting", None, None, grace)
     return sessions.hear(Reading(Verdict.SIGNAL, "ev", session, signal), at).verdict
 
 
@@ -526,12 +528,12 @@ turns = st.tuples(
 
 @given(st.lists(st.sampled_from(ERRORS), min_size=4, max_size=4), st.lists(turns, min_size=1, max_size=25))
 def test_senders_with_clocks_of_their_own_about_one_session_leave_the_map_true(
-    errors: list[float], turns: list[tuple[int, Kind, float, float, tuple[int, int] | None]]
+    errors: list[float], turns: list[tuple[int, SignalKind, float, float, tuple[int, int] | None]]
 ) -> None:
     """Each event comes in before the next one happens. Then someone may bring an old one again, with another id."""
-    sessions, at, told = SessionMap(), 1_768_504_026.0, list[tuple[Kind, float]]()
+    sessions, at, told = SessionMap(), 1_768_504_026.0, list[tuple[SignalKind, float]]()
 
-    def tell(kind: Kind, stated: float, sender: int, arrival: float) -> None:
+    def tell(kind: SignalKind, stated: float, sender: int, arrival: float) -> None:
         ahead = stated > arrival + 300
         signal = Signal(kind, "sales", None if ahead else stated, "e", None, None, stated if ahead else None)
         sessions.hear(Reading(Verdict.SIGNAL, "e", "sales", signal), arrival, f"/in {sender}")
@@ -577,7 +579,7 @@ timed_deliveries = st.lists(
 
 @given(timed_deliveries, st.sampled_from([0.0, *BEHIND_AND_AHEAD]))
 def test_a_clock_that_is_off_changes_nothing_once_it_is_known(
-    deliveries: list[tuple[Kind, float, float]], error: float
+    deliveries: list[tuple[SignalKind, float, float]], error: float
 ) -> None:
     def end(error: float) -> list[tuple[object, ...]]:
         sessions = SessionMap()
@@ -1023,7 +1025,7 @@ def test_a_session_pushed_out_is_told_and_its_clock_forgotten_and_the_one_heard_
 def test_events_dated_too_far_ahead_are_put_in_order_among_themselves() -> None:
     sessions = SessionMap()
 
-    def tell(kind: Kind, ahead: float, arrival: float) -> str:
+    def tell(kind: SignalKind, ahead: float, arrival: float) -> str:
         signal = Signal(kind, "sales", None, "e", None, None, ahead)
         return sessions.hear(Reading(Verdict.SIGNAL, "e", "sales", signal), arrival, "/in").verdict
 

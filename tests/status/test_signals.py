@@ -17,9 +17,9 @@ from statusproxy.status.session_cut import Cut
 from statusproxy.status.signals import (
     GRACE,
     EventRule,
-    Kind,
     Reading,
     Signal,
+    SignalKind,
     SignalRules,
     Verdict,
     read,
@@ -54,12 +54,12 @@ STATUS_FIND = EventRule(
     connected=frozenset({"inChat"}),
 )
 CLOSED = EventRule(
-    event=frozenset({"closesession", "logoutsession"}), session=paths("session"), means=Kind.DISCONNECTED
+    event=frozenset({"closesession", "logoutsession"}), session=paths("session"), means=SignalKind.DISCONNECTED
 )
 ALIVE = EventRule(
     event=frozenset({"onmessage", "incomingcall", "message"}),
     session=SESSION_PATHS,
-    means=Kind.ALIVE,
+    means=SignalKind.ALIVE,
     unless=UNLESS,
 )
 RULES = known_rules((UPDATE, STATUS_FIND, CLOSED, ALIVE))
@@ -70,7 +70,7 @@ def reading(document: object, rules: SignalRules = RULES) -> Reading:
     return read(json.dumps(document).encode(), rules, NOW)
 
 
-def kind(document: object, rules: SignalRules = RULES) -> Kind | None:
+def kind(document: object, rules: SignalRules = RULES) -> SignalKind | None:
     signal = reading(document, rules).signal
     return signal.kind if signal is not None else None
 
@@ -93,12 +93,12 @@ def message(**more: object) -> dict[str, Any]:
 
 @pytest.mark.parametrize("word", ["close", "closed", "disconnected", " CLOSE\n", "unavailable"])
 def test_a_word_of_the_rule_says_disconnected(word: str) -> None:
-    assert kind(update(word)) is Kind.DISCONNECTED
+    assert kind(update(word)) is SignalKind.DISCONNECTED
 
 
 @pytest.mark.parametrize("word", ["available", "open", "Connected"])
 def test_a_word_of_the_rule_says_connected(word: str) -> None:
-    assert kind(update(word)) is Kind.CONNECTED
+    assert kind(update(word)) is SignalKind.CONNECTED
 
 
 @pytest.mark.parametrize("word", ["notconnected", "disconnectedx", "connected!", "reopen", "con nected"])
@@ -115,11 +115,11 @@ def test_an_unlisted_word_says_nothing(word: str) -> None:
 def test_an_event_is_named_whatever_its_case_and_the_space_around_it(event: str) -> None:
     found = reading({"event": event, "session": "sales", "status": "BrowserClose"})
     assert found.signal is not None
-    assert (found.signal.kind, found.signal.word, found.event) == (Kind.DISCONNECTED, "BrowserClose", event)
+    assert (found.signal.kind, found.signal.word, found.event) == (SignalKind.DISCONNECTED, "BrowserClose", event)
 
 
 def test_a_state_that_is_no_text_falls_through_to_the_next_path() -> None:
-    assert kind(update(True, raw={"payload": {"state": {}}}, state="", status="close")) is Kind.DISCONNECTED
+    assert kind(update(True, raw={"payload": {"state": {}}}, state="", status="close")) is SignalKind.DISCONNECTED
 
 
 def test_an_event_without_any_state_says_nothing() -> None:
@@ -130,7 +130,7 @@ def test_an_event_without_any_state_says_nothing() -> None:
 def test_an_event_that_means_something_needs_no_word(event: str) -> None:
     signal = reading({"event": event, "session": "sales", "status": "inChat"}).signal
     assert signal is not None
-    assert (signal.kind, signal.word) == (Kind.DISCONNECTED, None)
+    assert (signal.kind, signal.word) == (SignalKind.DISCONNECTED, None)
 
 
 # Rules
@@ -143,13 +143,15 @@ def test_of_several_rules_the_first_that_yields_a_signal_decides() -> None:
         state=paths("state"),
         connected=frozenset({"up"}),
     )
-    third = EventRule(event=frozenset({"status-find"}), session=paths("session"), means=Kind.DISCONNECTED)
+    third = EventRule(event=frozenset({"status-find"}), session=paths("session"), means=SignalKind.DISCONNECTED)
     rules = known_rules((STATUS_FIND, second, third))
-    assert kind({"event": "status-find", "session": "sales", "status": "x", "state": "up"}, rules) is Kind.CONNECTED
+    assert (
+        kind({"event": "status-find", "session": "sales", "status": "x", "state": "up"}, rules) is SignalKind.CONNECTED
+    )
 
 
 def test_where_no_rule_yields_a_signal_the_first_says_why() -> None:
-    elsewhere = EventRule(event=frozenset({"status-find"}), session=paths("elsewhere"), means=Kind.CONNECTED)
+    elsewhere = EventRule(event=frozenset({"status-find"}), session=paths("elsewhere"), means=SignalKind.CONNECTED)
     rules = known_rules((STATUS_FIND, elsewhere))
     found = reading({"event": "status-find", "session": "sales", "status": "isLogged"}, rules)
     assert found.verdict is Verdict.NOTHING
@@ -205,7 +207,11 @@ def test_the_path_names_the_session_where_the_event_names_none() -> None:
     document = {"event": "status-find", "status": "inChat"}
     found = read(json.dumps(document).encode(), RULES, NOW, "Sales Team")
     assert found.signal is not None
-    assert (found.session, found.signal.session, found.signal.kind) == ("Sales Team", "Sales Team", Kind.CONNECTED)
+    assert (found.session, found.signal.session, found.signal.kind) == (
+        "Sales Team",
+        "Sales Team",
+        SignalKind.CONNECTED,
+    )
 
 
 def test_the_events_own_session_counts_more_than_the_paths() -> None:
@@ -230,7 +236,7 @@ def test_a_real_start_is_read_from_its_path_alone() -> None:
     readings = [read(body, rules, NOW, "pixel") for body in bodies]
     assert [one.session for one in readings] == ["pixel"] * 4
     kinds = [one.signal.kind for one in readings if one.signal is not None]
-    assert kinds == [Kind.DISCONNECTED, Kind.CONNECTED]
+    assert kinds == [SignalKind.DISCONNECTED, SignalKind.CONNECTED]
 
 
 @pytest.mark.parametrize("jid", ["5500000000000@c.us", "550000-1600000000@G.US", " 12@lid ", "99@newsletter"])
@@ -303,19 +309,19 @@ def test_the_raw_name_is_a_mark_of_presence(document: object) -> None:
     assert reading(document, known_rules((UPDATE, flat))).verdict is Verdict.PRESENCE
 
 
-@pytest.mark.parametrize(("word", "said"), [("close", Kind.DISCONNECTED), ("open", Kind.CONNECTED)])
-def test_a_real_word_counts_in_a_presence_event_too(word: str, said: Kind) -> None:
+@pytest.mark.parametrize(("word", "said"), [("close", SignalKind.DISCONNECTED), ("open", SignalKind.CONNECTED)])
+def test_a_real_word_counts_in_a_presence_event_too(word: str, said: SignalKind) -> None:
     assert kind(presence(word)) is said
 
 
 @pytest.mark.parametrize("more", [{}, {"id": "msg-1"}, {"id": 5}, {"raw": {"payload": "isOnline"}}, {"raw": []}])
 def test_unavailable_counts_where_nothing_marks_presence(more: dict[str, object]) -> None:
-    assert kind(update("unavailable", **more)) is Kind.DISCONNECTED
+    assert kind(update("unavailable", **more)) is SignalKind.DISCONNECTED
 
 
 def test_trusted_presence_is_read_literally() -> None:
-    assert kind(presence(), TRUSTING) is Kind.DISCONNECTED
-    assert kind(presence("available"), TRUSTING) is Kind.CONNECTED
+    assert kind(presence(), TRUSTING) is SignalKind.DISCONNECTED
+    assert kind(presence("available"), TRUSTING) is SignalKind.CONNECTED
 
 
 # Alive, and one's own messages
@@ -334,7 +340,7 @@ def test_trusted_presence_is_read_literally() -> None:
     ],
 )
 def test_what_came_in_says_alive(document: object) -> None:
-    assert kind(document) is Kind.ALIVE
+    assert kind(document) is SignalKind.ALIVE
 
 
 @pytest.mark.parametrize("name", ["fromMe", "from_me"])
@@ -389,7 +395,7 @@ def test_a_message_of_ones_own_says_nothing_in_any_gateways_shape(document: dict
     ],
 )
 def test_a_message_from_a_contact_says_alive_in_any_gateways_shape(document: dict[str, Any]) -> None:
-    assert kind(message(**document)) is Kind.ALIVE
+    assert kind(message(**document)) is SignalKind.ALIVE
 
 
 @pytest.mark.parametrize(
@@ -431,14 +437,14 @@ def test_raw_events_that_need_no_connection_say_nothing(raw: str) -> None:
 
 def test_an_excepted_event_says_nothing_by_its_own_name_either() -> None:
     rule = EventRule(
-        event=frozenset({"onAny"}), session=paths("session"), means=Kind.ALIVE, unless=frozenset({"ONANY"})
+        event=frozenset({"onAny"}), session=paths("session"), means=SignalKind.ALIVE, unless=frozenset({"ONANY"})
     )
     assert reading({"event": "onany", "session": "x"}, known_rules((rule,))).verdict is Verdict.OWN_MESSAGE
 
 
 def test_an_exception_holds_for_rules_of_any_kind() -> None:
     rule = EventRule(
-        event=frozenset({"gone"}), session=paths("session"), means=Kind.DISCONNECTED, unless=frozenset({"test"})
+        event=frozenset({"gone"}), session=paths("session"), means=SignalKind.DISCONNECTED, unless=frozenset({"test"})
     )
     document = {"event": "gone", "session": "x", "raw": {"payload": {"event": "test"}}}
     assert reading(document, known_rules((rule,))).verdict is Verdict.NOTHING
@@ -451,7 +457,7 @@ def test_a_receipt_under_the_name_of_a_message_says_nothing(absent: dict[str, ob
 
 
 def test_kinds_and_verdicts_have_the_words_that_are_stored_and_counted() -> None:
-    assert [*Kind] == ["disconnected", "connected", "alive", "transient"]
+    assert [*SignalKind] == ["disconnected", "connected", "alive", "transient"]
     assert [*Verdict] == [
         "signal", "nothing", "presence", "own-message", "no-session", "nameless", "unmatched", "not-json", "batch",
     ]  # fmt: skip
@@ -633,7 +639,7 @@ def test_another_gateways_events_are_read_where_its_dialect_says() -> None:
         (
             EventRule(event=frozenset({"state"}), session=(("sid",),), state=(("data", "s"),),
                       disconnected=frozenset({"gone", "unavailable"})),
-            EventRule(event=frozenset({"msg"}), session=(("sid",),), means=Kind.ALIVE, unless=frozenset({"ack"})),
+            EventRule(event=frozenset({"msg"}), session=(("sid",),), means=SignalKind.ALIVE, unless=frozenset({"ack"})),
         ),
         dialect=dialect,
     )  # fmt: skip
@@ -642,7 +648,7 @@ def test_another_gateways_events_are_read_where_its_dialect_says() -> None:
         reading = read(json.dumps(document).encode(), rules, 1_800_000_000.0)
         return reading.verdict, reading.signal
 
-    lost = Signal(Kind.DISCONNECTED, "sales", 1_700_000_000.0, "STATE", "gone", "7")
+    lost = Signal(SignalKind.DISCONNECTED, "sales", 1_700_000_000.0, "STATE", "gone", "7")
     event = {"kind": "STATE", "sid": "sales", "uid": 7, "data": {"s": "gone", "at": 1_700_000_000}}
     assert told(**event) == (Verdict.SIGNAL, lost)
     assert told(**event, event="x", timestamp=1_600_000_000, event_id="8") == (Verdict.SIGNAL, lost)
@@ -668,7 +674,7 @@ RECONNECTING = msgspec.structs.replace(UPDATE, transient=frozenset({"connecting"
 def test_a_transient_word_says_so_and_with_which_grace(word: str) -> None:
     signal = reading(update(word), known_rules((RECONNECTING,))).signal
     assert signal is not None
-    assert (signal.kind, signal.word, signal.grace) == (Kind.TRANSIENT, word, 120.0)
+    assert (signal.kind, signal.word, signal.grace) == (SignalKind.TRANSIENT, word, 120.0)
 
 
 def test_a_rule_that_names_no_grace_has_the_usual_one() -> None:
@@ -686,16 +692,18 @@ def test_what_is_settled_has_no_grace(word: str) -> None:
 
 
 def test_an_event_may_be_transient_by_its_name() -> None:
-    rule = EventRule(event=frozenset({"Disconnected"}), session=paths("instanceName"), means=Kind.TRANSIENT, grace=60.0)
+    rule = EventRule(
+        event=frozenset({"Disconnected"}), session=paths("instanceName"), means=SignalKind.TRANSIENT, grace=60.0
+    )
     signal = reading({"event": "disconnected", "instanceName": "sales"}, known_rules((rule,))).signal
     assert signal is not None
-    assert (signal.kind, signal.word, signal.grace) == (Kind.TRANSIENT, None, 60.0)
+    assert (signal.kind, signal.word, signal.grace) == (SignalKind.TRANSIENT, None, 60.0)
 
 
 def test_a_transient_word_beside_a_settled_one_is_the_settled_one() -> None:
     both = msgspec.structs.replace(RECONNECTING, transient=frozenset({"close", "open"}))
     assert [kind(update(word), known_rules((both,))) for word in ("close", "open")] == [
-        Kind.DISCONNECTED, Kind.CONNECTED,
+        SignalKind.DISCONNECTED, SignalKind.CONNECTED,
     ]  # fmt: skip
 
 
@@ -740,7 +748,7 @@ def test_zero_is_no_time_and_all_after_it_is(stated: float, at: float | None) ->
 
 
 FORM = known_rules(
-    (EventRule(event=frozenset({"LoggedOut"}), session=paths("instanceName"), means=Kind.DISCONNECTED),),
+    (EventRule(event=frozenset({"LoggedOut"}), session=paths("instanceName"), means=SignalKind.DISCONNECTED),),
     dialect=known(event=paths("type"), time=paths("at"), body_member="jsonData"),
 )
 
@@ -750,12 +758,12 @@ def test_a_form_holds_its_event_in_one_member() -> None:
     body = urlencode({"token": "s3cret", "jsonData": json.dumps(document)}).encode()
     found = read(body, FORM, NOW)
     assert found.signal is not None
-    assert (found.signal.kind, found.session, found.signal.at) == (Kind.DISCONNECTED, "São Paulo & sons", NOW)
+    assert (found.signal.kind, found.session, found.signal.at) == (SignalKind.DISCONNECTED, "São Paulo & sons", NOW)
     assert stated_time(body, FORM.dialect) == NOW
 
 
 def test_a_body_that_is_json_all_the_same_is_read_as_that() -> None:
-    assert kind({"type": "LoggedOut", "instanceName": "sales"}, FORM) is Kind.DISCONNECTED
+    assert kind({"type": "LoggedOut", "instanceName": "sales"}, FORM) is SignalKind.DISCONNECTED
 
 
 @pytest.mark.parametrize("body", [b"", b"token=s3cret", b"jsonData=", b"jsonData=%7B", b"jsondata=%7B%7D", b"&&=&"])
@@ -792,16 +800,18 @@ ONLINE = EventRule(
 @pytest.mark.parametrize(
     ("says", "kind", "word"),
     [
-        ({"info": {"online": False}}, Kind.DISCONNECTED, "false"),
-        ({"info": {"online": True}}, Kind.CONNECTED, "true"),
-        ({"info": {"online": "FALSE"}}, Kind.DISCONNECTED, "FALSE"),
-        ({"info": {"online": True}, "status": "close"}, Kind.CONNECTED, "true"),
-        ({"info": {"online": None}, "status": "close"}, Kind.DISCONNECTED, "close"),
+        ({"info": {"online": False}}, SignalKind.DISCONNECTED, "false"),
+        ({"info": {"online": True}}, SignalKind.CONNECTED, "true"),
+        ({"info": {"online": "FALSE"}}, SignalKind.DISCONNECTED, "FALSE"),
+        ({"info": {"online": True}, "status": "close"}, SignalKind.CONNECTED, "true"),
+        ({"info": {"online": None}, "status": "close"}, SignalKind.DISCONNECTED, "close"),
         ({"info": {"online": 0}}, None, None),
         ({"info": {"online": [False]}}, None, None),
     ],
 )
-def test_a_boolean_is_a_word_where_a_rule_lists_it(says: dict[str, Any], kind: Kind | None, word: str | None) -> None:
+def test_a_boolean_is_a_word_where_a_rule_lists_it(
+    says: dict[str, Any], kind: SignalKind | None, word: str | None
+) -> None:
     body = json.dumps({"event": "link", "session": "a", **says}).encode()
     signal = read(body, known_rules((ONLINE,)), NOW).signal
     assert (signal and signal.kind, signal and signal.word) == (kind, word)
@@ -813,7 +823,7 @@ def test_a_boolean_may_be_a_transient_state() -> None:
     )
     signal = read(b'{"event":"link","session":"a","up":false}', known_rules((rule,)), NOW).signal
     assert signal is not None
-    assert (signal.kind, signal.word) == (Kind.TRANSIENT, "false")
+    assert (signal.kind, signal.word) == (SignalKind.TRANSIENT, "false")
 
 
 @pytest.mark.parametrize("value", [True, False])
@@ -821,15 +831,15 @@ def test_a_boolean_is_passed_over_where_no_rule_lists_one(value: bool) -> None:
     body = json.dumps({"event": "connection.update", "session": "a", "state": value, "status": "close"}).encode()
     signal = read(body, known_rules((UPDATE,)), NOW).signal
     assert signal is not None
-    assert (signal.kind, signal.word) == (Kind.DISCONNECTED, "close")
+    assert (signal.kind, signal.word) == (SignalKind.DISCONNECTED, "close")
 
 
 def test_a_boolean_names_the_event_where_a_rule_is_called_so() -> None:
-    rule = EventRule(event=frozenset({"false"}), session=paths("session"), means=Kind.DISCONNECTED)
+    rule = EventRule(event=frozenset({"false"}), session=paths("session"), means=SignalKind.DISCONNECTED)
     body = b'{"online":false,"session":"a","event":"link"}'
     named = known(event=paths("online", "event"), boolean_names=True)
     found = read(body, known_rules((rule,), dialect=named), NOW)
-    assert (found.event, found.signal and found.signal.kind) == ("false", Kind.DISCONNECTED)
+    assert (found.event, found.signal and found.signal.kind) == ("false", SignalKind.DISCONNECTED)
     unnamed = known(event=paths("online", "event"))
     assert read(body, known_rules((rule,), dialect=unnamed), NOW) == Reading(Verdict.UNMATCHED, "link", "a")
 

@@ -1,13 +1,18 @@
 """Moving the times in records: our own move, the senders' stay, and none is left in the future."""
 
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusproxy.status.clocks import Written
+from statusproxy.status.clocks import Lags, Stamp, Written
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, Transient
-from statusproxy.status.signals import Kind
-from statusproxy.status.stored_times import in_microseconds, moved, moved_change, not_after, told_anew
+from statusproxy.status.signals import SignalKind
+from statusproxy.status.stored_times import each_moment, in_microseconds, moved, moved_change, not_after, told_anew
 
 NOW = 1_768_504_026.0
 OVERRIDE = Override(
@@ -16,7 +21,7 @@ OVERRIDE = Override(
     seen_on=(("/api/channels", NOW + 1),),
 )  # fmt: skip
 RECORD = Record(
-    "sales", Kind.DISCONNECTED, NOW - 90, NOW - 80, NOW + 2, override=OVERRIDE, gateway_said_at=NOW + 3,
+    "sales", SignalKind.DISCONNECTED, NOW - 90, NOW - 80, NOW + 2, override=OVERRIDE, gateway_said_at=NOW + 3,
     released=Release.ALIVE, released_at=NOW - 500, known_clock="/in", known_lag=90.0, alive_clock="/in", alive_lag=90.0,
     lags=(("/in", 90.0),), shown_at=NOW + 4, ended_at=NOW - 95, ended_clock="/in", ended_lag=90.0,
     transient=Transient(since=NOW - 5, at=NOW - 85, began=NOW + 1, due=NOW + 91, event="e", clock="/in", lag=90.0),
@@ -150,6 +155,61 @@ def test_every_moment_of_our_own_clock_moves_by_the_same() -> None:
         ),
         transient=Transient(130.0, 31.0, 132.0, 222.0, "e", clock="/in", lag=101.0),
     )  # fmt: skip
+
+
+SHOWN = {"gateway_said_at", "released_at", "shown_at"}
+"""What is shown to people and decides nothing: it stays as it was noted, even where it lies in the future."""
+HOUR_AGO = NOW - 3_600.0
+
+
+def filled(kind: type[msgspec.Struct], clock: str | None) -> Any:
+    """A value of this type with `NOW` in each field that can hold a number, and of this sender's clock."""
+    values: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind).items():
+        (form,) = [one for one in get_args(hint) if one is not type(None)] if isinstance(hint, UnionType) else [hint]
+        if form is Written:
+            continue  # by what clock a stored record is told: none of its moments
+        if form is float:
+            values[name] = 0.0 if name.endswith("lag") and clock is None else NOW
+        elif form in (Lags, tuple[tuple[str, float], ...]):
+            values[name] = (("/in", NOW),)
+        elif isinstance(form, type) and issubclass(form, msgspec.Struct):
+            values[name] = filled(form, clock)
+        elif name == "clock" or name.endswith("_clock"):
+            values[name] = clock
+        elif form is str:
+            values[name] = "x"
+        else:
+            assert "float" not in str(hint), f"{kind.__name__}.{name}: say here how it is filled"
+    return kind(**values)
+
+
+def numbers(value: object, name: str = "") -> dict[str, float]:
+    """All numbers of a record, by the path to each."""
+    if isinstance(value, msgspec.Struct):
+        fields = [(f"{name}.{field}".lstrip("."), getattr(value, field)) for field in value.__struct_fields__]
+    elif isinstance(value, tuple):
+        fields = [(name, one) for one in value]
+    else:
+        return {name: value} if isinstance(value, float) else {}
+    return {path: number for field, one in fields for path, number in numbers(one, field).items()}
+
+
+@pytest.mark.parametrize("clock", [None, "/in"])
+def test_no_time_field_of_a_record_is_forgotten(clock: str | None) -> None:
+    """A new field fails here until `each_moment` lists it."""
+    record = filled(Record, clock)
+    told = numbers(each_moment(
+        record, lambda _: 1.0, lambda stamp: Stamp(1.0, stamp.clock, 1.0), lambda _: 1.0, due=lambda _: 1.0,
+    ))  # fmt: skip
+    assert told.keys() >= {"known_at", "ended_lag", "lags", "override.seen_on", "transient.due"}
+    assert {path for path, number in told.items() if number != 1.0} == set()
+    senders = {path for path in told if path in {"known_at", "alive_at", "ended_at"} or path.endswith(".at")}
+    differences = {path for path in told if path.endswith("lag")}
+    stays = senders if clock else differences
+    assert {path for path, number in numbers(moved(record, 60.0)).items() if number == numbers(record)[path]} == stays
+    left = {path for path, number in numbers(not_after(record, HOUR_AGO)).items() if number == numbers(record)[path]}
+    assert left == stays | SHOWN
 
 
 def test_of_a_clock_that_was_set_back_each_moment_still_to_come_is_now() -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from statusproxy.status.clocks import Stamp, Translated
 from statusproxy.status.effects import SOURCES
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules, Transient
-from statusproxy.status.signals import Kind, Signal
+from statusproxy.status.signals import Signal, SignalKind
 from statusproxy.status.statements import Details, Known, Statement, known
 from statusproxy.status.transitions import (
     TABLE,
@@ -26,10 +26,10 @@ from statusproxy.status.transitions import (
 
 RULES = SessionRules(alive_grace=60.0)
 ROUTE, OTHER = "/api/channels", "/api/sessions"
-DOWN, UP, ALIVE = Kind.DISCONNECTED, Kind.CONNECTED, Kind.ALIVE
+DOWN, UP, ALIVE = SignalKind.DISCONNECTED, SignalKind.CONNECTED, SignalKind.ALIVE
 CLEAR, LOST, CAUGHT_UP = Known.CLEAR, Known.OVERRIDDEN, Known.CAUGHT_UP
 S, R = Statement, Release
-EVENTS = {S.DISCONNECTED: DOWN, S.CONNECTED: UP, S.ALIVE: ALIVE, S.TRANSIENT: Kind.TRANSIENT}
+EVENTS = {S.DISCONNECTED: DOWN, S.CONNECTED: UP, S.ALIVE: ALIVE, S.TRANSIENT: SignalKind.TRANSIENT}
 KIN = {S.KIN_CONNECTED: UP, S.KIN_ALIVE: ALIVE}
 ANSWERS = (S.KEEPS, S.QR_CODE, S.CREATED, S.SAYS_CONNECTED)
 
@@ -47,7 +47,7 @@ RECORDS = {
 """A session in each state: known since 100, its override begun at 110, the gateway caught up at 120."""
 
 
-def signal(kind: Kind, at: float | None = None) -> Signal:
+def signal(kind: SignalKind, at: float | None = None) -> Signal:
     return Signal(kind, "sales", at, "connection.update", str(kind)[:4], "id-1")
 
 
@@ -356,7 +356,7 @@ def test_of_many_routes_the_latest_are_told_apart() -> None:
     [(S.RELEASED_BY_HAND, "operator", UP), (S.TOO_OLD, "expired", DOWN)],
 )
 def test_an_ending_from_outside_the_events_settles_what_is_known_on_our_own_clock(
-    said: Statement, reason: str, verdict: Kind
+    said: Statement, reason: str, verdict: SignalKind
 ) -> None:
     record = replace(RECORDS[LOST], known_clock="/in", known_lag=20.0)
     done = step_own(record, said, 200.0, RULES)
@@ -411,11 +411,11 @@ def test_what_ended_is_never_turned_back_and_goes_by_the_senders_own_time() -> N
 
 
 def connecting(at: float | None, grace: float = 90.0) -> Signal:
-    return replace(signal(Kind.TRANSIENT, at), word="connecting", grace=grace)
+    return replace(signal(SignalKind.TRANSIENT, at), word="connecting", grace=grace)
 
 
 def test_a_transient_state_that_goes_on_is_as_new_as_its_newest_signal() -> None:
-    newer = Signal(Kind.TRANSIENT, "sales", 150.5, "status-find", "resuming", "id-2", grace=90.0)
+    newer = Signal(SignalKind.TRANSIENT, "sales", 150.5, "status-find", "resuming", "id-2", grace=90.0)
     when = Translated(Stamp(150.5, "/in", 0.25), Stamp(150.5, "/in", 0.25))
     for before in (WAITING, LASTING):
         done = step_signal(before, newer, when, 151.0, RULES).record
@@ -548,12 +548,12 @@ def test_the_same_event_again_is_late(
 def test_a_transient_state_ends_by_a_newer_return_whose_delivery_took_hours_less() -> None:
     late, prompt = Stamp(150.0, "/in", 9_000.0), Stamp(200.0, "/in", 1.0)
     state = step_signal(Record("sales"), connecting(150.0), Translated(late, late), 9_150.0, RULES).record
-    done = step_signal(state, signal(Kind.CONNECTED, 200.0), Translated(prompt, prompt), 9_151.0, RULES)
+    done = step_signal(state, signal(SignalKind.CONNECTED, 200.0), Translated(prompt, prompt), 9_151.0, RULES)
     assert (done.record.transient, done.record.known_at) == (None, 200.0)
 
 
 def test_a_message_whose_delivery_took_hours_less_outlives_a_transient_state() -> None:
     late, prompt = Stamp(150.0, "/in", 9_000.0), Stamp(250.0, "/in", 1.0)
     state = step_signal(Record("sales"), connecting(150.0), Translated(late, late), 9_150.0, RULES).record
-    alive = step_signal(state, signal(Kind.ALIVE, 250.0), Translated(prompt, prompt), 9_151.0, RULES).record
+    alive = step_signal(state, signal(SignalKind.ALIVE, 250.0), Translated(prompt, prompt), 9_151.0, RULES).record
     assert step_own(alive, S.LASTED, 9_300.0, RULES).record.override is None

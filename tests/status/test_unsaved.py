@@ -3,7 +3,7 @@
 import pytest
 
 from statusproxy.status.model import Override, Record, Release
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.status.unsaved import Unsaved, shows
 
 
@@ -71,7 +71,7 @@ def test_each_watch_collects_for_itself_until_it_ends() -> None:
 @pytest.mark.parametrize(
     ("record", "different"),
     [
-        (Record("a", Kind.CONNECTED), True),
+        (Record("a", SignalKind.CONNECTED), True),
         (Record("a", known_at=1.0), True),
         (Record("a", override=Override(1.0, 1.0, 1.0, "ev")), True),
         (Record("a", released=Release.ALIVE), True),

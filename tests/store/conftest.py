@@ -1,14 +1,17 @@
 """A path for a database, a Redis server for all tests, and a store that is open and closed again."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from statusproxy.store import database, sqlite_wal
 
 from .redis_server import RedisServer, running
-from .samples import SqliteStore, sqlite_store
+from .samples import Connections, SqliteStore, sqlite_store
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +27,22 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
+def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
+    """The connections of databases that are opened from here on to be written."""
+    opened, connect = Connections(), partial(sqlite3.connect, check_same_thread=False)
+
+    def noted(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **options)
+        if str(arguments[0]).endswith("mode=rw"):
+            opened.append(connection)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", noted)
+    return opened
+
+
+@pytest.fixture
+async def store(path: Path, connections: Connections) -> AsyncIterator[SqliteStore]:
     store = sqlite_store(path)
     await store.open()
     yield store

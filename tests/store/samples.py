@@ -1,18 +1,19 @@
 """Made-up records, changes and entries of the spool, and stores to put them in."""
 
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 from statusproxy.status.clocks import Written
 from statusproxy.status.model import Change, Evidence, Override, Record
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.store import sqlite
 from statusproxy.store.base import Store
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.condition import Timing
 from statusproxy.store.memory import MemoryBackend
-from statusproxy.store.spooled import Body, Content, Entry, Kept, Reason, State
+from statusproxy.store.spooled import Body, Content, Entry, EntryState, Kept, Reason
 from statusproxy.store.sqlite import SqliteBackend
 
 NOW = 1_768_504_026.5  # 2026-01-15T19:07:06Z
@@ -36,7 +37,7 @@ def overridden(session: str) -> Record:
         caught_up=Evidence.QR, caught_up_at=NOW + 2,
     )  # fmt: skip
     return a_record(
-        session, verdict=Kind.DISCONNECTED, alive_at=NOW - 60, override=override, channel=session,
+        session, verdict=SignalKind.DISCONNECTED, alive_at=NOW - 60, override=override, channel=session,
         gateway_said="connected", gateway_said_at=NOW, written=Written("4b2c", 1_768_000_000.25, 90.0),
     )  # fmt: skip
 
@@ -61,15 +62,12 @@ def memory_store(backend: MemoryBackend | None = None, **options: Any) -> BatchW
     return BatchWriter(backend or MemoryBackend(**values), log=logging.getLogger("statusproxy.store"))
 
 
-async def pragma(store: SqliteStore, setting: str) -> None:
-    """Change a setting of the store's own connection, in its thread."""
+class Connections(list[sqlite3.Connection]):
+    """Connections of databases, the oldest first."""
 
-    def change() -> None:
-        database = store.backend._file.database
-        assert database is not None
-        database._connection.execute(f"PRAGMA {setting}").fetchall()
-
-    await store.backend._thread.submit(change)
+    def set_up(self, setting: str) -> None:
+        """Change a setting of the newest."""
+        self[-1].execute(f"PRAGMA {setting}").fetchall()
 
 
 async def put(store: Store, *sessions: str) -> None:
@@ -80,7 +78,7 @@ async def put(store: Store, *sessions: str) -> None:
 def an_entry(id_: str, **fields: Any) -> Entry:
     """An entry of the spool that waits."""
     values: dict[str, Any] = {
-        "path": "/hook", "receiver": "gateway", "queue": "sales", "session": "Sales", "state": State.WAITING,
+        "path": "/hook", "receiver": "gateway", "queue": "sales", "session": "Sales", "state": EntryState.WAITING,
         "reason": Reason.NOT_SENT, "size": 100, "received_at": NOW, "next_at": NOW + 1,
     } | fields  # fmt: skip
     return Entry(id_, **values)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.store import codec
 from statusproxy.store.codec import FORMAT, RowError, decode_change, decode_entry, decode_record, encode
 
@@ -35,7 +35,7 @@ def test_a_change_comes_back_as_it_was() -> None:
 def test_a_record_of_format_1_is_readable_for_ever() -> None:
     record = decode_record(RECORD_1)
     assert record.session == "sales"
-    assert record.verdict is Kind.DISCONNECTED
+    assert record.verdict is SignalKind.DISCONNECTED
     assert record.override is not None
     assert (record.override.word, record.override.caught_up) == ("browserClose", "qr")
 

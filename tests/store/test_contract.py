@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import pytest
@@ -20,14 +19,13 @@ from .redis_server import RedisServer, redis_store
 from .samples import (
     DAY,
     NOW,
-    SqliteStore,
+    Connections,
     a_change,
     a_record,
     an_entry,
     kept,
     memory_store,
     overridden,
-    pragma,
     sqlite_store,
 )
 
@@ -63,9 +61,9 @@ async def no_failure(store: Store, full: bool) -> None:
     raise AssertionError
 
 
-async def set_disk_full(store: Store, full: bool) -> None:
+async def set_disk_full(connections: Connections, store: Store, full: bool) -> None:
     """SQLite refuses to grow as on a full disk; the pragma holds for the store's own connection alone."""
-    await pragma(cast(SqliteStore, store), f"max_page_count = {1 if full else 10_000}")
+    connections.set_up(f"max_page_count = {1 if full else 10_000}")
 
 
 async def set_memory_full(server: RedisServer, store: Store, full: bool) -> None:
@@ -81,7 +79,7 @@ async def bench(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Ben
     if request.param == "memory":
         make = partial(memory_store, MemoryBackend(history_days=90, clock=lambda: NOW))
     elif request.param == "sqlite":
-        make, set_full = partial(sqlite_store, path), set_disk_full
+        make, set_full = partial(sqlite_store, path), partial(set_disk_full, request.getfixturevalue("connections"))
     else:
         server: RedisServer = request.getfixturevalue("redis_server")
         make = partial(redis_store, replace(server.place, prefix=f"{path.parent.name}:"))

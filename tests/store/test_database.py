@@ -24,14 +24,14 @@ from statusproxy.store.database import (
 )
 from statusproxy.store.spooled import Removed
 
-from .samples import NOW, a_change, a_record, kept, overridden
+from .samples import NOW, Connections, a_change, a_record, kept, overridden
 
 # Read before a fixture gives each check all the time in the world.
 CHECK_SECONDS = database_module._CHECK_SECONDS
 
 
 @pytest.fixture
-def database(path: Path) -> Iterator[Database]:
+def database(path: Path, connections: Connections) -> Iterator[Database]:
     database, _ = Database.open(path, NOW)
     yield database
     database.close()
@@ -49,14 +49,22 @@ def filled(path: Path, *sessions: str) -> None:
     database.close()
 
 
+def rows(path: Path, statement: str) -> list[Any]:
+    """What another program reads in the file, in bytes."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.text_factory = bytes
+        return connection.execute(statement).fetchall()
+
+
 def altered(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement)
 
 
-def test_commits_are_synced_and_the_log_is_ahead_of_the_file(database: Database) -> None:
-    connection = database._connection
+@pytest.mark.usefixtures("database")
+def test_commits_are_synced_and_the_log_is_ahead_of_the_file(connections: Connections) -> None:
+    (connection,) = connections
     assert connection.execute("PRAGMA journal_mode").fetchone() == (b"wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
@@ -101,11 +109,11 @@ def test_a_change_numbered_for_another_file_is_not_lost(path: Path, database: Da
     assert [change.session for change in database.history(None, 9)] == ["sales", "support"]
 
 
-def test_a_transaction_that_fails_leaves_nothing_behind(database: Database) -> None:
-    database._connection.execute("CREATE TRIGGER no BEFORE INSERT ON history BEGIN SELECT raise(ABORT, 'no'); END")
+def test_a_transaction_that_fails_leaves_nothing_behind(path: Path, database: Database) -> None:
+    altered(path, "CREATE TRIGGER no BEFORE INSERT ON history BEGIN SELECT raise(ABORT, 'no'); END")
     with pytest.raises(sqlite3.Error):
         database.write({"sales": a_record("sales")}, [Entry(a_change("sales"))])
-    assert database._connection.execute("SELECT count(*) FROM records").fetchone() == (0,)
+    assert rows(path, "SELECT * FROM records") == []
 
 
 def test_an_empty_file_is_a_new_database(path: Path) -> None:
@@ -230,13 +238,12 @@ def test_a_history_row_that_cannot_be_read_is_left_out(path: Path) -> None:
     database.close()
 
 
-def test_a_row_that_cannot_be_encoded_does_not_hold_up_the_others(database: Database) -> None:
+def test_a_row_that_cannot_be_encoded_does_not_hold_up_the_others(path: Path, database: Database) -> None:
     bad = a_record("bad", event=object())
     assert database.write({"bad": bad, "good": a_record("good")}, [Entry(a_change("bad", what=object()))]) == [  # type: ignore[arg-type]
         "bad", "bad"
     ]  # fmt: skip
-    rows = database._connection.execute("SELECT session, payload FROM records").fetchall()
-    assert rows == [(b"good", encode(a_record("good")).encode())]
+    assert rows(path, "SELECT session, payload FROM records") == [(b"good", encode(a_record("good")).encode())]
 
 
 def test_pruning_goes_by_age_and_by_number_some_rows_at_a_time(database: Database) -> None:
@@ -297,12 +304,14 @@ def test_the_tables_are_as_an_operator_finds_them_described(path: Path, database
         assert "history_session" in str(plan)
 
 
-def test_the_connection_is_bounded_in_what_it_waits_for_maps_and_keeps(path: Path, database: Database) -> None:
-    settings = [(name, database._number(f"PRAGMA {name}")) for name in ("busy_timeout", "trusted_schema")]
-    assert settings == [("busy_timeout", 2000), ("trusted_schema", 0)]
-    assert database._number("PRAGMA journal_size_limit") == 4 * 1024 * 1024
-    assert database._number("PRAGMA secure_delete") == 1
-    assert database._number("PRAGMA mmap_size") == 0
+@pytest.mark.usefixtures("database")
+def test_the_connection_is_bounded_in_what_it_waits_for_maps_and_keeps(connections: Connections) -> None:
+    (connection,) = connections
+    names = ("busy_timeout", "trusted_schema", "journal_size_limit", "secure_delete", "mmap_size")
+    assert {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names} == {
+        "busy_timeout": 2000, "trusted_schema": 0, "journal_size_limit": 4 * 1024 * 1024, "secure_delete": 1,
+        "mmap_size": 0,
+    }  # fmt: skip
     assert (CHECK_SECONDS, SCHEMA) == (0.5, 1)
 
 
@@ -322,12 +331,12 @@ def test_the_spool_is_written_in_the_same_file(database: Database) -> None:
     assert database.spool.read().entries == []
 
 
-def test_after_a_transaction_that_failed_the_next_one_works(database: Database) -> None:
-    database._connection.execute("CREATE TRIGGER no BEFORE INSERT ON history BEGIN SELECT raise(ABORT, 'no'); END")
+def test_after_a_transaction_that_failed_the_next_one_works(path: Path, database: Database) -> None:
+    altered(path, "CREATE TRIGGER no BEFORE INSERT ON history BEGIN SELECT raise(ABORT, 'no'); END")
     entry = Entry(a_change("sales"))
     with pytest.raises(sqlite3.Error):
         database.write({"sales": a_record("sales")}, [entry])
-    database._connection.execute("DROP TRIGGER no")
+    altered(path, "DROP TRIGGER no")
     database.write({}, [entry])
     assert database.history(None, 9) == [a_change("sales")]
 
@@ -368,7 +377,7 @@ def test_rejected_rows_go_when_they_are_past_their_days_too(path: Path) -> None:
     assert sorted(contents.rejected) == ["sales", "support"]
     for before, left in ((NOW, 2), (None, 2), (NOW + 1, 0)):
         database.prune(before, 99, 99)
-        assert database._number("SELECT count(*) FROM rejected") == left
+        assert len(rows(path, "SELECT * FROM rejected")) == left
     database.close()
 
 
@@ -378,14 +387,12 @@ def test_a_rejected_row_is_kept_as_it_was_with_the_reason(path: Path) -> None:
     altered(path, "UPDATE records SET payload = x'ff' WHERE session = 'b'")
     altered(path, "INSERT INTO records VALUES (x'ff', 7)")
     database, contents = Database.open(path, NOW)
-    rows = database._connection.execute(
-        "SELECT session, payload, reason, typeof(payload) FROM rejected ORDER BY session"
-    ).fetchall()
     database.close()
+    rejected = rows(path, "SELECT session, payload, reason, typeof(payload) FROM rejected ORDER BY session")
     assert sorted(contents.rejected) == ["a", "b", "\N{REPLACEMENT CHARACTER}"]
-    assert [row[3] for row in rows] == [b"text", b"blob", b"text"]  # text that is readable stays so
-    assert [row[:2] for row in rows] == [(b"a", b"{"), (b"b", b"\xff"), (b"\xff", b"7")]
-    assert [row[2].partition(b":")[0] for row in rows] == [b"not JSON", b"not JSON", b"not a JSON object"]
+    assert [row[3] for row in rejected] == [b"text", b"blob", b"text"]  # text that is readable stays so
+    assert [row[:2] for row in rejected] == [(b"a", b"{"), (b"b", b"\xff"), (b"\xff", b"7")]
+    assert [row[2].partition(b":")[0] for row in rejected] == [b"not JSON", b"not JSON", b"not a JSON object"]
     assert reopened(path) == []
 
 
@@ -463,7 +470,7 @@ def test_notices_are_kept_in_order_and_replaced_by_their_number(path: Path, data
     database.note(first)
     database.note(second)
     database.note(done, 1)
-    database._connection.execute("INSERT INTO damage VALUES (9, '?')")
+    altered(path, "INSERT INTO damage VALUES (9, '?')")
     assert list(database.notices().items()) == [(1, done), (2, second)]
 
 
@@ -509,23 +516,17 @@ def test_an_error_while_checking_that_may_pass_is_not_taken_for_damage(
     path: Path, read: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled(path, "sales")
-    connect = database_module._connect
+    connect = sqlite3.connect
 
-    class Busy:
-        def __init__(self, connection: sqlite3.Connection) -> None:
-            self._connection = connection
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._connection, name)
-
-        def execute(self, statement: str, *arguments: Any) -> object:
+    class Busy(sqlite3.Connection):
+        def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
             if "quick_check" in statement:
                 error = sqlite3.OperationalError("database is locked")
                 error.sqlite_errorcode = sqlite3.SQLITE_BUSY
                 raise error
-            return self._connection.execute(statement, *arguments)
+            return super().execute(statement, *arguments)
 
-    monkeypatch.setattr(database_module, "_connect", lambda uri: Busy(connect(uri)))
+    monkeypatch.setattr(sqlite3, "connect", lambda *of, **options: connect(*of, **options, factory=Busy))
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         read(path)
 

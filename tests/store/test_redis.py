@@ -23,7 +23,7 @@ import redis.exceptions
 from statusproxy.config.state_url import Place
 from statusproxy.status.model import Record
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.store import redis as redis_module
 from statusproxy.store import redis_attachment
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
@@ -308,7 +308,7 @@ async def stored_then_away(server: RedisServer, *records: Record) -> None:
 
 
 async def test_without_its_server_the_proxy_starts_and_what_comes_late_is_taken_over(server: RedisServer) -> None:
-    newer = a_record("both", verdict=Kind.CONNECTED, known_at=NOW + 5)
+    newer = a_record("both", verdict=SignalKind.CONNECTED, known_at=NOW + 5)
     await stored_then_away(server, overridden("sales"), overridden("both"))
     sessions = SessionMap()
     async with opened(server.place) as (store, records):
@@ -323,7 +323,7 @@ async def test_without_its_server_the_proxy_starts_and_what_comes_late_is_taken_
     async with opened(server.place) as (_, records):
         found = {record.session: record for record in records}
         assert found.keys() == {"sales", "both", "new"}
-        assert (found["both"].verdict, found["both"].known_at) == (Kind.CONNECTED, NOW + 5)
+        assert (found["both"].verdict, found["both"].known_at) == (SignalKind.CONNECTED, NOW + 5)
 
 
 async def test_what_came_late_and_nobody_took_is_not_overwritten_by_less(server: RedisServer) -> None:
@@ -332,7 +332,7 @@ async def test_what_came_late_and_nobody_took_is_not_overwritten_by_less(server:
         server.start()
         await until(lambda: store.healthy)
         message = Record("sales", alive_at=NOW + 9, heard_at=NOW + 9, event="onmessage")
-        ended = a_record("support", verdict=Kind.CONNECTED, known_at=NOW + 5, ended_at=NOW + 5)
+        ended = a_record("support", verdict=SignalKind.CONNECTED, known_at=NOW + 5, ended_at=NOW + 5)
         await store.save([message, ended], ["gone"], [])
     async with opened(server.place) as (_, records):
         found = {record.session: record for record in records}

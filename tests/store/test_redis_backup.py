@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shlex
+import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
@@ -308,8 +309,9 @@ def test_a_row_that_cannot_be_read_is_told(place: Place, tmp_path: Path, redis_s
 def test_lines_of_history_that_cannot_be_read_are_left_out(source: Path, place: Place, tmp_path: Path) -> None:
     database, _ = Database.open(source, NOW)
     database.write({}, [Entry(a_change("late"))])
-    with closing(database):
-        database._connection.execute("UPDATE history SET payload = '{' WHERE id = 1")
+    database.close()
+    with closing(sqlite3.connect(source)) as other, other:
+        other.execute("UPDATE history SET payload = '{' WHERE id = 1")
     restore_redis(source, place)
     assert back_up_redis(place, tmp_path / "copy.db").changes == 2
 

@@ -15,7 +15,7 @@ import redis
 from statusproxy.config.state_url import Place
 from statusproxy.status.model import Record
 from statusproxy.store import redis_keys as redis_keys_module
-from statusproxy.store.backlog import Batch, Entry
+from statusproxy.store.backlog import Backlog, Batch, Entry
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.owner import Owner
@@ -155,7 +155,7 @@ async def test_the_rights_that_the_documentation_names_are_enough(tmp_path: Path
         await store.backend.upkeep()
         await store.backend.write(Batch())
         assert await store.history(None, 9) == [a_change("sales")]
-        assert (await store.backend.prepare(store._backlog), store.healthy) == (None, True)
+        assert (await store.backend.prepare(Backlog(lambda: NOW)), store.healthy) == (None, True)
         await store.close()
         with server.client() as client:
             assert client.info("errorstats").get("errorstat_NOPERM") is None

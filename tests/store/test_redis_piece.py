@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from statusproxy.status.model import Change, Record, Release
-from statusproxy.status.signals import Kind
+from statusproxy.status.signals import SignalKind
 from statusproxy.store import redis_piece
 from statusproxy.store.backlog import Batch, Dropped, Entry
 from statusproxy.store.redis_copy import ServerCopy
@@ -118,7 +118,7 @@ def test_a_record_from_before_it_was_forgotten_does_not_come_back() -> None:
 
 @pytest.mark.parametrize(("foreign", "lines"), [(True, 0), (False, 1)])
 def test_a_decision_that_another_proxy_has_written_down_is_not_written_again(foreign: bool, lines: int) -> None:
-    theirs = a_record("a", verdict=Kind.CONNECTED, released=Release.EXPIRED, released_at=NOW)
+    theirs = a_record("a", verdict=SignalKind.CONNECTED, released=Release.EXPIRED, released_at=NOW)
     same = Change("a", "released", "expired", NOW, NOW)
     other = a_change("a", what="started")
     piece = cut(a_batch(changes=(same, other, a_change("b"))), {}, a_copy(theirs, foreign=foreign), 0.0)

@@ -20,7 +20,7 @@ from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_spool import RedisSpool
 from statusproxy.store.redis_spool_rows import write_entry
-from statusproxy.store.spooled import Content, Entry, Moved, Removed, SpoolNews, SpoolOp, State
+from statusproxy.store.spooled import Content, Entry, EntryState, Moved, Removed, SpoolNews, SpoolOp
 from tests.waiting import until
 
 from .redis_server import RedisServer, RedisStore, SameTime, redis_store, running
@@ -129,7 +129,7 @@ async def test_what_one_keeps_changes_and_removes_all_others_know(place: Place, 
             await other.knows("01", "02")
             assert other.known == {"01": an_entry("01"), "02": an_entry("02")}
             assert await other.spool.content("01") == Content(b"POST /01 HTTP/1.1\r\n", b"small")
-        dead = an_entry("01", state=State.DEAD, status=404)
+        dead = an_entry("01", state=EntryState.DEAD, status=404)
         await second.save(Moved(dead))
         for other in (first, third):
             await other.until(lambda: other.known.get("01") == dead)  # noqa: B023 - waited for here

@@ -7,7 +7,7 @@ import pytest
 from statusproxy.store.redis_follow import BEGINNING, Entered
 from statusproxy.store.redis_spool_index import SpoolIndex
 from statusproxy.store.redis_spool_rows import write_entry
-from statusproxy.store.spooled import Entry, Moved, Removed, SpoolNews, SpoolOp, State
+from statusproxy.store.spooled import Entry, EntryState, Moved, Removed, SpoolNews, SpoolOp
 
 from .samples import an_entry, kept
 
@@ -40,7 +40,7 @@ def stands(index: Index, *entries: Entry) -> list[Entry]:
 
 
 def test_what_others_kept_changed_and_removed_is_news_in_its_last_state(index: Index) -> None:
-    first, dead = an_entry("01"), an_entry("02", state=State.DEAD)
+    first, dead = an_entry("01"), an_entry("02", state=EntryState.DEAD)
     told = [entered(1, first), entered(2, an_entry("02")), entered(3, dead), entered(4, an_entry("03")), gone(5, "03")]
     assert index.follow(told, ME) == SpoolNews([first, dead], ["03"])
     assert index.ids == {"01", "02"}

@@ -6,7 +6,7 @@ import pytest
 
 from statusproxy.store.codec import decode_entry
 from statusproxy.store.redis_spool_rows import from_server, to_server, unknown_members, write_entry
-from statusproxy.store.spooled import State
+from statusproxy.store.spooled import EntryState
 
 from .samples import NOW, an_entry
 
@@ -26,7 +26,7 @@ def test_clocks_that_agree_change_nothing() -> None:
 
 
 def test_a_row_reads_as_the_entry_that_was_written() -> None:
-    entry = an_entry("01", session="lone \ud800", state=State.DEAD, status=404, checksum=7)
+    entry = an_entry("01", session="lone \ud800", state=EntryState.DEAD, status=404, checksum=7)
     row = write_entry(entry)
     assert decode_entry(row) == entry
     assert unknown_members(row) == {}

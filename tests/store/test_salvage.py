@@ -126,7 +126,8 @@ def test_an_older_state_is_used_unless_the_history_contradicts_it(path: Path, wo
     """The newest version of the page is damaged: the one before it shows "sales" as disconnected."""
     database, _ = Database.open(path, NOW)
     database.write({"sales": overridden("sales"), "other": overridden("other")}, [Entry(a_change("sales"))])
-    root = database._connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'records'").fetchone()[0]
+    with closing(sqlite3.connect(path)) as other:
+        root = other.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'records'").fetchone()[0]
     assert database.checkpoint()
     later = NOW + 60
     released = a_record("sales", released=Release.OPERATOR, released_at=later, heard_at=later)

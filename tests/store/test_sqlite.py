@@ -14,7 +14,7 @@ import tempfile
 import textwrap
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -24,9 +24,7 @@ import pytest
 
 from statusproxy.config.state_url import SqliteFile
 from statusproxy.status.model import Record
-from statusproxy.store import database as database_module
 from statusproxy.store import sqlite as sqlite_module
-from statusproxy.store import sqlite_file
 from statusproxy.store import upkeep as upkeep_module
 from statusproxy.store.backlog import Backlog, Batch
 from statusproxy.store.base import StoreOptions
@@ -38,7 +36,7 @@ from tests.waiting import until
 
 from .crashing import killed_at_each_step
 from .damaged import SESSIONS, damage_page, filled, noise, pages, readable, rows_by_page
-from .samples import DAY, NOW, QUICK, SqliteStore, a_change, a_record, pragma, put, sqlite_store
+from .samples import DAY, NOW, QUICK, Connections, SqliteStore, a_change, a_record, put, sqlite_store
 
 ASIDE = "state.db.unreadable-20260115T190706Z"
 
@@ -169,14 +167,14 @@ async def test_a_save_returns_only_after_its_commit(store: SqliteStore, path: Pa
 
 async def test_a_burst_of_saves_shares_a_few_commits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     statements: list[str] = []
-    connect = database_module._connect
+    connect = sqlite3.connect
 
-    def traced(uri: str) -> sqlite3.Connection:
-        connection = connect(uri)
+    def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **options)
         connection.set_trace_callback(statements.append)
         return connection
 
-    monkeypatch.setattr(database_module, "_connect", traced)
+    monkeypatch.setattr(sqlite3, "connect", traced)
     monkeypatch.setattr(Database, "prune", lambda *_: False)  # has a transaction of its own
     async with opened(path) as (store, _):
         before = statements.count("COMMIT")
@@ -210,8 +208,14 @@ async def test_a_disk_that_never_answers_holds_nobody_for_ever(
         await put(store, "support")
     await store.close()  # bounded, too
     gate.open()
-    await until(lambda: not store.backend._file.held)
-    assert await sessions_in(path) == ["sales", "support"]
+
+    async def let_go() -> bool:
+        try:
+            return await sessions_in(path) == ["sales", "support"]
+        except StoreInUseError:
+            return False
+
+    await until(let_go)
 
 
 # Closing ---------------------------------------------------------------------------------------------------
@@ -283,9 +287,9 @@ async def test_a_successor_waits_for_its_predecessor_to_leave(path: Path, store:
 
 
 async def test_a_program_that_holds_the_write_lock_is_an_error_that_passes(
-    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    path: Path, store: SqliteStore, connections: Connections
 ) -> None:
-    await pragma(store, "busy_timeout = 1")
+    connections.set_up("busy_timeout = 1")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="locked by another program"):
@@ -358,21 +362,17 @@ async def test_a_rejected_row_is_told_by_its_session_only(path: Path, caplog: py
     assert "hunter2" not in caplog.text
 
 
-async def test_a_database_that_breaks_in_use_is_replaced_by_all_that_is_known(path: Path) -> None:
+async def test_a_database_that_breaks_in_use_is_replaced_by_all_that_is_known(
+    path: Path, connections: Connections
+) -> None:
     async with opened(path) as (store, _):
         await put(store, "before")
-
-        def spoil() -> None:
-            database = store.backend._file.database
-            assert database is not None
-            database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            size = path.stat().st_size
-            with path.open("r+b") as file:
-                file.seek(4096)  # leaves the first page, so that nothing shows before the tables are touched
-                file.write(b"\xa5" * (size - 4096))
-            database._connection.execute("PRAGMA shrink_memory").fetchall()
-
-        await store.backend._thread.submit(spoil)
+        connections.set_up("wal_checkpoint(TRUNCATE)")
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(4096)  # leaves the first page, so that nothing shows before the tables are touched
+            file.write(b"\xa5" * (size - 4096))
+        connections.set_up("shrink_memory")
         await put(store, "after")
         assert store.healthy
     assert (path.parent / ASIDE).exists()
@@ -384,9 +384,9 @@ async def test_a_database_that_breaks_again_and_again_is_a_sick_disk(path: Path,
         disk.breaks(sqlite3.SQLITE_CORRUPT, "database disk image is malformed")
         with pytest.raises(StoreError, match="corrupt"):
             await put(store, "sales")
-        await until(lambda: disk.attempts > 2 * sqlite_file._SET_ASIDE_TIMES)
+        await until(lambda: disk.attempts > 10)
         asides = [file for file in path.parent.iterdir() if file.name.partition(".unreadable-")[2].isalnum()]
-        assert len(asides) <= sqlite_file._SET_ASIDE_TIMES
+        assert len(asides) <= 5
         disk.heals()
         await until(lambda: store.healthy)
     assert await sessions_in(path) == ["sales"]
@@ -425,7 +425,7 @@ async def test_a_backup_put_in_its_place_is_kept_and_told(
 
 async def settled(store: SqliteStore) -> None:
     """Wait until the history of every damaged file has been read."""
-    await until(lambda: not any(damage.pending for damage in store.backend._file.notices.values()))
+    await until(lambda: not any(damage.pending for damage in store.damage))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.4, 0.6, 0.8])
@@ -489,11 +489,13 @@ async def test_killed_at_any_step_of_the_repair_no_session_is_forgotten(path: Pa
     assert kills > 10
 
 
-async def test_damage_that_a_question_meets_is_repaired_before_it_is_answered(path: Path) -> None:
+async def test_damage_that_a_question_meets_is_repaired_before_it_is_answered(
+    path: Path, connections: Connections
+) -> None:
     filled(path)
     damaged = next(number for number, rows in rows_by_page(path).items() if len(rows.changes) > 5)
     async with opened(path) as (store, records):
-        await pragma(store, "cache_size = 1")
+        connections.set_up("cache_size = 1")
         damage_page(path, damaged, noise)
         changes = await store.history(None, 9999)
         assert store.healthy
@@ -659,10 +661,17 @@ async def test_nobody_is_answered_for_what_was_written_into_files_just_deleted(
         assert await store.history(None, 9) == [a_change("sales")]
 
 
+def in_the_file_alone(path: Path) -> set[str]:
+    """The sessions in the database file without its log."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as reader:
+        return {session for (session,) in reader.execute("SELECT session FROM records")}
+    return set()
+
+
 async def test_after_a_rest_the_database_file_alone_is_whole(path: Path, tmp_path: Path) -> None:
     async with opened(path, upkeep=UpkeepTiming(rest=0.01)) as (store, _):
         await store.save([a_record("sales")], [], [a_change("sales")])
-        await until(lambda: store.backend._upkeep._rest_at == float("inf"))
+        await until(lambda: in_the_file_alone(path) == {"sales"})
         (tmp_path / "copy.db").write_bytes(path.read_bytes())
         assert not [each for each in store.repairs.values() if each]
     assert await sessions_in(tmp_path / "copy.db") == ["sales"]
@@ -680,7 +689,7 @@ async def test_a_reader_does_not_hold_the_checkpoint_up_and_it_is_made_afterward
             await put(store, "sales")
             await put(store, "support")
             assert store.healthy
-        await until(lambda: store.backend._upkeep._rest_at == float("inf"))
+        await until(lambda: in_the_file_alone(path) == {"sales", "support"})
 
 
 async def test_a_replaced_database_is_used_and_what_it_replaced_is_kept(path: Path, tmp_path: Path) -> None:
@@ -730,9 +739,11 @@ async def test_a_proxy_whose_files_another_took_over_stops_writing_and_catches_u
 # Errors ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_full_disk_loses_nothing(path: Path, store: SqliteStore, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_full_disk_loses_nothing(
+    path: Path, store: SqliteStore, connections: Connections, caplog: pytest.LogCaptureFixture
+) -> None:
     await put(store, "before")
-    await pragma(store, "max_page_count = 1")  # SQLite then refuses to grow: SQLITE_FULL, as on a full disk
+    connections.set_up("max_page_count = 1")  # SQLite then refuses to grow: SQLITE_FULL, as on a full disk
     with pytest.raises(StoreError, match=f"^disk full: {path}: .*free some space.*kept in memory"):
         await store.save([a_record("big", event="x" * 20_000)], [], [a_change("big")])
     assert not store.healthy
@@ -742,7 +753,7 @@ async def test_a_full_disk_loses_nothing(path: Path, store: SqliteStore, caplog:
         await store.save([a_record("sales", event="newest")], ["before"], [a_change("sales", at=NOW + 1)])
     assert [c.session for c in await store.history(None, 9)] == ["sales", "big"]
     assert store.backlog == 5
-    await pragma(store, "max_page_count = 10000")
+    connections.set_up("max_page_count = 10000")
     await until(lambda: store.healthy)
     assert store.backlog == 0
     assert [c.session for c in await store.history(None, 9)] == ["sales", "big"]

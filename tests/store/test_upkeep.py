@@ -4,7 +4,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -310,14 +310,33 @@ def test_an_error_is_told_and_waits_but_damage_is_raised(
     database.close()
 
 
-def test_a_check_finds_damage_and_is_silent_about_all_else(path: Path) -> None:
+def found_in(path: Path, connect: Callable[..., Any] = sqlite3.connect) -> tuple[str | None, str]:
+    """What a first look finds, and how it opens the file: when it is opened the second time, all is said of it."""
     found: list[str] = []
-    check = Check(path, 3600, found.append)
-    assert check._look() is None  # not there
+    opened: list[str] = []
+    second = threading.Event()
+
+    def noted(name: str, **options: Any) -> Any:
+        opened.append(name)
+        if len(opened) > 1:
+            second.set()
+        return connect(name, **options)
+
+    check = Check(path, 0.0, found.append)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", noted)
+        check.start()
+        assert second.wait(60)
+        check.stop()
+    return (found[0] if found else None), opened[0]
+
+
+def test_a_check_finds_damage_and_is_silent_about_all_else(path: Path) -> None:
+    assert found_in(path)[0] is None  # not there
     filled(path)
-    assert check._look() is None
+    assert found_in(path)[0] is None
     damage_page(path, 4, noise)
-    assert "age 4" in (check._look() or "")
+    assert "age 4" in (found_in(path)[0] or "")
 
 
 def test_a_check_tells_of_damage_in_a_thread_of_its_own_until_it_is_told_to_end(path: Path) -> None:
@@ -364,13 +383,16 @@ def test_a_check_under_way_is_interrupted(path: Path, monkeypatch: pytest.Monkey
     slow = Slow()
     monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: slow)
     check = Check(path, 0.0, lambda _: pytest.fail("nothing was found"))
+    before = set(threading.enumerate())
     check.start()
     assert slow.began.wait(60)
+    (thread,) = (each for each in set(threading.enumerate()) - before if each.name == "statusproxy-check")
     check.stop()
-    check._thread.join(60)
-    assert slow.closed
-    assert slow.interrupted.is_set()
-    assert check._connection is None
+    thread.join(60)
+    assert (slow.closed, slow.interrupted.is_set()) == (True, True)
+    slow.interrupted.clear()
+    check.stop()
+    assert not slow.interrupted.is_set(), "nothing is left to interrupt"
 
 
 def test_a_check_that_was_told_to_end_looks_at_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,14 +404,12 @@ def test_a_check_that_was_told_to_end_looks_at_nothing(path: Path, monkeypatch: 
     assert (slow.began.is_set(), slow.closed) == (False, True)
 
 
-def test_damage_that_opening_meets_is_told_and_a_lock_is_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_that_opening_meets_is_told_and_a_lock_is_not(path: Path) -> None:
     path.write_bytes(b"no database, " * 500)
-    check = Check(path, 3600, lambda _: None)
-    assert check._look() == "file is not a database"
+    assert found_in(path)[0] == "file is not a database"
     slow = Slow()
     slow.interrupted.set()
-    monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: slow)
-    assert check._look() is None
+    assert found_in(path, lambda *_, **__: slow)[0] is None
 
 
 def test_damage_that_is_found_at_the_end_is_not_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,16 +425,4 @@ def test_damage_that_is_found_at_the_end_is_not_told(path: Path, monkeypatch: py
 
 def test_a_check_does_not_write_the_file(path: Path) -> None:
     filled(path)
-    asked: list[str] = []
-    connect = sqlite3.connect
-    check = Check(path, 3600, lambda _: None)
-    with pytest.MonkeyPatch.context() as patch:
-
-        def noted(name: str, **options: Any) -> sqlite3.Connection:
-            asked.append(name)
-            connection: sqlite3.Connection = connect(name, **options)
-            return connection
-
-        patch.setattr(sqlite3, "connect", noted)
-        assert check._look() is None
-    assert asked == [f"file:{path}?mode=ro"]
+    assert found_in(path) == (None, f"file:{path}?mode=ro")

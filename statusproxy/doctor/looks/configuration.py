@@ -11,7 +11,7 @@ from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.doctor.findings import Finding, note, ok, problem, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
-from statusproxy.status.signals import EventRule, Kind
+from statusproxy.status.signals import EventRule, SignalKind
 
 #: Loopback and private networks, as the file writes them.
 PRIVATE = [str(network) for network in PRIVATE_NETWORKS]
@@ -59,7 +59,7 @@ def _gaps(settings: Settings, written: Written) -> Iterator[Finding]:
 def _without_events(settings: Settings, rules: Sequence[EventRule], written: Written) -> Iterator[Finding]:
     if not settings.webhooks:
         yield problem("configuration.no-webhooks", lines=written.with_preset("webhooks", settings.preset))
-    if not any(rule.means is Kind.DISCONNECTED or rule.disconnected for rule in rules):
+    if not any(rule.means is SignalKind.DISCONNECTED or rule.disconnected for rule in rules):
         yield problem("configuration.no-disconnect-rule", lines=written.with_preset("events", settings.preset))
 
 

@@ -40,7 +40,7 @@ async def decode(
     if not coding:
         return body, None
     try:
-        return await exchange.proxy.runner.run(decoding(body, coding, limit), wide=is_wide(coding)), None
+        return await exchange.shared.runner.run(decoding(body, coding, limit), wide=is_wide(coding)), None
     except CodingError as error:
         return None, str(error)
     except Exception:

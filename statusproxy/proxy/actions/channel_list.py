@@ -48,7 +48,7 @@ async def serve(exchange: Exchange) -> None:
     if correction.failure is not None:
         registry.unreadable("channels", correction.failure)
     exchange.corrected = len(correction.corrected)
-    renditions = exchange.proxy.renditions
+    renditions = exchange.shared.renditions
     changed = correction.body is not text
     shown = correction.body if changed else body
     answer = conditional.represent(
@@ -72,7 +72,7 @@ async def _ask(exchange: Exchange, asked: PreparedHead) -> Result:
 
 async def _share(exchange: Exchange, asked: PreparedHead) -> tuple[Result, bool]:
     """Follow the call that asks the gateway the same already, or lead one; whether another exchange led it."""
-    calls, key = exchange.proxy.shared_calls, asked.without_id
+    calls, key = exchange.shared.shared_calls, asked.without_id
     call = calls.find(key, exchange.registry.version)
     if call is None:
         return await _lead(exchange, asked), False
@@ -95,7 +95,7 @@ async def _share(exchange: Exchange, asked: PreparedHead) -> tuple[Result, bool]
 
 async def _lead(exchange: Exchange, asked: PreparedHead) -> Result:
     """Make the call that others may follow."""
-    calls, key = exchange.proxy.shared_calls, asked.without_id
+    calls, key = exchange.shared.shared_calls, asked.without_id
     exchange.call.shared = call = calls.start(key, exchange.asked_at, exchange.registry.version)
     try:
         result = await _ask(exchange, asked)

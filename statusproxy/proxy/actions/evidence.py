@@ -59,7 +59,7 @@ async def serve_create(exchange: Exchange) -> None:
     copy: BodyCopy | None = None
     if session is None and exchange.body is not None:
         coding = b",".join(exchange.well_known.get(b"content-encoding", ()))
-        copy = BodyCopy(exchange.proxy.runner, _LOOKED_AT, coding, decoded_limit=_DECODED, late=True)
+        copy = BodyCopy(exchange.shared.runner, _LOOKED_AT, coding, decoded_limit=_DECODED, late=True)
         exchange.body.observe(copy)
     head = await _send(exchange)
     if not _succeeded(head):

@@ -87,7 +87,7 @@ class SpooledWebhook:
         length = exchange.well_known.get(b"content-length")
         self._quiet = spool.quiet(target.receiver)
         expected = int(length[0]) if length else 0
-        self._copy = SpoolCopy(spool, exchange.proxy.disk, expected=expected, needed=not self._quiet)
+        self._copy = SpoolCopy(spool, exchange.shared.disk, expected=expected, needed=not self._quiet)
 
     async def serve(self) -> None:
         """Send or keep the event, and answer its sender. Raises as `webhook.serve` does."""
@@ -145,7 +145,7 @@ class SpooledWebhook:
         return KeptBody(
             content,
             framed=exchange.request.message.chunked,
-            executor=exchange.proxy.disk,
+            executor=exchange.shared.disk,
             patience=exchange.site.timeouts.response_body,
         )
 

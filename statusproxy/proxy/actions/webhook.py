@@ -34,7 +34,7 @@ class Event:
         limit, coding = exchange.site.limits.tap, b",".join(exchange.well_known.get(b"content-encoding", ()))
         if not verification.open:
             limit, coding = 0, b""
-        self._copy = BodyCopy(exchange.proxy.runner, limit, coding)
+        self._copy = BodyCopy(exchange.shared.runner, limit, coding)
         self.trusted = False
         """Whether its sender is trusted; known once it was read."""
         self.text: bytes | None = None
@@ -87,8 +87,8 @@ async def serve(exchange: Exchange) -> None:
     target, body = exchange.match.entry, exchange.body
     assert isinstance(target, WebhookTarget)
     event = Event(exchange, target)
-    if target.spool and exchange.proxy.spool is not None and event.may_be_trusted:
-        await spooled_webhook.serve(exchange, exchange.proxy.spool, event, *_receiver(exchange, target))
+    if target.spool and exchange.shared.spool is not None and event.may_be_trusted:
+        await spooled_webhook.serve(exchange, exchange.shared.spool, event, *_receiver(exchange, target))
         return
     if body is None:
         await event.read()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.observe.exchange_report import Kind
+from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.proxy.actions.answers import collect, decode
 from statusproxy.proxy.steps import StepRunner
 
@@ -21,9 +21,9 @@ class Stage:
         self.unreadable: list[tuple[str, str]] = []
         self.exchange: Any = SimpleNamespace(
             call=SimpleNamespace(body=SimpleNamespace(collect=self.collect)),
-            match=SimpleNamespace(kind=Kind.CHANNELS),
+            match=SimpleNamespace(kind=RouteKind.CHANNELS),
             registry=SimpleNamespace(unreadable=lambda what, why: self.unreadable.append((what, why))),
-            proxy=SimpleNamespace(runner=StepRunner()),
+            shared=SimpleNamespace(runner=StepRunner()),
             request_id="id-1",
         )
         self.body = body

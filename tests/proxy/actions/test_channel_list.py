@@ -11,6 +11,7 @@ from typing import Any
 import brotli
 import pytest
 
+from statusproxy.proxy.coalescing import Key, SharedCall, SharedCalls
 from statusproxy.proxy.codings import encoding_gzip
 from statusproxy.proxy.steps import Steps
 from statusproxy.proxy.upstream.errors import UpstreamError
@@ -457,6 +458,20 @@ def slow(origin: Origin) -> Held:
     return Held(origin, b"/api/channels", POLLED)
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> dict[Key, SharedCall]:
+    """The newest shared call of each key."""
+    calls: dict[Key, SharedCall] = {}
+    start = SharedCalls.start
+
+    def noted(self: SharedCalls, key: Key, asked_at: float, version: int) -> SharedCall:
+        calls[key] = start(self, key, asked_at, version)
+        return calls[key]
+
+    monkeypatch.setattr(SharedCalls, "start", noted)
+    return calls
+
+
 async def ask_all(proxy: Running, requests: list[bytes]) -> list[Wire]:
     """Send every request on a connection of its own; wait until the proxy has them all."""
     wires = []
@@ -499,7 +514,7 @@ async def test_each_answer_is_corrected_with_the_map_as_it_is_when_it_goes_out(
 
 
 async def test_what_a_shared_call_brings_was_asked_for_when_it_began(
-    origin: Origin, slow: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    origin: Origin, slow: Held, tmp_path: Path, started: dict[Key, SharedCall], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That decides whether it is fresh, also for who joined later."""
     async with running(tmp_path, origin.url) as proxy:
@@ -512,7 +527,7 @@ async def test_what_a_shared_call_brings_was_asked_for_when_it_began(
 
         monkeypatch.setattr(proxy.server.registry, "correct", note)
         wires = await ask_all(proxy, [get("/api/channels")] * 2)
-        (call,) = proxy.server.proxy.shared_calls._calls.values()
+        (call,) = started.values()
         await until(lambda: call.followers == 1)
         slow.let_go.set()
         assert [(await wire.message()).body for wire in wires] == [POLLED] * 2
@@ -550,12 +565,12 @@ async def test_an_error_is_shared(origin: Origin, slow: Held, tmp_path: Path) ->
 
 @pytest.mark.parametrize("code", ["gateway_closed", "gateway_timeout", "gateway_bad_answer"])
 async def test_what_the_gateway_did_wrong_is_answered_to_all_who_waited_and_not_tried_again(
-    origin: Origin, slow: Held, tmp_path: Path, code: str
+    origin: Origin, slow: Held, tmp_path: Path, started: dict[Key, SharedCall], code: str
 ) -> None:
     async with running(tmp_path, origin.url) as proxy:
         await ask_all(proxy, [get("/api/channels")])
         await origin.received()
-        (call,) = proxy.server.proxy.shared_calls._calls.values()
+        (call,) = started.values()
         followers = [await proxy.connect() for _ in range(2)]
         for follower in followers:
             await follower.send(get("/api/channels"))
@@ -622,14 +637,14 @@ async def test_a_poll_after_a_session_changed_does_not_join_a_call_from_before(
 
 
 async def test_a_leader_that_leaves_just_as_another_joins_takes_nobody_along(
-    origin: Origin, slow: Held, tmp_path: Path
+    origin: Origin, slow: Held, tmp_path: Path, started: dict[Key, SharedCall]
 ) -> None:
     """Its call is given up in the moment it leaves, and can be joined until its task has ended it."""
     async with running(tmp_path, origin.url) as proxy:
         calls = proxy.server.proxy.shared_calls
         await ask_all(proxy, [get("/api/channels")])
         await origin.received()
-        ((key, call),) = calls._calls.items()
+        ((key, call),) = started.items()
         followers = await ask_all(proxy, [get("/api/channels")] * 2)
         await until(lambda: call.followers == 2)
         calls.end(key, call, UpstreamError("client_gone"))
@@ -641,7 +656,7 @@ async def test_a_leader_that_leaves_just_as_another_joins_takes_nobody_along(
 
 @pytest.mark.parametrize("code", ["overloaded", "internal"])
 async def test_what_failed_on_our_side_for_one_poll_is_tried_again_by_the_others(
-    origin: Origin, slow: Held, tmp_path: Path, code: str
+    origin: Origin, slow: Held, tmp_path: Path, started: dict[Key, SharedCall], code: str
 ) -> None:
     """The leader's client may have used up its share of the places; the others have theirs."""
     slow.answer = answer(POLLED, "X-Request-Id: theirs")
@@ -650,7 +665,7 @@ async def test_what_failed_on_our_side_for_one_poll_is_tried_again_by_the_others
         await origin.received()
         follower = await proxy.connect()
         await follower.send(get("/api/channels"))
-        (call,) = proxy.server.proxy.shared_calls._calls.values()
+        (call,) = started.values()
         await until(lambda: call.followers == 1)
         call.finish(UpstreamError(code))
         await origin.received(2)

@@ -290,7 +290,7 @@ async def test_a_thousand_idle_tunnels_leave_room_for_requests(origin: Origin, t
             await asyncio.gather(*(switched(proxy) for _ in range(50)))
         assert proxy.server.proxy.in_flight == 1000
         assert (await proxy.ask(get())).body == b"here"
-        for wire in proxy._wires:
+        for wire in proxy.wires:
             wire.reset()
         await until(lambda: proxy.server.proxy.in_flight == 0)
 

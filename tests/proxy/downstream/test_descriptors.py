@@ -142,14 +142,23 @@ def test_with_plenty_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
     assert not any(reserve.short(10) for _ in range(2000))
 
 
-@pytest.mark.parametrize(("in_use", "followed"), [(672, 672), (671, 0)])
+@pytest.mark.parametrize(("in_use", "counts"), [(672, 2), (671, 1)])
 def test_below_seven_eighths_of_what_clients_may_have_it_is_plenty_again(
-    monkeypatch: pytest.MonkeyPatch, in_use: int, followed: int
+    monkeypatch: pytest.MonkeyPatch, in_use: int, counts: int
 ) -> None:
-    monkeypatch.setattr(descriptors, "open_now", lambda: in_use)
+    Clock(monkeypatch)
+    counted: list[int] = []
+
+    def count() -> int:
+        counted.append(in_use)
+        return in_use
+
+    monkeypatch.setattr(descriptors, "open_now", count)
     reserve = Reserve(1024, 512)
     assert not reserve.short(768)
-    assert reserve._in_use == followed
+    for _ in range(768 - 672):
+        assert not reserve.short(10)
+    assert len(counted) == counts
 
 
 def test_half_of_a_small_reserve_is_for_those_that_wait_for_a_refusal() -> None:
@@ -176,18 +185,18 @@ def test_a_connection_whose_number_lies_in_the_reserve_shows_that_the_rest_is_in
 
 
 def test_low_numbers_that_became_free_do_not_hide_that_the_reserve_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch)
     in_use = 800
     monkeypatch.setattr(descriptors, "open_now", lambda: in_use)
     reserve = Reserve(1024, 512)
     assert reserve.short(800)
     assert reserve.short(10)
     in_use = 700
-    reserve._next_count = 0.0
     assert not reserve.short(10)
     in_use = 300
-    reserve._in_use, reserve._next_count = 768, 0.0
-    assert not reserve.short(10)
-    assert not reserve._in_use  # plenty again: nothing more is counted
+    assert not reserve.short(768)
+    in_use = 1024
+    assert not any(reserve.short(10) for _ in range(2000)), "plenty again: nothing more is counted"
 
 
 class Clock:

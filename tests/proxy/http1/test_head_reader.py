@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from statusproxy.proxy.http1 import head_reader, refusals
+from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.head_reader import HeadLimits, HeadReader, read_line
 from statusproxy.proxy.http1.request_parser import RequestHead, RequestParser
 from tests.proxy.http1.reading import GET, HOST, POST, Reading, request, wide
@@ -351,11 +351,11 @@ def test_a_head_that_ends_the_connection_or_switches_it_is_read_each_time(reques
 
 def test_heads_are_remembered_within_bounds() -> None:
     under, counts = wide(), list[int]()
-    for number in range(head_reader._REMEMBERED + 2):
+    for number in range(258):
         RequestParser(under).feed(GET.replace(b"/a", b"/%d" % number), 10, 10)
         counts.append(len(under.known))
-    assert counts == [*range(1, head_reader._REMEMBERED + 1), 1, 2]
-    room = head_reader._REMEMBERED_SIZE - len(GET) - len(b"X: \r\n")
+    assert counts == [*range(1, 257), 1, 2]
+    room = 2048 - len(GET) - len(b"X: \r\n")
     for size, remembered in ((room, True), (room + 1, False)):
         large = GET.replace(b"\r\n\r\n", b"\r\nX: " + b"y" * size + b"\r\n\r\n")
         RequestParser(under).feed(large, 10, 10)

@@ -1,6 +1,9 @@
 """Places at the gateway: never too many, in order, no one forgotten, whatever happens in whatever order."""
 
+import gc
 import random
+import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
@@ -49,6 +52,19 @@ def give_back(places: UpstreamPlaces, asked: Asked) -> None:
     """Give the place back."""
     asked.holds = False
     places.give_back(asked.client, asked.reserved)
+
+
+def comes_and_goes(places: UpstreamPlaces, served: list[Asked], client: str) -> weakref.ref[Asked]:
+    """One who waits for a place, and waits no more."""
+    asked = ask(places, served, client)
+    leave(places, asked)
+    return weakref.ref(asked)
+
+
+def kept(gone: Iterable[weakref.ref[Asked]]) -> int:
+    """How many of these are still in memory."""
+    gc.collect()
+    return sum(one() is not None for one in gone)
 
 
 def test_places_go_to_those_who_wait_in_order() -> None:
@@ -135,9 +151,7 @@ def test_what_those_of_one_client_who_gave_up_left_behind_is_swept() -> None:
     other_holder = ask(places, served, "b")
     last = ask(places, served, "a")
     leave(places, ask(places, served, "b"))
-    for _ in range(1_000):
-        leave(places, ask(places, served, "a"))
-    assert sum(map(len, places._parked.values())) < 200
+    assert kept([comes_and_goes(places, served, "a") for _ in range(1_000)]) < 200
     give_back(places, other_holder)
     give_back(places, holder)
     assert last.holds
@@ -148,24 +162,27 @@ def test_what_those_who_gave_up_left_behind_is_swept() -> None:
     places, served = UpstreamPlaces(1, 0, 1), list[Asked]()
     ask(places, served, "holder")
     last = ask(places, served, "last")
-    for n in range(10_000):
-        leave(places, ask(places, served, f"client {n % 300}"))
+    gone = [comes_and_goes(places, served, f"client {n % 300}") for n in range(10_000)]
     assert places.waiting == 1
-    assert sum(map(len, places._queues)) + sum(map(len, places._parked.values())) < 200
+    assert kept(gone) < 200
     leave(places, last)
-    assert not any(places._queues)
+    gone.append(weakref.ref(last))
+    del last
+    assert kept(gone) == 0
 
 
 @pytest.mark.parametrize("total", [1, 2], ids=["waiting for any place", "waiting for a place of its client"])
 def test_those_who_are_left_after_a_sweep_are_served_in_order(total: int) -> None:
     places, served = UpstreamPlaces(total, 0, 1), list[Asked]()
-    asked = [ask(places, served) for _ in range(200)]
-    for holder in asked[:20]:
-        give_back(places, holder)
+    asked = dict(enumerate(ask(places, served) for _ in range(200)))
+    for number in range(20):
+        give_back(places, asked[number])
     staying = sorted(random.Random(1).sample(range(21, 200), 20))
+    gone = []
     for number in set(range(21, 200)) - set(staying):
         leave(places, asked[number])
-    assert sum(map(len, places._queues)) + sum(map(len, places._parked.values())) < 150, "it was swept"
+        gone.append(weakref.ref(asked.pop(number)))
+    assert kept(gone) < 130, "it was swept"
     for _ in staying:
         give_back(places, served[-1])
     assert served[21:] == [asked[number] for number in staying]

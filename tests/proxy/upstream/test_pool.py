@@ -248,6 +248,28 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeTransport]:
     return transports
 
 
+class Timers:
+    """What the loop was asked to call later."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.delays: list[float] = []
+        self._handles: list[asyncio.TimerHandle] = []
+        call_later = self._loop.call_later
+
+        def noted(delay: float, *arguments: Any) -> asyncio.TimerHandle:
+            self.delays.append(delay)
+            self._handles.append(call_later(delay, *arguments))
+            return self._handles[-1]
+
+        monkeypatch.setattr(self._loop, "call_later", noted)
+
+    @property
+    def pending(self) -> int:
+        """How many are still to be called."""
+        return sum(not handle.cancelled() and handle.when() > self._loop.time() for handle in self._handles)
+
+
 def exchange(connection: UpstreamConnection) -> None:
     """One whole exchange on a made up connection."""
     connection.begin(head_only=False)
@@ -333,28 +355,29 @@ async def test_who_was_given_a_place_for_a_new_connection_and_left_gives_it_back
     pool.abort()
 
 
-async def test_the_sweep_ends_what_is_overdue_and_goes_on_while_there_is_anything(made: list[FakeTransport]) -> None:
-    pool = Pool(Address(), UpstreamLimits(response_head=0.0))
+@pytest.mark.usefixtures("made")
+async def test_the_sweep_ends_what_is_overdue_and_goes_on_while_there_is_anything(
+    loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers, pool = Timers(monkeypatch), Pool(Address(), UpstreamLimits(response_head=60.0))
     connection = await pool.acquire()
     connection.begin(head_only=False)
     connection.write(get(), last=True)
     task = asyncio.create_task(connection.head())
-    await asyncio.sleep(0)
-    loop = asyncio.get_running_loop()
-    pool._sweep(loop)
+    await loop_clock.move(61.0)
     with pytest.raises(UpstreamError, match="gateway_timeout"):
         await task
     pool.release(connection)
     connection.connection_lost(None)
-    pool._sweep(loop)
-    assert [pool._sweeper] == [None]
+    await loop_clock.move(61.0)
+    assert timers.pending == 0
     another = await pool.acquire()
-    assert pool._sweeper is not None
+    assert timers.pending == 1
     exchange(another)
     pool.release(another)
     another.idle_limit = -1.0
-    pool._sweep(loop)
-    assert [pool.idle, another.closed, pool._sweeper] == [0, True, None]
+    await loop_clock.move(61.0)
+    assert (pool.idle, another.closed, timers.pending) == (0, True, 0)
 
 
 async def idle_ones(pool: Pool, count: int) -> list[UpstreamConnection]:
@@ -396,12 +419,12 @@ async def test_an_idle_connection_that_is_lost_is_forgotten(made: list[FakeTrans
 
 @pytest.mark.parametrize("busy", [False, True])
 async def test_a_pool_that_is_closed_closes_what_is_idle_and_looks_after_what_is_at_work(
-    made: list[FakeTransport], busy: bool
+    made: list[FakeTransport], busy: bool, loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = Pool(Address(), UpstreamLimits())
+    loop_clock.stand_still()
+    timers, pool = Timers(monkeypatch), Pool(Address(), UpstreamLimits())
     await idle_ones(pool, 2)
-    sweeper = pool._sweeper
-    assert sweeper is not None
+    assert timers.pending == 1
     if busy:
         await pool.acquire()
     pool.close()
@@ -410,10 +433,9 @@ async def test_a_pool_that_is_closed_closes_what_is_idle_and_looks_after_what_is
         0,
         ["aborted", "" if busy else "aborted"],
     )
-    assert (sweeper.cancelled(), pool._sweeper) == ((False, sweeper) if busy else (True, None))
+    assert timers.pending == busy
     pool.abort()
     assert [transport.ended for transport in made] == ["aborted"] * 2
-    sweeper.cancel()
 
 
 async def test_a_pool_that_is_broken_off_is_closed_as_well(made: list[FakeTransport]) -> None:
@@ -439,28 +461,21 @@ async def test_an_idle_connection_is_closed_before_another_is_opened_in_its_plac
 @pytest.mark.parametrize(
     ("head", "body", "every"), [(120.0, 300.0, 1.0), (2.0, 300.0, 0.5), (None, 0.4, 0.1), (None, None, 1.0)]
 )
+@pytest.mark.usefixtures("made")
 async def test_the_sweep_comes_often_enough_for_the_shortest_limit(
-    made: list[FakeTransport], head: float | None, body: float | None, every: float
+    head: float | None, body: float | None, every: float, loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    later: list[float] = []
-
-    class Loop:
-        def time(self) -> float:
-            return 0.0
-
-        def call_later(self, delay: float, *_: object) -> None:
-            later.append(delay)
-
-    loop: Any = Loop()
-    pool = Pool(Address(), UpstreamLimits(response_head=head, response_body=body))
+    loop_clock.stand_still()
+    timers, pool = Timers(monkeypatch), Pool(Address(), UpstreamLimits(response_head=head, response_body=body))
     connection = await pool.acquire()
-    pool._sweep(loop)
+    await loop_clock.move(every)
+    assert timers.delays == [every, every], "while any connection is at work,"
     exchange(connection)
     pool.release(connection)
-    pool._sweep(loop)
+    await loop_clock.move(every)
+    assert timers.delays == [every, every, every], "and while any is idle"
     pool.abort()
-    pool._sweep(loop)
-    assert later == [every, every], "while any connection is at work or idle"
+    assert timers.pending == 0
 
 
 # ---- whatever happens, in whatever order ----
@@ -537,7 +552,12 @@ class Random:
                 await asyncio.sleep(0)
                 self.collect()
             await until(lambda: self.pool.in_use == 0)
-        assert (self.pool._places.taken, self.pool.waiting, self.pool._places._held) == (0, 0, {})
+            assert self.pool.waiting == 0
+            for client in "abc":  # each may have all places again
+                held = [await self.pool.acquire(client=client, reserved=flag) for flag in (False, False, True)]
+                for connection in held:
+                    connection.abort()
+                await until(lambda: self.pool.in_use == 0)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

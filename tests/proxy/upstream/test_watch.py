@@ -196,7 +196,10 @@ async def test_only_a_failure_to_connect_means_that_it_cannot_be_reached(
     """A full pool does not: requests are under way."""
     gateway = Gateway(monkeypatch)
     gateway.error = UpstreamError(code, detail)
-    assert await gateway.watch._look() == why
+    gateway.watch.start()
+    await gateway.turns()
+    assert (gateway.watch.error, gateway.looks) == (why, [True])
+    gateway.watch.close()
 
 
 async def test_a_gateway_that_does_not_answer_in_time_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,15 +216,24 @@ async def test_a_gateway_that_does_not_answer_in_time_cannot_be_reached(monkeypa
 
     monkeypatch.setattr(asyncio, "timeout", at_once)
     look = GatewayWatch(lambda: _as_pool(Slow()), lambda: "http://gateway.example", lambda: None)
-    assert (await look._look(), given) == ("no answer in time", [5.0])
+    look.start()
+    await until(lambda: look.error is not None)
+    look.close()
+    assert (look.error, given[0]) == ("no answer in time", 5.0)
 
 
-def test_another_reason_is_passed_on_and_not_logged_again(caplog: pytest.LogCaptureFixture) -> None:
-    told: list[str | None] = []
-    look = GatewayWatch(lambda: _as_pool(None), lambda: "http://gateway.example", lambda: told.append(look.error))
-    for why in ("connection refused", "connection refused", "no route to host"):
-        look._note(why)
-    assert told == ["connection refused", "no route to host"]
+async def test_another_reason_is_passed_on_and_not_logged_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = Gateway(monkeypatch)
+    gateway.error = UpstreamError("gateway_unreachable", "connection refused")
+    gateway.watch.start()
+    await gateway.turns()
+    await gateway.pause_over()
+    gateway.error = UpstreamError("gateway_unreachable", "no route to host")
+    await gateway.pause_over()
+    gateway.watch.close()
+    assert (len(gateway.looks), gateway.told) == (3, ["connection refused", "no route to host"])
     assert len(about(caplog)) == 1
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from statusproxy.status.clocks import NOTICEABLE, later_by
 from statusproxy.status.model import Override, Record, Release
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Kind, Reading, Signal, Verdict
+from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
 from tests.status.maps import ALIVE, DOWN, UP, see
 
 from .proxy import RULES, Proxy
@@ -34,7 +34,7 @@ class Operation(NamedTuple):
     what: str
     proxy: int
     session: str
-    kind: Kind = ALIVE
+    kind: SignalKind = ALIVE
     sent_at: float | None = None
     """Of an event: when it happened, by the sender's clock."""
     late: float = 0.0
@@ -47,7 +47,7 @@ _OTHERS = (
     "partition", "heal", "heal", "restart", "lose", "flush", "other-sender",
 )  # fmt: skip
 _NOT_PLAIN = {*_OTHERS[:8], "other-sender"}
-_KINDS = (DOWN, DOWN, DOWN, UP, UP, ALIVE, ALIVE, Kind.TRANSIENT)
+_KINDS = (DOWN, DOWN, DOWN, UP, UP, ALIVE, ALIVE, SignalKind.TRANSIENT)
 
 
 class Setting(NamedTuple):
