@@ -190,7 +190,7 @@ class Exchange:
 
     def send_instead(self, body: Body | None) -> None:
         """Have `send` take `body` in place of the one that comes from the client; not once it was called."""
-        self.call = Call(self.request.method, body, self.proxy.room)
+        self.call = Call(self.request.method, body, self.shared.room)
 
     async def settle(self, durable: Awaitable[None] | None = None) -> None:
         """Wait until what this exchange changed is on disk (`durable`, or the attribute of this name); an error there

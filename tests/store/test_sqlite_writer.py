@@ -56,11 +56,6 @@ def failing(code: int) -> sqlite3.OperationalError:
     return error
 
 
-def database_of(writer: SqliteWriter) -> Database:
-    assert writer.file.database is not None
-    return writer.file.database
-
-
 def stored(path: Path) -> dict[str, Record]:
     writer = a_writer(path)
     try:
