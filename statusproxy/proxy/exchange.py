@@ -39,19 +39,7 @@ _NO_ROUTE: Final[Match[Entry]] = Match(RouteKind.PASS)
 
 
 class Exchange:
-    """One request and its answer. The actions use its public attributes and methods.
-
-    All attributes are set here, except for what only an action knows:
-
-    | attribute | set by | when |
-    | --- | --- | --- |
-    | `client` | `webhook`, as `prepare` does | before it looks whether the sender is trusted |
-    | `hop` | `webhook` | before it sends the event to another receiver than the gateway |
-    | `durable` | `webhook` | once the event's last byte was read |
-    | `asked_at` | `channel_list` | when it got the answer to another client's call |
-    | `corrected` | `channel_list` | before it answers |
-    | `tunnel_received` | `tunnel` | when the tunnel has ended |
-    """
+    """One request and its answer. The actions use its public attributes and methods, and set only what says so."""
 
     __slots__ = (
         "_actions",
@@ -84,27 +72,32 @@ class Exchange:
         self.site = site = shared.site
         self.request = request
         self._started = time.perf_counter()
+<<<<<<< HEAD
         self.asked_at = shared.registry.now()
         """When the gateway was asked for what the answer says, epoch seconds."""
+=======
+        self.asked_at = proxy.registry.now()
+        """When the gateway was asked for what is answered (epoch seconds). Set by `channel_list` for a shared call."""
+>>>>>>> f-proxy-in
         self.target = request.target
         self._fields, self.well_known = request.message.forwarded, request.message.well_known
         said = usable_id(self.well_known.get(b"x-request-id"))
         self._keep_id = said is not None
         self.request_id = said or new_request_id()
         self.client = request.connection.peer.address
-        """The client's address; the real one, behind trusted proxies, once that is known."""
+        """The client's address; the real one behind trusted proxies from `prepare` on. Set by `webhook` before."""
         self.match = _NO_ROUTE
         self.hop: Hop = "gateway"
-        """Who is to blame where the call fails."""
+        """Who is to blame where the call fails. Set by `webhook` before it sends to another receiver."""
         self.body = Upload(request, site) if request.has_body else None
         self.call = Call(request.method, self.body, shared.room)
         self.response = Response(request, self.request_id, site, shared)
         self.durable: Awaitable[None] | None = None
-        """What the registry has yet to make durable of what this exchange told it (`settle`)."""
+        """What the registry has yet to make durable (`settle`). Set by `webhook` once the body has been read."""
         self.corrected = 0
-        """Channels whose status was corrected."""
+        """Channels whose status was corrected. Set by `channel_list` before it answers."""
         self.tunnel_received = 0
-        """Bytes that the client sent through a tunnel."""
+        """Bytes that the client sent through a tunnel. Set by `tunnel` when that has ended."""
 
     async def run(self) -> bool:
         """The exchange from its first line to its last byte; whether the client's connection may go on."""
