@@ -45,7 +45,7 @@ from statusproxy.systemd import environment
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def rehearse(config: Path | None, preset: str | None, as_json: bool, **given: Any) -> None:
-    """Show offline what events and answers come to: which rule matches, what is corrected, what would end that.
+    """Show offline the outcome of events and answers: which rule matches, what is corrected, what would end that.
 
     A FILE of - is standard input. A line may hold a request: {"body": …, "headers": …, "path": …, "at": …}.
     Nothing is sent and nothing is stored. No value of a body is printed but ids, event names, state words and times.

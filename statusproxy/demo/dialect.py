@@ -19,7 +19,7 @@ class State(StrEnum):
 
     CONNECTED = "connected"
     RECONNECTING = "reconnecting"
-    """The connection dropped and the engine tries to make it anew: for a moment, or for ever."""
+    """The connection dropped and the engine tries to make it again: for a moment, or for ever."""
     LOST = "lost"
     CLOSED = "closed"
     """Ended by a request, such as a logout."""

@@ -32,7 +32,7 @@ class Dialog(StrEnum):
     QR_AT_ONCE = "qr-at-once"
     """The first question brings a QR code."""
     AFTER_DELETE = "after-delete"
-    """It insists on being CONNECTED until it is deleted and created anew; then it starts, then shows a
+    """It insists on being CONNECTED until it is deleted and created again; then it starts, then shows a
     code.
     """
 

@@ -108,7 +108,7 @@ class StandInGateway(LoopbackServer):
             await self.post_all(events)
 
     def restart(self, answers: int | None = None) -> None:
-        """The gateway starts anew: `unknown` for its next answers (one list's worth), then as stale as
+        """The gateway starts again: `unknown` for its next answers (one list's worth), then as stale as
         before.
         """
         self._restarting = len(self.engine.sessions()) if answers is None else answers

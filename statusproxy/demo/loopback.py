@@ -18,7 +18,7 @@ class LoopbackServer:
         self._client: aiohttp.ClientSession | None = None
 
     def runner(self) -> web.BaseRunner:
-        """What answers the requests: made anew for each start."""
+        """What answers the requests: made again for each start."""
         raise NotImplementedError
 
     @property

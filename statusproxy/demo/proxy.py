@@ -21,7 +21,7 @@ READY_WITHIN: Final = 60.0
 STOP_WITHIN: Final = 10.0
 """Seconds between asking the proxy to end and ending it."""
 
-#: Ports to choose from: below those that Linux gives to connections and to whoever asks for any, one of which might be
+#: Ports to choose from: below those that Linux gives to connections and to programs that want any, one of which may be
 #: taken again before the proxy listens on it.
 _PORTS: Final = range(32_000, 32_768)
 

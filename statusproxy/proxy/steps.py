@@ -70,9 +70,8 @@ class StepRunner:
                 try:
                     done, result = await running
                 finally:
-                    del (
-                        running
-                    )  # an error's traceback holds this frame: with the future, which holds the error, for long
+                    # The future holds its error, whose traceback holds this frame: without this they stay for long.
+                    del running
         assert not isinstance(result, _Pending)
         return result
 

@@ -105,7 +105,7 @@ class ChangeLog:
         )
 
     def overdue(self, now: float) -> None:
-        """Say what is still owed from a minute that is over."""
+        """Log the counts left from the last minute."""
         if not 0 <= now - self._since < PERIOD:
             self._begin(now)
 

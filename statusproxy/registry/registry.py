@@ -321,7 +321,7 @@ class SessionRegistry:
         return self._follow(self._deadlines.look(self.now()))
 
     def _look(self) -> None:
-        self._judge()  # what is to be written is under way then, and nobody waits for it
+        self._judge()  # what is to be written is under way then, and no one waits for it
 
     async def _flush_at_intervals(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """The claims on receivers: of the proxies that share a spool, one at a time sends entries to a receiver.
 
-A claim ends by itself, so that another proxy goes on where its holder died. Whoever holds it looks at that end right
+A claim ends by itself, so that another proxy goes on where its holder died. Its holder looks at that end right
 before each entry that it sends: one that was stopped for a while sends nothing when it wakes up. A store that one
 process has alone knows no claims: there everything may be sent at any time.
 """

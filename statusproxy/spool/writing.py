@@ -1,7 +1,7 @@
 """Writes what became of entries, and holds the lanes of those that are done with until that is on disk.
 
 A later event of a session that was delivered before that would come before the earlier one again, if the proxy died in
-between: the earlier one is still on disk, and is delivered anew after the start.
+between: the earlier one is still on disk, and is delivered again after the start.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ __all__ = ["Writing"]
 
 
 class Writing:
-    """The spool's way to the store for what nobody waits for."""
+    """The spool's way to the store for what no one waits for."""
 
     def __init__(self, store: Store, let_go: Callable[[Lane], None]) -> None:
         """`let_go` lets a lane go on that was held."""

@@ -220,7 +220,7 @@ class SessionMap:
         return self._answered(channel, Statement.CREATED, asked_at, now)
 
     def said_connected(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
-        """The gateway said of this channel alone, in an answer that is not corrected, that it is connected."""
+        """An uncorrected answer about this one channel says connected."""
         return self._answered(channel, Statement.SAYS_CONNECTED, asked_at, now)
 
     def _answered(self, channel: str, said: Statement, asked_at: float, now: float) -> tuple[Change, ...]:

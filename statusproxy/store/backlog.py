@@ -93,7 +93,7 @@ class Backlog:
         self.open = Batch()
         self.writing = Batch()
         self.forgotten_at: dict[str, float] = {}
-        """When the sessions that are to be forgotten were forgotten (epoch seconds); some may have begun anew since."""
+        """When the sessions that are to be forgotten were forgotten (epoch seconds). Some may have begun again."""
         self._clock = clock
         self._number = int(clock() * 1_000_000)
 

@@ -26,7 +26,7 @@ class Store(Protocol):
     on_others: Callable[[list[Record], list[Dropped]], None] | None
     """Called in the event loop with what other proxies wrote and forgot, as it stands in the store, in the system's
     time; and with what the store holds, where it was away when it was opened. What is known better here is saved again
-    by whoever takes it. Without it all that stays in the store."""
+    by the one that takes it. Without it all that stays in the store."""
 
     async def open(self) -> list[Record]:
         """Open or create the store, and return its records. Not to be called twice.
@@ -56,7 +56,7 @@ class Store(Protocol):
         within one call, a session both forgotten and in `records` is kept. A session named by its id alone was
         forgotten now. A call with nothing in it waits for what others have handed in before it. Raises `StoreError`
         when the store refuses or does not answer in time: what was handed in is kept and written later. A caller that
-        is cancelled disturbs nobody, and its change is written all the same. Only where a large body of the spool must
+        is cancelled disturbs no one, and its change is written all the same. Only where a large body of the spool must
         be on a server before the rest, and does not get there, nothing of the call is kept.
         """
 

@@ -6,7 +6,7 @@ the next one fills: the busier it is, the more share a commit.
 
 When the store refuses or is away, nothing is lost: the batch becomes the beginning of the next one, those who waited
 get `StoreError`, and so does each later `save` at once, so that no webhook waits for a sick store; the writer tries
-again with growing pauses until the store has it all. A store on a server has a journal as well: before anybody gets
+again with growing pauses until the store has it all. A store on a server has a journal as well: before anyone gets
 that error, what the server lacks is on this machine's disk, from where a later process takes it up; the journal goes
 when the server has confirmed all of it.
 

@@ -223,7 +223,7 @@ class Database:
     def checkpoint(self) -> bool:
         """Copy the WAL into the database file, as far as no reader needs it; True if the file is whole then.
 
-        Waits for nobody. Raises `sqlite3.Error`.
+        Waits for no one. Raises `sqlite3.Error`.
         """
         _, logged, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return bool(logged == copied)
@@ -313,7 +313,7 @@ class Database:
         with Transaction(self._connection) as cursor:
             for statement in _TABLES.split(";"):
                 cursor.execute(statement)
-            # Written each time: this proves that the file can be written before anybody relies on it.
+            # Written each time: this proves that the file can be written before anyone relies on it.
             cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             cursor.execute(f"PRAGMA user_version = {SCHEMA}")
         highest = self._number("SELECT coalesce(max(id), 0) FROM history")

@@ -33,7 +33,7 @@ class Fallback:
     """A journal with its state of health, or none."""
 
     def __init__(self, journal: Journal | None, place: str, log: logging.Logger, sync_limit: float) -> None:
-        """`place` names the server in messages; `sync_limit` (seconds) bounds how long anybody waits for the disk."""
+        """`place` names the server in messages; `sync_limit` (seconds) bounds how long anyone waits for the disk."""
         self.error: str | None = OFF if journal is None else None
         """Why changes would be kept in memory only; None if they are kept on disk."""
         self._journal = journal

@@ -14,7 +14,7 @@ __all__ = ["COMPANIONS", "FILE_MODE", "create_private", "make_directory", "resol
 COMPANIONS: Final = ("-wal", "-shm")
 """Endings of the files that belong to a database in WAL mode (https://www.sqlite.org/wal.html)."""
 
-# Session ids can be names or phone numbers: nobody but the user that runs the proxy reads them.
+# Session ids can be names or phone numbers: no one but the user that runs the proxy reads them.
 _DIRECTORY_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 """Of each file that holds state."""

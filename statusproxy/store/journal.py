@@ -56,7 +56,7 @@ class Journal:
         self._cleared = 0
         self._writing: asyncio.Task[None] | None = None
         self._uncertain = False
-        """A write failed: what is on disk is known only once it has been written anew."""
+        """A write failed: what is on disk is known only once it has been written again."""
         self._rewrite_at = self._threshold(0)
         self._error: JournalError | None = None
         self._pause_until = 0.0
@@ -79,7 +79,7 @@ class Journal:
         if not new:
             return
         self.added += 1
-        if not self._uncertain:  # else all that waits is written anew
+        if not self._uncertain:  # else all that waits is written again
             self._queue += new
 
     async def sync(self) -> None:

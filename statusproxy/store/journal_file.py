@@ -36,7 +36,7 @@ __all__ = ["Found", "JournalFile", "encode_items", "file_name"]
 
 _ENDING: Final = ".journal"
 
-# Whoever takes over from a process that is about to end waits for its lock this long, in seconds.
+# Seconds to wait for the lock of a process that is about to end.
 _LOCK_WAIT: Final = 2.0
 
 # Items encoded without a rest (about a millisecond), and the rest in seconds.

@@ -102,12 +102,12 @@ class RedisBackend(Backend):
             side, place, self._me.id, log, lease=self._timing.lease, memory_lost=self._memory_lost
         )
         self._epoch: bytes | None = None
-        """That of the rows in the copy; None where all must be read anew."""
+        """That of the rows in the copy; None where all must be read again."""
         self._followed = self._copy.newest
         stream = Names.of(place).changes
         self._follower = Follower(stream, self._timing.answer_limit, self._take, self._give_up)
         self._untold = False
-        """Whether there are rows in the copy that whoever keeps the map may not have been told of."""
+        """Whether there are rows in the copy that the keeper of the map may not have been told of."""
         self._lacked: dict[str, Record] = {}
         """What the server lost, until it is to be written again; in the server's time."""
         self._lost: Exception | None = None
@@ -137,7 +137,7 @@ class RedisBackend(Backend):
         return [record if one is None else unite(record, to_server(one, 0.0)) for record, one in ours]
 
     async def prepare(self, backlog: Backlog) -> Reattached | None:
-        """Connect anew where a connection was lost, and take in what was missed."""
+        """Connect again where a connection was lost, and take in what was missed."""
         self._backlog = backlog
         if self._attachment.keys is not None and self._lost is None:
             return None
@@ -207,7 +207,7 @@ class RedisBackend(Backend):
     # Following -----------------------------------------------------------------------------------------
 
     def _give_up(self, error: Exception) -> None:
-        """Have everything connected anew."""
+        """Have everything connected again."""
         self._lost = error
         if self.on_due is not None:
             self.on_due()
@@ -229,7 +229,7 @@ class RedisBackend(Backend):
         )
 
     def _hand_on(self, records: Sequence[Record], forgotten: Sequence[Dropped]) -> None:
-        """Give what others wrote to whoever keeps the map."""
+        """Give what others wrote to the keeper of the map."""
         if not records and not forgotten:
             return
         self._sharing = replace(self._sharing, received=self._sharing.received + len(records) + len(forgotten))

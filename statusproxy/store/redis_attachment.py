@@ -1,4 +1,4 @@
-"""One process's attachment to the keys in Redis: made at the start, and anew after each loss of the connection.
+"""One process's attachment to the keys in Redis: made at the start, and again after each loss of the connection.
 
 A server that is just starting is waited for, and so is a version that has the keys for itself and is about to leave.
 What stood under the keys and could not be used is told here, and so is what the server's "OK" is worth.

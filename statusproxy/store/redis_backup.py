@@ -1,7 +1,7 @@
 """A state in Redis as a state file, which is what a backup is, and such a file as the state in Redis.
 
 A backup reads all at one instant, also while proxies share the keys. A restore puts new keys in their place in one
-transaction, which fails where anybody touched them meanwhile; with an epoch of their own, so that nobody goes on from
+transaction, which fails where anyone touched them meanwhile; with an epoch of their own, so that no one goes on from
 what he knew. Moments are in the system's time in a file, in the server's time in Redis. The contents of
 the spool are large: they are copied after that instant, and brought before the transaction.
 """
@@ -219,7 +219,7 @@ async def _replace(
         kept += await kept_bodies(keys.link, names, place.prefix, aside)
         staged = StagedSpool(place, word)
         await staged.bring(keys.link, *spool, server.offset)
-        # It may have taken a while: whoever has come meanwhile is seen, as before.
+        # It may have taken a while: a proxy that has come meanwhile is seen, as before.
         sharing = await keys.guard(server.now)
         if sharing:
             raise StoreInUseError(", ".join(map(str, sharing)))

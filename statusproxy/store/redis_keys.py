@@ -73,7 +73,7 @@ class Keyspace:
         """Become one of those that share the keys. Keys that hold something else get other names, which it returns.
 
         `StoreInUseError` while a version that knows no sharing holds them; `StoreError` where a newer version has
-        arranged them anew.
+        arranged them again.
         """
         names, renamed = self.names, []
         kinds = await self._must(*(("TYPE", getattr(names, name)) for name, _ in _KINDS))
@@ -96,7 +96,7 @@ class Keyspace:
         await report(self.link, self.names, me, now)
 
     async def guard(self, now: float) -> Sequence[Proxy]:
-        """Have `transact` fail if anybody touches the keys from now on; those that share them at `now`.
+        """Have `transact` fail if anyone touches the keys from now on; those that share them at `now`.
 
         `now` is the server's time. Raises as `join`.
         """
@@ -114,14 +114,14 @@ class Keyspace:
         return [name for name, kind in zip(names, kinds, strict=True) if kind != b"none"]
 
     async def transact(self, *commands: Command) -> None:
-        """All or nothing, in one round trip, if nobody touched the keys since `guard`. Raises as `write`."""
+        """All or nothing, in one round trip, if no one touched the keys since `guard`. Raises as `write`."""
         sync = self._sync()
         replies = await self.link.ask(("MULTI",), *commands, ("EXEC",), *sync)
         # EXEC's own reply to a command that was refused is only "there were errors": the refusal itself comes first.
         raise_first(replies)
         done = replies[1 + len(commands)]
         if done is None:
-            raise LostError(f"{self._place}: changed by somebody else")
+            raise LostError(f"{self._place}: changed by someone else")
         raise_first(done)
         if sync:
             self._expect_synced(replies[-1])

@@ -38,10 +38,10 @@ class Piece:
     revived: list[Record] = field(default_factory=list)
     """What stands there of sessions that were to be forgotten, but were heard of since."""
     anew: dict[str, float] = field(default_factory=dict)
-    """The sessions that it forgets, when (the system's time), and that have begun anew: these follow in the next."""
+    """The sessions that it forgets, when (the system's time), and that have begun again: these follow in the next."""
 
     def remove_from(self, batch: Batch, forgotten_at: MutableMapping[str, float]) -> None:
-        """It is written: take it out of the batch; and those that have begun anew, out of what is to be forgotten."""
+        """It is written: take it out of the batch; and those that have begun again, out of what is to be forgotten."""
         for session in self.records:
             if session not in self.anew:
                 del batch.records[session]
@@ -57,7 +57,7 @@ class News:
     records: list[Record] = field(default_factory=list)
     forgotten: list[Dropped] = field(default_factory=list)
     vanished: bool = False
-    """A row is not there any more, and nobody says that the session was forgotten."""
+    """A row is not there any more, and no one says that the session was forgotten."""
 
 
 def cut(batch: Batch, forgotten_at: Mapping[str, float], copy: ServerCopy, offset: float) -> Piece:

@@ -71,7 +71,7 @@ def write_row(record: Record, before: bytes) -> bytes:
 
 
 def _told(members: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """The members that do not have their usual values: what is equal is written the same, whoever writes it."""
+    """The members that do not have their usual values: what is equal is written the same by every proxy."""
     return {name: value for name, value in members.items() if value != known[name]}
 
 

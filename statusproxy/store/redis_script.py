@@ -19,7 +19,7 @@ __all__ = [
     "STREAM_LENGTH", "Commit", "Conflict", "Done", "EpochError", "Proposal", "evaluate", "run", "set_aside",
 ]  # fmt: skip
 
-#: Changes that the stream keeps, roughly: a proxy that was away for longer reads all records anew.
+#: Changes that the stream keeps, roughly: a proxy that was away for longer reads all records again.
 STREAM_LENGTH: Final = 10_000
 
 # ARGV: epoch, writer, length of the stream, changes kept in the history, time before which they go ("": none goes),
@@ -164,7 +164,7 @@ async def evaluate(
     """Run a script in one round trip, and send the commands `after` it; all replies, errors among them as values."""
     digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
     replies = await link.ask(("EVALSHA", digest, len(keys), *keys, *arguments), *after)
-    if isinstance(replies[0], NoScriptError):  # a server that was started anew, or fails over, does not know it yet
+    if isinstance(replies[0], NoScriptError):  # a server that was started again, or fails over, does not know it yet
         replies = await link.ask(("EVAL", script, len(keys), *keys, *arguments), *after)
     return replies
 

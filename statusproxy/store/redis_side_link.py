@@ -12,7 +12,7 @@ __all__ = ["SideLink"]
 
 
 class SideLink:
-    """Made when it is first needed, and anew where it was lost; one question at a time."""
+    """Made when it is first needed, and again where it was lost; one question at a time."""
 
     def __init__(self, place: Place, answer_limit: float) -> None:
         """`answer_limit` (seconds) bounds each reply."""
@@ -29,7 +29,7 @@ class SideLink:
         Only for what may be asked twice.
         """
         async with self._turn:
-            # While it is used it is nobody's: a reply that was not waited for would be taken for another's.
+            # While it is used it is no one's: a reply that was not waited for would be taken for another's.
             link, self._link = self._link, None
             if link is not None:
                 try:

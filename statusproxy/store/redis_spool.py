@@ -118,7 +118,7 @@ class RedisSpool:
         epoch, there, content = await self.contents.find(id_)
         if epoch != known:
             self.contents.remove(None if content is None else content.body)
-            if known == self._epoch:  # nobody has noticed yet
+            if known == self._epoch:  # no one has noticed yet
                 self._memory_lost()
             raise LostError(f"{self._place}: the server lost its memory")
         if not there and self._index.drop([id_]):

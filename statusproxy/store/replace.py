@@ -2,7 +2,7 @@
 
 A database is two files, itself and its `-wal`, and nothing in a log says which database it belongs to: a new database
 beside an old log would be spoilt by it. So the replacement is made ready under a name of its own (`….next`), and from
-then on it is valid: whoever finds that name finishes the work. What stood there before has another name by then
+then on it is valid: a process that finds that name finishes the work. What stood there before has another name by then
 (`….unreadable-<time>`), by hard links, so that it was never without one. A directory of the spool's bodies can be
 replaced together with its database.
 """

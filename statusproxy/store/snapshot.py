@@ -38,7 +38,7 @@ def copy_database(database: Path, part: Path) -> None:
     for attempt in range(_ATTEMPTS):
         create_private(part)
         before = _state(database)
-        # Without a log nobody has it open, and `immutable` needs no companions, which we may not be able to make.
+        # Without a log no one has it open, and `immutable` needs no companions, which we may not be able to make.
         still = not os.path.exists(f"{database}-wal")
         uri = f"file:{quote(str(database))}?mode=ro" + ("&immutable=1" if still else "")
         try:
@@ -53,7 +53,7 @@ def copy_database(database: Path, part: Path) -> None:
             if not still or (_state(database) == before and not os.path.exists(f"{database}-wal")):
                 return
         part.unlink(missing_ok=True)
-    raise StoreError(f"{database} was started to be written again and again meanwhile; try again")
+    raise StoreError(f"{database} kept changing while it was copied; try again")
 
 
 def _state(path: Path) -> tuple[int, int, int]:

@@ -159,7 +159,7 @@ class SpoolNews(NamedTuple):
     removed: Sequence[str] = ()
     """Ids of entries that were delivered or dropped there; some may be unknown."""
     lost: Sequence[str] = ()
-    """Ids of entries that are gone because the server lost its memory: nobody delivered them."""
+    """Ids of entries that are gone because the server lost its memory: no one delivered them."""
 
 
 class SpoolReader(Protocol):
@@ -176,7 +176,7 @@ class SpoolReader(Protocol):
     @property
     def folder(self) -> Path:
         """Where the files of large bodies are made, on the file system on which they stay. It may be
-        missing: whoever makes the first file makes it, for this user only, and syncs its name."""
+        missing: the first file's maker makes it, for this user only, and syncs its name."""
 
     async def entries(self) -> list[Entry]:
         """All entries, in the order of their ids. Files that belong to none are removed: to be called once, first.

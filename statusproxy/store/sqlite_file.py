@@ -5,7 +5,7 @@ Used by the writer's thread only (`sqlite_writer.py`). What an outsider can do t
 - A damaged file is rebuilt from what can be read of it (`repair.py`), and set aside.
 - A deleted `-wal`, `-shm` or database is still whole behind the open connection: its content is saved from there.
 - A replaced database is used, as the operator wants it; what it replaced is kept beside it.
-- A deleted lock file is made anew; the database file is locked as well.
+- A deleted lock file is made again; the database file is locked as well.
 """
 
 import logging
@@ -110,7 +110,7 @@ class StateFile:
     def look_after(self, sessions: int) -> None:
         """See that the names still lead to the files that are open, and to our lock; afterwards open or not.
 
-        `sessions` is how many are known and will be written anew, for the log.
+        `sessions` is how many are known and will be written again, for the log.
         """
         database = self.database
         if database is None:
@@ -119,17 +119,17 @@ class StateFile:
         moved = database.moved()
         if moved is not None:
             self._log.error(
-                "state: %s of %s was deleted or replaced; %s written anew",
+                "state: %s of %s was deleted or replaced; %s written again",
                 moved,
                 self.path,
                 "its session is" if sessions == 1 else f"all {sessions} sessions are",
             )
             self._rescue(database, moved)
         elif self._lease is not None and self._lease.lost():
-            # The database file itself is locked, too, so that nobody else can have become its writer.
+            # The database file itself is locked, too, so that no one else can have become its writer.
             renewed = self._lease.renew()
             if renewed or not self._told_of_lock:
-                made = "it was made anew" if renewed else "another process holds the new one"
+                made = "it was made again" if renewed else "another process holds the new one"
                 self._log.warning("state: the lock file of %s was deleted or replaced; %s", self.path, made)
             self._told_of_lock = not renewed
 
@@ -196,7 +196,7 @@ class StateFile:
 
     def _take(self) -> Lease:
         if self._lease is not None and not self._lease.renew():
-            self.release()  # somebody else may have become the writer
+            self.release()  # someone else may have become the writer
         if self._lease is None:
             self._lease = Lease.take(self.path, self._lock_wait)
         return self._lease

@@ -1,7 +1,7 @@
 """The frames of an SQLite write-ahead log, and whether the log is damaged, read from the bytes alone.
 
 SQLite takes the first frame with a wrong checksum for the end of the log and says nothing: one flipped bit makes it
-forget all later commits. A power cut leaves such a frame too, but only in the last transaction, which nobody was
+forget all later commits. A power cut leaves such a frame too, but only in the last transaction, which no one was
 answered for. So the log is damaged where a frame that ends a transaction *follows* a frame that cannot be read.
 The format: https://www.sqlite.org/fileformat.html, section 4.
 """

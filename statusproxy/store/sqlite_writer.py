@@ -1,7 +1,7 @@
 """The SQLite store's thread: it writes, reads, repairs and does upkeep. All calls block; one at a time.
 
 What happens to the files themselves (deleted, replaced, damaged) is for `sqlite_file.py`; this looks around each
-commit, and now and then, and writes all that is known anew where the files are new.
+commit, and now and then, and writes all that is known again where the files are new.
 """
 
 import logging
@@ -194,7 +194,7 @@ class SqliteWriter:
                 self._log.error("state: a row of session %s could not be encoded and is left out", shown(session))
             self.commits += 1
             self._upkeep.committed()
-        # Nobody is answered for what went into files that are gone. The next attempt finds it in the rescued ones.
+        # No one is answered for what went into files that are gone. The next attempt finds it in the rescued ones.
         moved = database.moved()
         self._look_at = time.monotonic() + _LOOK_SECONDS
         if moved is not None:
@@ -215,7 +215,7 @@ class SqliteWriter:
         found = self.file.open(self._known(), self._spool.entries).records
         self._rewrite = True
         unknown = sum(record.session not in self._on_disk for record in found)
-        if unknown:  # it could not be read at the start, or somebody put a backup there
+        if unknown:  # it could not be read at the start, or someone put a backup there
             self._log.warning(
                 "state: %s holds %s kept, and used from the next start on",
                 self._path,

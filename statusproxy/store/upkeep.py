@@ -99,7 +99,7 @@ class Upkeep:
             repair.acknowledge()
 
     def watched(self) -> None:
-        """The files were looked at."""
+        """Set the next check of the files: they were checked just now."""
         self._watch_at = time.monotonic() + self._timing.watch_every
 
     def step(self, database: Database) -> Damage | None:

@@ -48,7 +48,7 @@ def _is_ours(path: Path, lock: int) -> bool:
     try:
         if not lock_file(lock, 0.0):
             return False
-    except OSError:  # a file system without locks: nobody sweeps there
+    except OSError:  # a file system without locks: no one sweeps there
         return True
     try:
         return os.stat(path).st_ino == os.fstat(lock).st_ino

@@ -145,8 +145,7 @@ def test_a_state_that_is_opened_again_and_again_is_not_copied(
     with pytest.raises(StoreError) as told:
         back_up(path, tmp_path / "copy.db")
     assert str(told.value) == (
-        f"nothing was written to {tmp_path}/copy.db: {path} was started to be written again and again meanwhile; "
-        "try again"
+        f"nothing was written to {tmp_path}/copy.db: {path} kept changing while it was copied; try again"
     )
     assert next(looks) == 2 * 3
     assert left(tmp_path) == ["state.db"]

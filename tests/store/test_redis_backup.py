@@ -238,7 +238,7 @@ def test_all_or_nothing_is_restored(
             await transact(self, *commands)
 
         monkeypatch.setattr(Keyspace, "transact", disturbed)
-        with pytest.raises(StoreError, match="changed by somebody else"):
+        with pytest.raises(StoreError, match="changed by someone else"):
             restore_redis(source, place, force=True)
         assert set(client.hkeys("statusproxy:records")) == {b"support", b"other"}
     assert keys(redis_server) - {"statusproxy:owner"} == {"statusproxy:records"}

@@ -331,7 +331,7 @@ async def test_nothing_is_replaced_once_somebody_touched_a_key(
     keys = await guarded(place)
     with redis_server.client() as client:
         client.set(place.prefix + name, "touched")
-        with pytest.raises(LostError, match="changed by somebody else"):
+        with pytest.raises(LostError, match="changed by someone else"):
             await keys.transact(("SET", keys.names.rejected, "new"))
         assert not client.exists(keys.names.rejected)
     await keys.drop()

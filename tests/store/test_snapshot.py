@@ -46,7 +46,7 @@ def test_a_state_that_changes_hands_again_and_again_is_not_copied(
     filled(path, ["sales"])
     looks = iter(range(99))
     monkeypatch.setattr(snapshot_module, "_state", lambda _: next(looks))
-    with pytest.raises(StoreError, match="again and again"):
+    with pytest.raises(StoreError, match="kept changing while it was copied"):
         copy_database(path, tmp_path / "copy.db")
     assert next(looks) == 2 * 3
 

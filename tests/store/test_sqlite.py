@@ -713,7 +713,7 @@ async def test_with_its_lock_file_deleted_a_second_proxy_is_still_refused(
         with pytest.raises(StoreInUseError, match="two writers"):
             await sqlite_store(path).open()
         await put(store, "after")
-        await until(lambda: "it was made anew" in caplog.text)
+        await until(lambda: "it was made again" in caplog.text)
         with pytest.raises(StoreInUseError, match=f"process {os.getpid()}"):
             await sqlite_store(path).open()
     assert "the lock file of" in caplog.text

@@ -107,7 +107,7 @@ def test_a_lock_file_is_made_anew_and_another_that_holds_it_is_told_of_once(
     lock.unlink()
     file.look_after(1)
     assert lock.exists()
-    assert "it was made anew" in caplog.text
+    assert "it was made again" in caplog.text
     caplog.clear()
     lock.unlink()
     with pytest.raises(StoreInUseError):
@@ -261,7 +261,7 @@ def test_a_log_that_another_program_reads_may_not_be_whole_and_that_is_told(
     monkeypatch.setattr(Database, "checkpoint", lambda _: False)
     file.look_after(7)
     assert caplog.messages == [
-        f"state: -shm of {path} was deleted or replaced; all 7 sessions are written anew",
+        f"state: -shm of {path} was deleted or replaced; all 7 sessions are written again",
         f"state: another program is reading {path}; its log may not be whole",
     ]
     (copy,) = path.parent.glob("state.db.rescued-*[0-9Z]")
@@ -381,7 +381,7 @@ def test_a_lock_file_that_is_free_again_is_made_anew_and_told_anew_when_it_is_ta
         file.look_after(1)
         assert not file.vanished()
     assert [message.partition("; ")[2] for message in caplog.messages] == [
-        "another process holds the new one", "it was made anew",
+        "another process holds the new one", "it was made again",
     ] * 2  # fmt: skip
 
 

@@ -25,10 +25,7 @@ def check_event(event: Event, block: Block) -> None:
         )
     _check_each_word_once(words, block)
     if event.grace is not None and not event.is_transient:
-        raise block.at("grace").error(
-            "found in a rule that knows no transient state, so that nothing ever waits; "
-            "allowed: with transient, or with means: transient"
-        )
+        raise block.at("grace").error("grace needs `transient` or `means: transient`; allowed: with one of these")
     silent = folded(event.event) & folded(event.unless)
     if silent:
         raise block.at("unless").error(

@@ -93,7 +93,9 @@ def _proving_headers(webhook: Webhook) -> Iterator[tuple[str, str]]:
 def _check_placeholder(webhook: Webhook, forward_to: str, block: Block) -> None:
     path = parse_target(forward_to).path
     if path.endswith(f"/{BELOW}") and not webhook.path.endswith(f"/{BELOW}"):
-        raise block.at("forward_to").error(f"/{BELOW} stands here, but not in path; allowed: in both, or in path alone")
+        raise block.at("forward_to").error(
+            f"`forward_to` has /{BELOW}, `path` does not; allowed: in both, or in path alone"
+        )
     if SESSION not in forward_to:
         return
     if path.split("/").count(SESSION) != 1 or forward_to.count(SESSION) != 1:

@@ -19,5 +19,5 @@ def each(make: Callable[[Seen], Any]) -> Answer:
 
 
 def says(document: Any) -> Answer:
-    """The same answer for whoever asks."""
+    """The same answer for all who ask."""
     return lambda _: document

@@ -62,14 +62,14 @@ def too_many_interim(limit: int) -> Refusal:
 
 HEAD_END: Final = _bad("the head does not end with an empty line")
 HOST_INVALID: Final = _bad("an invalid Host")
-HOST_ONCE: Final = _bad("Host must stand once")
+HOST_ONCE: Final = _bad("exactly one Host is allowed")
 
 
 def of_parser_error(error: BaseException) -> Refusal:
     """Why llhttp gave up: it, or one of our callbacks.
 
-    The error and the one in the callback know each other, and their tracebacks hold what came. They are parted here, or
-    both would stay until the garbage collector finds them: 100 KiB and more for each such answer.
+    The error and the one in the callback reference each other, and their tracebacks hold what came. Break the cycle, or
+    both stay until the garbage collector finds them: 100 KiB and more for each such answer.
     """
     cause, error.__context__ = error.__context__, None
     if not isinstance(cause, RefusedError):

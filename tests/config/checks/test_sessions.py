@@ -53,11 +53,11 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             "events: [{event: a, session: b, state: c, disconnected: [close], grace: 60s}]",
-            "2: events[0].grace: found in a rule that knows no transient state, so that nothing ever waits; allowed: with transient, or with means: transient",
+            "2: events[0].grace: grace needs `transient` or `means: transient`; allowed: with one of these",
         ),
         (
             "events: [{event: a, session: b, means: disconnected, grace: 60s}]",
-            "2: events[0].grace: found in a rule that knows no transient state, so that nothing ever waits; allowed: with transient, or with means: transient",
+            "2: events[0].grace: grace needs `transient` or `means: transient`; allowed: with one of these",
         ),
         (
             "events: [{event: a, session: b, means: transient, transient: [c]}]",

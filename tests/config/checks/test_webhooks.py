@@ -31,7 +31,7 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             'webhooks: [{path: /a, forward_to: "http://hub.example/x/**"}]',
-            "2: webhooks[0].forward_to: /** stands here, but not in path; allowed: in both, or in path alone",
+            "2: webhooks[0].forward_to: `forward_to` has /**, `path` does not; allowed: in both, or in path alone",
         ),
         (
             "webhooks: [{path: /**, forward: false}]",

@@ -31,7 +31,7 @@ TEXTS = {
     "REASON_PHRASE": "control characters in the reason",
     "HEAD_END": "the head does not end with an empty line",
     "HOST_INVALID": "an invalid Host",
-    "HOST_ONCE": "Host must stand once",
+    "HOST_ONCE": "exactly one Host is allowed",
     "LENGTH_TOO_LARGE": "a Content-Length of too many digits",
     "REQUEST_CODING": "a Transfer-Encoding other than chunked, or in HTTP/1.0",
     "ANSWER_CODING": "a Transfer-Encoding other than chunked",
@@ -67,7 +67,7 @@ def test_a_limit_is_named_with_its_number(refuse: Callable[[], Refusal], code: s
 
 def test_the_error_says_what_the_refusal_says() -> None:
     error = RefusedError(refusals.HOST_ONCE)
-    assert (str(error), error.refusal) == ("Host must stand once", refusals.HOST_ONCE)
+    assert (str(error), error.refusal) == ("exactly one Host is allowed", refusals.HOST_ONCE)
 
 
 def test_an_error_of_the_parser_and_the_refusal_behind_it_are_parted() -> None:
