@@ -72,13 +72,8 @@ class Exchange:
         self.site = site = shared.site
         self.request = request
         self._started = time.perf_counter()
-<<<<<<< HEAD
         self.asked_at = shared.registry.now()
-        """When the gateway was asked for what the answer says, epoch seconds."""
-=======
-        self.asked_at = proxy.registry.now()
         """When the gateway was asked for what is answered (epoch seconds). Set by `channel_list` for a shared call."""
->>>>>>> f-proxy-in
         self.target = request.target
         self._fields, self.well_known = request.message.forwarded, request.message.well_known
         said = usable_id(self.well_known.get(b"x-request-id"))
