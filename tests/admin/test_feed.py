@@ -305,11 +305,13 @@ async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(
     monkeypatch.setattr(registry.sessions, "unwatch", unwatched)
     follow = admin.proxy.server.admin.answers.feed.follow()
     first = asyncio.ensure_future(anext(follow))
-    await until(lambda: len(watches) == 1)
+    await asyncio.sleep(0)
+    assert len(watches) == 1, "it has begun to look"
     first.cancel()
     await asyncio.wait([first])
     await follow.aclose()
-    assert (watches, looks()) == ([], False)
+    await until(lambda: not looks())
+    assert watches == []
     async with open_page(admin) as page:
         assert (await page.next("hello"))["total"] == 1_000
 
