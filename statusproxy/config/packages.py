@@ -35,8 +35,9 @@ def installing(what: str, requirements: Sequence[str]) -> str:
     """The rest of an error: `what` needs a package that is missing, and the command that installs it."""
     named = " and ".join(re.split(r"[^\w.-]", each)[0] for each in requirements)
     command = shlex.join([sys.executable, "-m", "pip", "install", *requirements])
+    needs = f"the package {named}, which is" if len(requirements) == 1 else f"the packages {named}, which are"
     return (
-        f"{what} needs the package {named}, which is not installed; install it with: {command} "
+        f"{what} needs {needs} not installed; install {'it' if len(requirements) == 1 else 'them'} with: {command} "
         "(for the installed service, systemd/install.sh does that: run it again)"
     )
 

@@ -71,8 +71,8 @@ def test_check_refuses_a_state_whose_package_is_missing_and_names_the_command(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     result = call("check", "-c", file)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"{file}: state.url: a state in Redis needs the package redis")
-    assert "-m pip install 'redis<9,>=8.1'" in result.stderr
+    assert result.stderr.startswith(f"{file}: state.url: a state in Redis needs the packages hiredis and redis, ")
+    assert "-m pip install 'hiredis>=3.5' 'redis<9,>=8.1'" in result.stderr
     assert "planted-6" not in result.stderr
 
 

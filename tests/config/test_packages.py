@@ -58,4 +58,4 @@ def test_run_from_a_folder_the_package_is_named_without_versions(monkeypatch: py
 
 
 def test_several_packages_are_named_together() -> None:
-    assert "needs the package one and two.x, which" in installing("it", ["one>=1", "two.x"])
+    assert "needs the packages one and two.x, which are" in installing("it", ["one>=1", "two.x"])

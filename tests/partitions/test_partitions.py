@@ -59,7 +59,7 @@ def test_cut_off_from_redis_each_goes_on_and_nothing_older_wins_afterwards(ahead
             assert a.listed() == ["s1", "s2", "s3", "s4"]  # what it hears counts, and what it knew
             assert b.listed() == ["s0", "s5"]
             until(lambda: a.health()["store"] != "ok", "health says nothing of it")
-            assert a.health()["status"] == "trouble"
+            assert a.health()["status"] == "error"
             until(lambda: b.health()["store"] == "ok", "health of the other speaks of it")
             asked = len(at_a), len(at_b)
             until(lambda: len(at_a) > asked[0] and len(at_b) > asked[1], "no request is answered")
@@ -81,7 +81,7 @@ def test_cut_off_from_the_gateway_one_tells_the_other_what_it_hears_which_serves
             here.agree(["s1"])
             assert b.listed() == ["s1"]
             assert a.ask("GET", "/anything")[0] in {502, 504}
-            assert (a.health()["status"], a.health()["gateway"] == "ok") == ("trouble", False)
+            assert (a.health()["status"], a.health()["gateway"] == "ok") == ("error", False)
             until(lambda: b.health()["status"] == "ok", "health of the other speaks of it")
             here.network.plug(a.host, GATEWAY)
             until(lambda: a.ask("GET", "/anything")[0] == 200, "it does not serve again")

@@ -31,7 +31,7 @@ def test_nothing_is_asked_for_where_the_package_is_installed(url: str) -> None:
 @pytest.mark.parametrize("url", ["redis://redis.example/0", "REDISS://redis.example/0"])
 @pytest.mark.usefixtures("without_redis")
 def test_what_is_missing_is_asked_for_in_the_versions_that_the_project_names(url: str) -> None:
-    assert needed_packages(url) == ["redis<9,>=8.1"]
+    assert needed_packages(url) == ["hiredis>=3.5", "redis<9,>=8.1"]
 
 
 @pytest.mark.parametrize("url", ["", "nothing:known"])
@@ -55,7 +55,7 @@ def test_all_that_is_missing_is_named_with_the_command_that_installs_it(monkeypa
 
     monkeypatch.setattr(metadata, "requires", requires)
     assert missing_package("redis://redis.example/0") == (
-        "state.url: a state in Redis needs the package redis and hiredis, which is not installed; install it with: "
+        "state.url: a state in Redis needs the packages redis and hiredis, which are not installed; install them with: "
         + shlex.join([sys.executable, "-m", "pip", "install", "redis<9,>=8.1", "hiredis>=3"])
         + " (for the installed service, systemd/install.sh does that: run it again)"
     )
@@ -71,8 +71,8 @@ def test_the_command_that_is_named_can_be_pasted_and_no_password_is_repeated() -
     text = missing_package("redis://:hush-hush@redis.example/0")
     assert text is not None
     assert "hush" not in text
-    command = text.partition("install it with: ")[2].partition(" (")[0]
-    assert shlex.split(command) == [sys.executable, "-m", "pip", "install", "redis<9,>=8.1"]
+    command = text.partition("install them with: ")[2].partition(" (")[0]
+    assert shlex.split(command) == [sys.executable, "-m", "pip", "install", "hiredis>=3.5", "redis<9,>=8.1"]
     dry = subprocess.run(
         ["sh", "-c", f"{command} --dry-run --no-index --quiet"], capture_output=True, text=True, check=False, timeout=60
     )

@@ -50,7 +50,7 @@ def test_redis_is_a_store(scheme: str) -> None:
 
 def test_without_its_package_a_redis_url_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ValueError, match=r"pip install 'redis<9,>=8\.1'"):
+    with pytest.raises(ValueError, match=r"pip install 'hiredis>=3\.5' 'redis<9,>=8\.1'"):
         open_store("redis://h.example:6379/0")
 
 

@@ -67,7 +67,7 @@ def test_every_package_that_the_configuration_needs_and_that_is_missing_is_asked
     )
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     inquire.main("packages", str(file))
-    assert capsys.readouterr().out.splitlines() == ["redis<9,>=8.1", "pyjwt>=2.15.1"]
+    assert capsys.readouterr().out.splitlines() == ["hiredis>=3.5", "redis<9,>=8.1", "pyjwt>=2.15.1"]
 
 
 @pytest.mark.parametrize(

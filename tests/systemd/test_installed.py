@@ -317,7 +317,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     machine.note("---- a state in Redis: the installer brings what it needs, and `check` says so until then ----")
     machine.run(f"cp /etc/statusproxy/config.yaml /run/test/sqlite.yaml; {TO_REDIS}")
     said = machine.run("statusproxy check", expect=2)
-    assert "/bin/python -m pip install 'redis" in said
+    assert "/bin/python -m pip install 'hiredis" in said
     machine.run("systemctl reload statusproxy", expect=1)
     assert re.search("packages .*redis.*, for `state.url`", machine.run(INSTALL.format("first")))
     assert "redis at 127.0.0.1:6399/0" in machine.run("statusproxy state show", expect=1)

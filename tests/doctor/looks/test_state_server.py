@@ -103,7 +103,7 @@ async def test_a_missing_package_is_a_problem_with_the_command_that_installs_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     (finding,) = await state_server(State(url="redis://redis.example/0"), environ, works=False)
     assert (finding.code, finding.level.value) == ("disk.redis-package", "problem")
-    assert "-m pip install 'redis" in str(finding.facts["why"])
+    assert "-m pip install 'hiredis" in str(finding.facts["why"])
 
 
 async def test_a_journal_that_cannot_be_written_is_a_warning(
