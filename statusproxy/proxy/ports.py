@@ -136,10 +136,11 @@ class SpoolPort(Protocol):
     def quiet(self, receiver: str) -> bool:
         """Whether nothing for this receiver waits and it is not known to be away: an event may be streamed to it."""
 
-    def admit(self, receiver: str, session: str | None) -> bool:
+    def admit(self, receiver: str, session: str | None, size: int) -> bool:
         """Whether an event of this session may be sent now; else it is to be kept behind others, or for the receiver.
 
-        True may make it the probe of a receiver that is away: `attempted` must follow, or `keep`.
+        One of so many bytes that there is no room to keep it may go, unless others of its session wait. True may make
+        it the probe of a receiver that is away: `attempted` must follow, or `keep`.
         """
 
     def has_room(self, size: int) -> bool:

@@ -127,18 +127,20 @@ class Spool:
         """As `SpoolPort.quiet`."""
         return self._receivers.takes(receiver) and not self._order.has_waiting(receiver)
 
-    def admit(self, receiver: str, session: str | None) -> bool:
+    def admit(self, receiver: str, session: str | None, size: int = 0) -> bool:
         """As `SpoolPort.admit`."""
         queue = _queue(session)
         if self._order.waits(Lane(receiver, queue)):
             return False
         if self._receivers.takes(receiver):
             return True
-        # While others wait, one of them is the probe; but where nothing can be kept, perhaps nothing can be delivered
-        # either: without the server no proxy has the claim to deliver, and nobody would notice that it is back.
-        if (self._order.has_waiting(receiver) and self._refuses() is None) or not self._receivers.lets(receiver):
+        lets = self._receivers.lets(receiver)
+        # While others wait, one of them is the probe. But an event that cannot be kept gets what it gets without a
+        # spool: it is sent, and its answer may be the first to show that the receiver is back.
+        if self.has_room(size) and (self._order.has_waiting(receiver) or not lets):
             return False
-        self._receivers.begin(receiver, queue)
+        if lets:
+            self._receivers.begin(receiver, queue)
         return True
 
     def has_room(self, size: int) -> bool:

@@ -27,14 +27,14 @@ class FakeSpool:
         """What the bodies of `kept` hold."""
         self.told: list[tuple[str, str | None, Attempt]] = []
         """What became of attempts, as `attempted` was told."""
-        self.asked: list[tuple[str, str | None]] = []
-        """What was to be admitted."""
+        self.asked: list[tuple[str, str | None, int]] = []
+        """What was to be admitted, and its bytes."""
 
     def quiet(self, receiver: str) -> bool:
         return self.is_quiet
 
-    def admit(self, receiver: str, session: str | None) -> bool:
-        self.asked.append((receiver, session))
+    def admit(self, receiver: str, session: str | None, size: int) -> bool:
+        self.asked.append((receiver, session, size))
         return self.admits
 
     def has_room(self, size: int) -> bool:

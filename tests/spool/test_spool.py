@@ -253,9 +253,27 @@ async def test_while_others_wait_one_of_them_is_the_probe_unless_nothing_can_be_
     it.clock.wait(1.1)
     assert not it.spool.admit("gateway", "support")
     it.store.healthy = False
-    assert [it.spool.admit("gateway", session) for session in ("sales", "support", "other")] == [False, True, False]
+    assert [it.spool.admit("gateway", session) for session in ("sales", "support", "other")] == [False, True, True]
     it.spool.attempted("gateway", "support", TAKEN)
     assert [it.spool.admit("gateway", session) for session in ("sales", "support", "other")] == [False, True, True]
+
+
+@pytest.mark.parametrize("rules", [{"max_entries": 1}, {"max_bytes": 199}])
+async def test_what_a_full_spool_cannot_keep_is_sent_whatever_is_known_of_the_receiver(rules: Any) -> None:
+    it = await bench(**rules)
+    id_ = await it.keep(NOT_SENT, session="sales")
+    assert [it.spool.admit("gateway", session, 100) for session in ("sales", "support", "other")] == [False, True, True]
+    it.spool.attempted("gateway", "support", NOT_SENT)
+    assert list(it.spool.control.away) == ["gateway"]
+    assert await it.end(NOT_SENT) is None, "what was sent before its time moves no probe"
+    it.spool.attempted("gateway", None, TAKEN)
+    assert (it.spool.control.away, await it.end(TAKEN)) == ({}, id_)
+
+
+async def test_what_there_is_room_for_waits_for_a_receiver_that_is_away() -> None:
+    it = await bench(max_bytes=199)
+    await it.keep(NOT_SENT, session="sales")
+    assert (it.spool.admit("gateway", "other", 99), it.spool.admit("gateway", "other", 100)) == (False, True)
 
 
 async def test_a_direct_probe_that_was_given_up_leaves_its_place_to_the_next() -> None:

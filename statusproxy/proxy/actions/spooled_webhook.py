@@ -112,7 +112,8 @@ class SpooledWebhook:
         """The event is here, whole: send it, unless it must wait."""
         exchange = self._exchange
         if self._event.trusted:
-            self._probing = self._spool.admit(self._receiver, self._session)
+            size = len(exchange.whole_head(self._head)) + self._copy.size
+            self._probing = self._spool.admit(self._receiver, self._session, size)
             if not self._probing:
                 id_ = await self._keep(QUEUED)
                 await settle(exchange)

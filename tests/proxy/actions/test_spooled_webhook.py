@@ -396,7 +396,7 @@ async def test_behind_what_waits_an_event_is_kept_unsent(site: Spooling) -> None
     site.spool.is_quiet = site.spool.admits = False
     got = await site.post(event())
     assert (got.status, json.loads(got.body)) == (202, {"spooled": True, "id": "id-1"})
-    assert (site.attempt, site.spool.asked) == (QUEUED, [("gateway", "sales")])
+    assert (site.attempt, site.spool.asked) == (QUEUED, [("gateway", "sales", site.parcel.size)])
     assert (site.spool.told, site.origin.connections) == ([], 0)
     assert site.overridden() == ["sales"]
 
