@@ -28,7 +28,7 @@ def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) 
     )
     pools = [PoolNow(_to(name), pool.in_use, pool.idle, pool.opened) for name, pool in proxy.site.pools.items()]
     yield from proxy_gauges(proxy.in_flight, pools)
-    if spool is not None:
+    if spool is not None and spool.unread is None:
         yield from spool_gauges(_spool(spool, registry.clock.shift, {pool.to for pool in pools}))
 
 

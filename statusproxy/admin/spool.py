@@ -87,8 +87,8 @@ class SpoolAnswers:
         ]
 
     def totals(self) -> SpoolTotals | None:
-        """What all entries come to; None where no event is ever kept."""
-        return None if self._kept is None or self._off else totals_report(self._kept)
+        """What all entries come to; None where no event is ever kept, and while that is not known."""
+        return None if self._kept is None or self._off or self._kept.unread else totals_report(self._kept)
 
     async def entries(self, request: web.Request) -> web.StreamResponse:
         """As many entries as `limit` says, the oldest first, or as `order` says; `state` and `session` choose."""
@@ -157,6 +157,8 @@ class SpoolAnswers:
             raise RefusedError(409, NO_PLACE)
         if self._kept is None or self._off:
             raise RefusedError(409, NO_PATH)
+        if self._kept.unread is not None:
+            raise RefusedError(503, f"it is not known which events are kept: {self._kept.unread}")
         return self._kept
 
     def _entry(self, spool: Spool, request: web.Request) -> Entry:

@@ -106,6 +106,11 @@ class Spool:
         self.changed.set()
         return True
 
+    @property
+    def unread(self) -> str | None:
+        """Why it is not known what is kept; None once the store was read."""
+        return None if self._opened_at is not None else self._open_error or "it has not been read yet"
+
     def configure(self, rules: SpoolRules) -> None:
         """Apply new rules from now on. Entries that are there stay, also where they are more than the new bounds."""
         self.rules = rules
@@ -274,9 +279,9 @@ class Spool:
         return recalled(entry, self._clock.shift, self._clock.now(), self.rules.schedule)
 
     def _refuses(self) -> str | None:
-        if self._opened_at is None:
-            return self._open_error or "it has not been read yet"
-        return None if self._store.healthy else self._store.error or "no reason given"
+        if self.unread is not None or self._store.healthy:
+            return self.unread
+        return self._store.error or "no reason given"
 
     def _ended(self, receiver: str, queue: str, attempt: Attempt) -> None:
         if self._receivers.ended(receiver, queue, attempt):

@@ -50,6 +50,8 @@ class Shelf:
         self.saved: list[Sequence[SpoolOp]] = []
         self.released: list[Content] = []
         self.fails = False
+        self.unreadable: str | None = None
+        """Why the entries cannot be read."""
 
     @property
     def spool(self) -> "Shelf":
@@ -58,6 +60,8 @@ class Shelf:
 
     async def entries(self) -> list[Entry]:
         """As `SpoolReader.entries`."""
+        if self.unreadable is not None:
+            raise StoreError(self.unreadable)
         return self.rows
 
     async def content(self, id_: str) -> Content | None:

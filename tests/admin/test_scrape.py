@@ -61,6 +61,14 @@ async def test_proxies_that_share_the_state_are_counted_and_so_is_what_they_wrot
     assert [value(found, "shared_changes_total", what=what) for what in ("received", "merged")] == [5, 2]
 
 
+async def test_of_a_spool_that_was_never_read_nothing_is_told() -> None:
+    shelf = Shelf(entry(1))
+    shelf.unreadable = "no connection"
+    registry = SessionRegistry(SignalRules(()), SessionRules(), Disk(), Metrics(), HandClock())
+    names = {name for name, _ in told(registry, await spool_of(shelf))}
+    assert not {name for name in names if "spool" in name and not name.endswith("_total")}
+
+
 async def test_the_spool_is_told_as_it_is_in_the_systems_time() -> None:
     clock = HandClock()
     registry = SessionRegistry(SignalRules(()), SessionRules(), Disk(), Metrics(), clock, lambda: 0.0)

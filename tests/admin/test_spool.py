@@ -339,6 +339,30 @@ async def test_what_is_left_of_a_spool_that_was_switched_off_is_listed(serve: Se
     assert (await asked(client, "/spool"))[0] == 409
 
 
+@pytest.mark.parametrize(
+    "method_and_target",
+    [
+        "GET /spool",
+        "GET /spool/000001",
+        "DELETE /spool/000001",
+        "POST /spool/000001/replay",
+        "DELETE /spool?state=dead",
+    ],
+)
+async def test_while_it_is_not_known_what_is_kept_it_says_why(serve: Serve, method_and_target: str) -> None:
+    method, _, target = method_and_target.partition(" ")
+    shelf = Shelf(entry(1))
+    shelf.unreadable = "no connection"
+    spool = await spool_of(shelf)
+    client = await serve(spool)
+    said = "it is not known which events are kept: no connection"
+    assert await asked(client, target, method) == (503, {"error": said})
+    assert SpoolAnswers(spool, configured).totals() is None
+    shelf.unreadable = None
+    assert await spool.open()
+    assert await ids(client) == ["1"]
+
+
 async def test_the_totals_are_there_where_events_are_kept() -> None:
     spool = await spool_of(Shelf(entry(1)))
     assert SpoolAnswers(spool, configured).totals() == totals_report(spool)
