@@ -19,7 +19,7 @@ from statusproxy.admin.spool_reports import entry_report, field_reports, totals_
 from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.observe.network_errors import in_words
-from statusproxy.spool.control import Control
+from statusproxy.spool.control import Control, SharedError
 from statusproxy.spool.spool import Spool
 from statusproxy.status.fields import fold_id
 from statusproxy.store.errors import StoreError
@@ -176,6 +176,8 @@ class SpoolAnswers:
             return answer(SpoolChanged(await change(spool.control, [id_])))
         except RefusedError as refused:
             return _refuse(refused)
+        except SharedError as error:
+            return refuse(503, str(error))
         except StoreError as error:
             return _not_on_disk(error)
 
@@ -196,6 +198,8 @@ class SpoolAnswers:
             return answer(SpoolChanged(changed))
         except RefusedError as refused:
             return _refuse(refused)
+        except SharedError as error:
+            return refuse(503, str(error))
         except StoreError as error:
             return _not_on_disk(error)
 

@@ -1,6 +1,6 @@
 """What operators ask of the spool, and what they do to its entries: at any of the proxies that share it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -10,13 +10,22 @@ from statusproxy.spool.order import Order, Totals
 from statusproxy.spool.receivers import Receivers
 from statusproxy.spool.times import shifted
 from statusproxy.store.base import Store
-from statusproxy.store.spooled import Entry, EntryState, Moved, Removed
+from statusproxy.store.errors import StoreError
+from statusproxy.store.spooled import Entry, EntryState, Moved, Removed, SpoolOp
 
-__all__ = ["Control"]
+__all__ = ["Control", "SharedError"]
+
+
+class SharedError(Exception):
+    """The change is not made, or not certain: other proxies share the spool, and cannot be told of it now."""
 
 
 class Control:
-    """The entries as operators see them. What they do holds at once; it is durable when the call returns."""
+    """The entries as operators see them. What they do holds at once; it is durable when the call returns.
+
+    Of a spool that proxies share, what they do holds once the server has it: until then another may send an entry.
+    So nothing is changed while the server does not answer.
+    """
 
     def __init__(
         self,
@@ -59,7 +68,11 @@ class Control:
         return self._order.get(id_)
 
     async def replay(self, ids: Iterable[str]) -> int:
-        """Have entries delivered now, whatever their state; give how many there were. Raises `StoreError`."""
+        """Have entries delivered now, whatever their state; give how many there were.
+
+        Raises `StoreError`, and `SharedError` where other proxies cannot be told.
+        """
+        self._check_shared()
         now, moved = self._clock.now(), []
         for id_ in ids:
             entry = self._order.get(id_)
@@ -68,16 +81,32 @@ class Control:
                 self._order.put(entry)
                 moved.append(Moved(shifted(entry, self._clock.shift)))
         self._changed()
-        await self._store.save((), (), (), moved)
+        await self._write(moved)
         return len(moved)
 
     async def drop(self, ids: Iterable[str]) -> int:
-        """Drop entries for good; give how many there were. Raises `StoreError`."""
+        """Drop entries for good; give how many there were. Raises as `replay` does."""
+        self._check_shared()
         removed = []
         for id_ in ids:
             if self._order.remove(id_) is not None:
                 self._counter.dropped("operator")
                 removed.append(Removed(id_))
         self._changed()
-        await self._store.save((), (), (), removed)
+        await self._write(removed)
         return len(removed)
+
+    def _check_shared(self) -> None:
+        if self._store.claims is not None and not self._store.healthy:
+            why = self._store.error or "no reason given"
+            raise SharedError(f"not changed: other proxies share the spool and cannot be told now: {why}")
+
+    async def _write(self, ops: Sequence[SpoolOp]) -> None:
+        try:
+            await self._store.save((), (), (), ops)
+        except StoreError as error:
+            if self._store.claims is None:
+                raise
+            raise SharedError(
+                f"it is in force at this proxy; until the server answers, another proxy may still send it: {error}"
+            ) from error

@@ -39,8 +39,9 @@ class Shelf:
     """Entries, their contents, and what was written about them."""
 
     healthy = True
-    error = None
-    sharing = claims = on_news = None
+    error: str | None = None
+    claims: object = None
+    sharing = on_news = None
     ahead = 0.0
 
     def __init__(self, *entries: Entry, folder: Path = Path("/nowhere")) -> None:

@@ -3,13 +3,14 @@
 import pytest
 
 from statusproxy.proxy.ports import Attempt
-from statusproxy.spool.control import Control
+from statusproxy.spool.control import Control, SharedError
 from statusproxy.spool.order import Order, Totals
 from statusproxy.spool.receivers import Receivers
 from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import Content, Entry, EntryState, Moved, Removed
 from tests.spool.entries import entry
 from tests.spool.fakes import Clock, Counts, FakeStore
+from tests.spool.shared_state import SharedState
 
 
 class Bench:
@@ -58,6 +59,29 @@ async def test_what_is_dropped_is_gone_for_good_and_counted() -> None:
     assert await it.control.drop(["000001", "no such"]) == 1
     assert (list(it.store.rows), it.store.saves) == (["000002"], [[Removed("000001")]])
     assert (it.counts.all, it.changes) == ({"dropped operator": 1}, 1)
+
+
+async def test_what_other_proxies_cannot_be_told_is_not_changed() -> None:
+    it = Bench(entry(1), entry(2, state=EntryState.DEAD))
+    it.store.claims = SharedState().store().claims
+    it.store.fail("no connection")
+    for change in (it.control.replay(["000002"]), it.control.drop(["000001"])):
+        with pytest.raises(
+            SharedError, match=r"^not changed: other proxies share .* cannot be told now: no connection$"
+        ):
+            await change
+    assert (it.control.totals, it.changes, it.store.saves) == (Totals(2, 200, 1, 0, 1), 0, [])
+    it.store.heal()
+    assert await it.control.drop(["000001"]) == 1
+
+
+async def test_where_the_server_goes_away_during_a_change_it_is_said_that_others_may_not_know_it() -> None:
+    it = Bench(entry(1))
+    it.store.claims = SharedState().store().claims
+    it.store.fail("no connection")
+    it.store.healthy = True  # it is not known yet
+    with pytest.raises(SharedError, match="another proxy may still send it: no connection"):
+        await it.control.drop(["000001"])
 
 
 async def test_an_operator_hears_that_a_change_is_not_durable_and_it_is_in_force() -> None:
