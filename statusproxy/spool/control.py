@@ -56,8 +56,15 @@ class Control:
 
     @property
     def away(self) -> dict[str, float]:
-        """Receivers that this proxy does not try just now, and since when."""
-        return self._receivers.away
+        """Receivers that this proxy does not try just now, and since when.
+
+        One for which nothing waits is none once it may be tried: nothing tells that it is still away.
+        """
+        return {
+            name: since
+            for name, since in self._receivers.away.items()
+            if self._order.has_waiting(name) or not self._receivers.lets(name)
+        }
 
     def entries(self) -> list[Entry]:
         """All entries as they are now, in no order (their ids sort by age): quick however many there are."""

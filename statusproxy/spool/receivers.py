@@ -59,5 +59,5 @@ class Receivers:
 
     @property
     def away(self) -> dict[str, float]:
-        """Those that are not tried just now, but for probes, and since when."""
+        """Those that are not tried but for probes, and since when."""
         return {name: each.opened_at for name, each in self._circuits.items() if each.opened_at is not None}

@@ -44,6 +44,17 @@ def test_receivers_that_this_proxy_finds_away_are_seen() -> None:
     assert it.control.away == {"gateway": pytest.approx(1000.0, abs=0.01)}
 
 
+def test_a_receiver_counts_as_away_while_something_waits_or_it_is_not_to_be_tried_yet() -> None:
+    it = Bench(entry(1), entry(2, receiver="hub", state=EntryState.DEAD))
+    for receiver in ("gateway", "hub"):
+        it.receivers.ended(receiver, "sales", Attempt("not-sent"))
+    assert list(it.control.away) == ["gateway", "hub"]
+    it.clock.wait(1.1)
+    assert list(it.control.away) == ["gateway"]
+    it.order.remove("000001")
+    assert it.control.away == {}
+
+
 async def test_what_is_replayed_waits_from_now_on_with_all_its_attempts() -> None:
     it = Bench(entry(1, state=EntryState.DEAD, rejected=5, next_at=9000.0), entry(2))
     it.clock.wall += 60.0
