@@ -5,9 +5,11 @@
 | closed | opens it | stays closed |
 | open, nothing tried | | (an earlier attempt's) closes it |
 | open, a probe under way | open, the next probe later | closes it |
+| open, a probe under way that is answered 502, 503 or 504 | open, the next probe soon, for another queue | |
 
 A failure is that the receiver was not reached or did not answer, or the third 502, 503 or 504 in a row that answers
-events of different queues: a failure of one session is not one of the receiver. Pure: time is an argument.
+events of different queues: a failure of one session is not one of the receiver. So the next probe goes soon, a second
+later, until three queues in a row were refused. Pure: time is an argument.
 """
 
 from typing import Final, NamedTuple
@@ -41,7 +43,7 @@ class Circuit(NamedTuple):
     probe: str | None = None
     """The queue whose event is the probe under way; None where none is."""
     refused: frozenset[str] = frozenset()
-    """The queues whose events were refused since the last other answer."""
+    """The queues whose events were refused in a row: since the last other answer or failure."""
 
     @property
     def closed(self) -> bool:
@@ -63,20 +65,25 @@ def begun(circuit: Circuit, queue: str, now: float) -> Circuit:
 
 def tried(circuit: Circuit, attempt: Attempt, queue: str, now: float) -> Circuit:
     """An attempt for an event of this queue has ended."""
-    refused = circuit.refused
+    refused, soon = circuit.refused, False
     if attempt.status is not None:
         if attempt.status not in _AWAY:
             return CLOSED
         refused |= {queue}
+        soon = circuit.refused < refused and len(refused) < _REFUSED_QUEUES
         if circuit.closed and len(refused) < _REFUSED_QUEUES:
             return circuit._replace(refused=refused)
     learned = attempt.reason not in ("queued", "failed")
+    if attempt.status is None and learned:
+        refused = frozenset()
     if circuit.opened_at is None:
         return Circuit(now, now + PROBES[0], 0, refused=refused) if learned else circuit
     if circuit.probe != queue:
         return circuit  # an attempt that began before the circuit opened
     if attempt.reason == "queued":  # given up, so that another may be the probe at once
         return circuit._replace(probe=None, probe_at=now)
+    if soon:
+        return circuit._replace(probe=None, probe_at=now + PROBES[0], refused=refused)
     probes = circuit.probes + learned
     return circuit._replace(
         probe=None, probe_at=now + PROBES[min(probes, len(PROBES) - 1)], probes=probes, refused=refused

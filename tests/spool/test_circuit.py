@@ -68,6 +68,30 @@ def test_another_answer_between_them_begins_the_row_anew() -> None:
     assert after((BUSY, "a", 1.0), (BUSY, "b", 2.0), (TAKEN, "d", 2.5), (BUSY, "c", 3.0)).closed
 
 
+def test_a_probe_that_is_refused_for_one_session_is_followed_by_one_of_another_soon() -> None:
+    circuit, waits = after((NOT_SENT, "a", 0.0), (NOT_SENT, "a", 1.0)), []
+    for queue in ("a", "b", "c", "d"):
+        now = circuit.probe_at
+        circuit = after((BUSY, queue, now), circuit=circuit)
+        waits.append(circuit.probe_at - now)
+    assert (waits, circuit.probe, circuit.refused) == ([1.0, 1.0, 30.0, 30.0], None, frozenset("abcd"))
+
+
+def test_the_same_session_refused_again_is_no_reason_to_try_soon() -> None:
+    circuit, waits = after((NOT_SENT, "a", 0.0)), []
+    for _ in range(3):
+        now = circuit.probe_at
+        circuit = after((BUSY, "a", now), circuit=circuit)
+        waits.append(circuit.probe_at - now)
+    assert waits == [1.0, 5.0, 30.0]
+
+
+def test_a_receiver_that_is_not_reached_begins_the_row_of_refusals_anew() -> None:
+    circuit = after((NOT_SENT, "a", 0.0), (BUSY, "a", 1.0), (BUSY, "b", 2.0), (NOT_SENT, "c", 3.0))
+    assert (circuit.refused, circuit.probe_at) == (frozenset(), 8.0)
+    assert after((BUSY, "a", 1.0), (BUSY, "b", 2.0), (NOT_SENT, "c", 3.0)).refused == frozenset()
+
+
 def test_an_attempt_that_began_earlier_does_not_end_the_probe_of_another() -> None:
     probing = begun(after((NOT_SENT, "a", 10.0)), "a", 11.0)
     for attempt in (NO_ANSWER, BUSY, Attempt("queued"), Attempt("failed")):

@@ -313,6 +313,16 @@ async def test_while_events_wait_one_of_them_is_the_probe() -> None:
     assert it.spool.take("gateway") is not None  # the other session
 
 
+async def test_a_session_that_its_receiver_refuses_holds_no_other_up_for_long() -> None:
+    it = await bench()
+    sales, support = await it.keep(NOT_SENT, session="sales"), await it.keep(session="support")
+    it.clock.wait(1.1)
+    assert await it.end(refused(503)) == sales
+    it.clock.wait(1.1)
+    assert await it.end(TAKEN) == support
+    assert it.spool.control.away == {}
+
+
 async def test_nothing_is_due_for_a_receiver_that_is_away_and_has_nothing_waiting() -> None:
     it = await bench()
     it.spool.attempted("gateway", "sales", NOT_SENT)
