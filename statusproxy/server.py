@@ -201,6 +201,9 @@ class Server:
             access_log.tell(report, self.settings.log.access)
 
     def _gateway_changed(self) -> None:
+        spool = None if self._rooms is None else self._rooms.spool
+        if spool is not None and self.gateway_watch.error is None:
+            spool.reached("gateway")
         if not self._stopping.is_set():
             systemd.notify(self._status())
 

@@ -751,6 +751,26 @@ async def test_events_that_the_gateway_did_not_take_are_delivered_in_order_by_th
     assert "spool: 3 events wait, 0 unknown, 0 dead" in caplog.messages
 
 
+async def test_the_spool_is_told_when_the_gateway_can_be_reached_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Origin()
+    await gone.start()
+    await gone.stop()
+    monkeypatch.setattr("statusproxy.proxy.upstream.watch.PAUSE", 0.01)
+    async with serving(tmp_path, gone, **keeping(tmp_path)) as site:
+        told: list[str] = []
+        monkeypatch.setattr(site.server.rooms.spool, "reached", told.append)
+        watch = site.server.gateway_watch
+        watch.start()
+        await until(lambda: watch.error is not None)
+        assert told == []
+        await gone.start()
+        await until(lambda: watch.error is None)
+        assert told == ["gateway"]
+    await gone.stop()
+
+
 async def test_a_delivery_under_way_is_finished_when_the_service_stops(tmp_path: Path, origin: Origin) -> None:
     await origin.stop()
     async with serving(tmp_path, origin, **keeping(tmp_path)) as site:

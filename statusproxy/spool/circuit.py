@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from statusproxy.proxy.ports import Attempt
 
-__all__ = ["CLOSED", "PROBES", "Circuit", "begun", "tried"]
+__all__ = ["CLOSED", "PROBES", "Circuit", "begun", "reached", "tried"]
 
 #: Seconds between the probes of an open circuit; the last repeats. A receiver that is back must not wait for long.
 PROBES: Final = (1.0, 5.0, 30.0)
@@ -61,6 +61,13 @@ CLOSED: Final = Circuit()
 def begun(circuit: Circuit, queue: str, now: float) -> Circuit:
     """An attempt for an event of this queue begins."""
     return circuit if circuit.closed else circuit._replace(probe=queue, probe_at=now + _PATIENCE)
+
+
+def reached(circuit: Circuit, now: float) -> Circuit:
+    """A connection to the receiver was made again: the next probe may go at once."""
+    if circuit.closed or circuit.probe is not None:
+        return circuit
+    return circuit._replace(probe_at=min(circuit.probe_at, now))
 
 
 def tried(circuit: Circuit, attempt: Attempt, queue: str, now: float) -> Circuit:

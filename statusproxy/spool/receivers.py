@@ -4,7 +4,7 @@ import logging
 
 from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt
-from statusproxy.spool.circuit import CLOSED, Circuit, begun, tried
+from statusproxy.spool.circuit import CLOSED, Circuit, begun, reached, tried
 
 __all__ = ["Receivers"]
 
@@ -36,6 +36,12 @@ class Receivers:
         circuit = self._circuits.get(receiver)
         if circuit is not None:
             self._circuits[receiver] = begun(circuit, queue, self._clock.now())
+
+    def reached(self, receiver: str) -> None:
+        """A connection to a receiver was made again: if it is away, the next probe may go at once."""
+        circuit = self._circuits.get(receiver)
+        if circuit is not None:
+            self._circuits[receiver] = reached(circuit, self._clock.now())
 
     def ended(self, receiver: str, queue: str, attempt: Attempt) -> bool:
         """An attempt for an event of this queue has ended; whether it shows that one that was away is back."""

@@ -182,6 +182,11 @@ class Spool:
         """As `SpoolPort.attempted`."""
         self._ended(receiver, _queue(session), attempt)
 
+    def reached(self, receiver: str) -> None:
+        """A connection to this receiver was made again after a time without: it is tried at once."""
+        self._receivers.reached(receiver)
+        self.changed.set()
+
     # What the delivery asks and tells
 
     @property

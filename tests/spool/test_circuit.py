@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from statusproxy.proxy.ports import Attempt
-from statusproxy.spool.circuit import CLOSED, Circuit, begun, tried
+from statusproxy.spool.circuit import CLOSED, Circuit, begun, reached, tried
 
 NOT_SENT, NO_ANSWER, TAKEN = Attempt("not-sent"), Attempt("no-answer"), Attempt("delivered", 200)
 BUSY = Attempt("refused", 503)
@@ -102,6 +102,13 @@ def test_an_attempt_that_began_earlier_does_not_end_the_probe_of_another() -> No
 def test_a_probe_that_never_ends_holds_others_up_for_five_minutes_only() -> None:
     probing = begun(after((NOT_SENT, "a", 10.0)), "a", 11.0)
     assert (probing.lets(310.9), probing.lets(311.0)) == (False, True)
+
+
+def test_once_its_receiver_is_reached_by_others_the_next_probe_goes_at_once_but_no_second_one() -> None:
+    circuit = after((NOT_SENT, "a", 0.0), (NOT_SENT, "a", 1.0), (NOT_SENT, "a", 6.0))
+    assert (circuit.probe_at, reached(circuit, 10.0).probe_at, reached(circuit, 99.0).probe_at) == (36.0, 10.0, 36.0)
+    probing = begun(circuit, "a", 36.0)
+    assert (reached(probing, 37.0), reached(CLOSED, 37.0)) == (probing, CLOSED)
 
 
 @pytest.mark.parametrize("reason", ["queued", "failed"])

@@ -28,6 +28,16 @@ def test_one_that_is_away_gets_a_probe_at_a_time_until_it_answers() -> None:
     assert (receivers.takes("gateway"), receivers.away) == (True, {})
 
 
+def test_one_that_is_reached_again_is_tried_at_once() -> None:
+    receivers = Receivers(Clock().own)
+    receivers.reached("gateway")
+    receivers.ended("gateway", "a", NOT_SENT)
+    receivers.reached("hub")
+    assert not receivers.lets("gateway")
+    receivers.reached("gateway")
+    assert (receivers.lets("gateway"), receivers.takes("gateway")) == (True, False)
+
+
 def test_refusals_are_counted_until_another_answer() -> None:
     receivers = Receivers(Clock().own)
     for queue in ("a", "b"):

@@ -323,6 +323,14 @@ async def test_a_session_that_its_receiver_refuses_holds_no_other_up_for_long() 
     assert it.spool.control.away == {}
 
 
+async def test_what_waits_is_tried_at_once_when_its_receiver_is_reached_again() -> None:
+    it = await bench()
+    id_ = await it.keep(NOT_SENT)
+    it.spool.changed.clear()
+    it.spool.reached("gateway")
+    assert (it.spool.changed.is_set(), await it.end(TAKEN)) == (True, id_)
+
+
 async def test_nothing_is_due_for_a_receiver_that_is_away_and_has_nothing_waiting() -> None:
     it = await bench()
     it.spool.attempted("gateway", "sales", NOT_SENT)
