@@ -186,7 +186,7 @@ class SpoolEntry(msgspec.Struct, frozen=True, kw_only=True):
     """How often it was sent, the first direct time included."""
     received_at: Moment
     next_at: Moment = None
-    """When it may be sent again; None where it waits for nothing but an operator."""
+    """When it may be sent again; None where it waits behind an earlier one of its session, or for an operator only."""
     bytes: int
     """Of head and body."""
     path: str

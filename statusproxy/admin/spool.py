@@ -13,7 +13,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from statusproxy.admin.json_answers import answer, answer_list, refuse
-from statusproxy.admin.messages import SpoolChanged, SpoolList, SpoolShown, SpoolTotals, to_text
+from statusproxy.admin.messages import SpoolChanged, SpoolEntry, SpoolList, SpoolShown, SpoolTotals, to_text
 from statusproxy.admin.report import moment
 from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
 from statusproxy.config.settings import Settings
@@ -102,7 +102,8 @@ class SpoolAnswers:
         head = SpoolList(now=moment(time.time()), totals=totals_report(spool), entries=[])
         texts: list[str] = []
         for start in range(0, len(chosen), _WRITTEN):
-            texts += [to_text(entry_report(entry), compact=True) for entry in chosen[start : start + _WRITTEN]]
+            reports = [_report(spool, entry) for entry in chosen[start : start + _WRITTEN]]
+            texts += [to_text(report, compact=True) for report in reports]
             await asyncio.sleep(0)
         return answer_list(head, texts)
 
@@ -125,7 +126,7 @@ class SpoolAnswers:
         except RefusedError as refused:
             return _refuse(refused)
         return answer(
-            SpoolShown(now=moment(time.time()), entry=entry_report(entry), fields=field_reports(content.head))
+            SpoolShown(now=moment(time.time()), entry=_report(spool, entry), fields=field_reports(content.head))
         )
 
     async def replay(self, request: web.Request) -> web.StreamResponse:
@@ -297,6 +298,10 @@ async def _body(request: web.Request, entry: Entry, body: Body) -> web.StreamRes
 def _open(path: Path) -> tuple[BinaryIO, int]:
     file = path.open("rb")
     return file, os.fstat(file.fileno()).st_size
+
+
+def _report(spool: Spool, entry: Entry) -> SpoolEntry:
+    return entry_report(entry, is_next=spool.control.is_next(entry))
 
 
 def _gone(id_: str) -> RefusedError:

@@ -5,7 +5,7 @@ from typing import Final
 from statusproxy.admin.messages import AwayReceiver, SpoolEntry, SpoolField, SpoolTotals
 from statusproxy.admin.report import moment
 from statusproxy.spool.spool import Spool
-from statusproxy.store.spooled import Entry, EntryState
+from statusproxy.store.spooled import Entry
 
 #: Fields whose values are shown; any other may hold a secret, or what a sender says of itself.
 SHOWN: Final = frozenset({"content-type", "content-length", "user-agent", "x-request-id"})
@@ -29,8 +29,8 @@ def totals_report(spool: Spool) -> SpoolTotals:
     )
 
 
-def entry_report(entry: Entry) -> SpoolEntry:
-    """One entry, without its content."""
+def entry_report(entry: Entry, *, is_next: bool) -> SpoolEntry:
+    """One entry, without its content. `is_next`: no earlier one of its session waits, so that its time is its own."""
     return SpoolEntry(
         id=entry.id,
         session=entry.session,
@@ -40,7 +40,7 @@ def entry_report(entry: Entry) -> SpoolEntry:
         status=entry.status,
         attempts=entry.attempts,
         received_at=moment(entry.received_at),
-        next_at=moment(entry.next_at) if entry.state is EntryState.WAITING else None,
+        next_at=moment(entry.next_at) if is_next else None,
         bytes=entry.size,
         path=entry.path,
         receiver=entry.receiver,

@@ -74,6 +74,10 @@ class Control:
         """The entry of this id."""
         return self._order.get(id_)
 
+    def is_next(self, entry: Entry) -> bool:
+        """Whether an entry is the next to be sent of its session: it waits, and no earlier one does."""
+        return self._order.is_next(entry)
+
     async def replay(self, ids: Iterable[str]) -> int:
         """Have entries delivered now, whatever their state; give how many there were.
 

@@ -100,6 +100,11 @@ class Order:
         """Whether anything of this lane waits or is under way."""
         return lane in self._lanes
 
+    def is_next(self, entry: Entry) -> bool:
+        """Whether an entry is the first that waits in its lane."""
+        ids = self._lanes.get(lane_of(entry))
+        return ids is not None and ids[0] == entry.id
+
     # Changes
 
     def put(self, entry: Entry) -> None:

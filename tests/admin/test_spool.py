@@ -109,6 +109,13 @@ async def test_a_query_chooses(serve: Serve, query: str, listed: str, monkeypatc
     assert await ids(await serve(await spool_of(Shelf(*reversed(MIXED)))), query) == list(listed)
 
 
+async def test_only_what_is_the_next_of_its_session_has_a_time(serve: Serve) -> None:
+    client = await serve(await spool_of(Shelf(*MIXED, entry(5))))
+    said = (await asked(client, "/spool"))[1]
+    assert [each["id"][-1] for each in said["entries"] if each["next_at"] is not None] == ["1", "4"]
+    assert (await asked(client, "/spool/000005"))[1]["entry"]["next_at"] is None
+
+
 async def test_an_empty_spool_is_an_empty_list(serve: Serve) -> None:
     assert await ids(await serve(await spool_of(Shelf()))) == []
 

@@ -14,7 +14,7 @@ def test_an_entry_is_told_without_its_content() -> None:
         3, path="/hook/{secret}", receiver="hub https://hub.example", event="onmessage", reason=Reason.REFUSED,
         status=503, attempts=2, next_at=60.5,
     )  # fmt: skip
-    assert entry_report(kept) == SpoolEntry(
+    assert entry_report(kept, is_next=True) == SpoolEntry(
         id="000003",
         session="sales",
         event="onmessage",
@@ -30,9 +30,8 @@ def test_an_entry_is_told_without_its_content() -> None:
     )
 
 
-def test_what_is_not_sent_again_by_itself_has_no_next_time() -> None:
-    for state in (EntryState.UNKNOWN, EntryState.DEAD):
-        assert entry_report(entry(1, state=state)).next_at is None
+def test_what_is_not_the_next_of_its_session_has_no_next_time() -> None:
+    assert entry_report(entry(1), is_next=False).next_at is None
 
 
 def test_of_a_head_the_names_are_told_and_few_values() -> None:

@@ -26,6 +26,14 @@ def taken(index: Order, now: float, receiver: str = "gateway") -> str | None:
     return None if found is None else found.id
 
 
+def test_the_first_that_waits_in_its_lane_is_the_next() -> None:
+    entries = entry(1, state=EntryState.UNKNOWN), entry(2), entry(3), entry(4, queue="b")
+    index = order(*entries)
+    assert [index.is_next(each) for each in entries] == [False, True, False, True]
+    index.remove("000002")
+    assert [index.is_next(each) for each in entries] == [False, False, True, True]
+
+
 def test_the_entries_of_one_lane_go_one_after_the_other() -> None:
     index = order(entry(2), entry(1))
     assert taken(index, 10.0) == "000001"
