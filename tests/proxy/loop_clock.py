@@ -7,6 +7,9 @@ from typing import Final
 #: Turns of the loop in which everybody takes what lies ready for them: a read, what it wakes, what that writes, twice.
 _TURNS: Final = 12
 
+#: Seconds that a clock shows which stands still.
+_STILL: Final = 1000.0
+
 
 class LoopClock:
     """Goes as the real one does, and further where the test says so.
@@ -22,9 +25,11 @@ class LoopClock:
         loop.time = lambda: self._real() + self._ahead  # type: ignore[method-assign]
 
     def stand_still(self) -> None:
-        """Go only where the test says so: exact to the second, for tests in which nothing but the test sets timers."""
-        now = self._real()
-        self._real = lambda: now
+        """Go only where the test says so: exact to the second, for tests in which nothing but the test sets timers.
+
+        From the same moment on every machine: how sums of seconds are rounded depends on how long it has been running.
+        """
+        self._ahead, self._real = 0.0, lambda: _STILL
 
     async def move(self, seconds: float) -> None:
         """Have what was sent arrive, then let so much time pass, and have what that causes happen."""
