@@ -1,14 +1,19 @@
-"""A path for a database, a Redis server for all tests, and a store that is open and closed again."""
+"""A path for a database, a store that is open and closed again, and a Redis server for all tests with ways to it."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from statusproxy.config.state_url import Place
 from statusproxy.store import database, sqlite_wal
+from statusproxy.store.redis_link import Link
+from statusproxy.store.redis_names import Names
 
 from .redis_server import RedisServer, running
 from .samples import Connections, SqliteStore, sqlite_store
@@ -54,3 +59,27 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     """One server for the tests that leave it as it is; each uses keys of its own."""
     with running(tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture
+def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
+    """Keys of the test's own on that server."""
+    return replace(redis_server.place, prefix=f"{request.node.name}:")
+
+
+@pytest.fixture
+def names(place: Place) -> Names:
+    return Names.of(place)
+
+
+@pytest.fixture
+async def link(place: Place) -> AsyncIterator[Link]:
+    link = await Link.open(place, 9)
+    yield link
+    await link.close()
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
+    with redis_server.client() as client:
+        yield client

@@ -5,8 +5,6 @@ import errno
 import gc
 import os
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -15,39 +13,13 @@ import pytest
 import redis
 import redis.exceptions
 
-from statusproxy.config.state_url import Place
 from statusproxy.store.errors import StoreError
 from statusproxy.store.redis_bodies import SMALL, BodyGoneError, download, is_large, upload
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names
 from statusproxy.store.spooled import Body
 
-from .redis_server import RedisServer
-
 DATA = os.urandom(700_001)
-
-
-@pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
-
-
-@pytest.fixture
-def names(place: Place) -> Names:
-    return Names.of(place)
-
-
-@pytest.fixture
-async def link(place: Place) -> AsyncIterator[Link]:
-    link = await Link.open(place, 9)
-    yield link
-    await link.close()
-
-
-@pytest.fixture
-def client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
-    with redis_server.client() as client:
-        yield client
 
 
 @pytest.fixture

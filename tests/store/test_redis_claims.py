@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -19,27 +18,14 @@ from statusproxy.store.redis_follow import Released, Told
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_side_link import SideLink
 
-from .redis_server import RedisServer
-
 LOG = logging.getLogger("statusproxy.store")
 NAME = "spool:gateway"
 
 
 @pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
-
-
-@pytest.fixture
-def names(place: Place) -> Names:
-    return Names.of(place)
-
-
-@pytest.fixture
-def client(redis_server: RedisServer, names: Names) -> Iterator["redis.Redis"]:
-    with redis_server.client() as client:
-        client.set(names.epoch, "e")
-        yield client
+def client(client: "redis.Redis", names: Names) -> "redis.Redis":
+    client.set(names.epoch, "e")
+    return client
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -24,7 +23,6 @@ from statusproxy.store.redis_side_link import SideLink
 from statusproxy.store.redis_spool_rows import write_entry
 from statusproxy.store.spooled import Content, Moved, Removed
 
-from .redis_server import RedisServer
 from .samples import a_body, an_entry, kept
 
 LOG = logging.getLogger("statusproxy.store")
@@ -32,20 +30,9 @@ DATA = os.urandom(600_000)
 
 
 @pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
-
-
-@pytest.fixture
-def names(place: Place) -> Names:
-    return Names.of(place)
-
-
-@pytest.fixture
-def client(redis_server: RedisServer, names: Names) -> Iterator["redis.Redis"]:
-    with redis_server.client() as client:
-        client.set(names.epoch, "e")
-        yield client
+def client(client: "redis.Redis", names: Names) -> "redis.Redis":
+    client.set(names.epoch, "e")
+    return client
 
 
 @pytest.fixture

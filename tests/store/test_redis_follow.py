@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,11 +24,6 @@ from statusproxy.store.redis_link import Link
 from .redis_server import RedisServer
 
 LIMIT = 9.0
-
-
-@pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
 
 
 class Reader:

@@ -35,11 +35,6 @@ from .samples import NOW, a_change, a_record
 ME = Proxy("me", "here.example", 7, "1", NOW)
 
 
-@pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
-
-
 async def joined(place: Place) -> Keyspace:
     keys = await Keyspace.open(place, answer_limit=2)
     await keys.join()

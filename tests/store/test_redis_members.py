@@ -1,10 +1,6 @@
 """Who shares the keys: each says that it is there, sees who else is, and older versions are kept out."""
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
-
 import msgspec
-import pytest
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.owner import Owner
@@ -17,18 +13,6 @@ from .redis_server import RedisServer
 from .samples import NOW
 
 A, B = Proxy("a", "one.example", 7, "1", NOW), Proxy("b", "two.example", 8, "2", NOW - 5)
-
-
-@pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
-
-
-@pytest.fixture
-async def link(place: Place) -> AsyncIterator[Link]:
-    link = await Link.open(place, 9)
-    yield link
-    await link.close()
 
 
 async def test_those_that_are_there_are_known_in_the_order_of_their_start(link: Link, place: Place) -> None:

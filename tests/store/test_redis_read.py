@@ -1,9 +1,5 @@
 """All rows read anew: what is new, what the server lacks, and what cannot be read."""
 
-from dataclasses import replace
-
-import pytest
-
 from statusproxy.config.state_url import Place
 from statusproxy.store.redis_copy import ServerCopy
 from statusproxy.store.redis_keys import Keyspace
@@ -12,11 +8,6 @@ from statusproxy.store.redis_rows import write_row
 
 from .redis_server import RedisServer
 from .samples import NOW, a_record
-
-
-@pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
 
 
 async def test_what_stands_there_is_compared_with_what_was_known(place: Place, redis_server: RedisServer) -> None:

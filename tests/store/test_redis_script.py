@@ -1,43 +1,20 @@
 """The one write to the keys: all of it or nothing, only in place of what the writer knows, and told in the stream."""
 
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis
 import redis.exceptions
 
-from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_script import Commit, Conflict, Done, EpochError, Proposal, run, set_aside
 
-from .redis_server import RedisServer
-
 
 @pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
-
-
-@pytest.fixture
-def names(place: Place) -> Names:
-    return Names.of(place)
-
-
-@pytest.fixture
-async def link(place: Place) -> AsyncIterator[Link]:
-    link = await Link.open(place, 9)
-    yield link
-    await link.close()
-
-
-@pytest.fixture
-def client(redis_server: RedisServer, names: Names) -> Iterator["redis.Redis"]:
-    with redis_server.client() as client:
-        client.set(names.epoch, "e")
-        yield client
+def client(client: "redis.Redis", names: Names) -> "redis.Redis":
+    client.set(names.epoch, "e")
+    return client
 
 
 def commit(*rows: Proposal, **more: Any) -> Commit:

@@ -1,8 +1,7 @@
 """The second connection: made when it is needed, made anew where it was lost, one question at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,14 +14,7 @@ from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_side_link import SideLink
 from tests.waiting import until
 
-from .redis_server import RedisServer
-
 LIMIT = 9.0
-
-
-@pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
 
 
 @pytest.fixture
@@ -30,12 +22,6 @@ async def side(place: Place) -> AsyncIterator[SideLink]:
     side = SideLink(place, LIMIT)
     yield side
     await side.close()
-
-
-@pytest.fixture
-def client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
-    with redis_server.client() as client:
-        yield client
 
 
 @pytest.fixture

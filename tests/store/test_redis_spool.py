@@ -42,17 +42,6 @@ def place(redis_server: RedisServer, tmp_path: Path) -> Place:
     return replace(redis_server.place, prefix=f"{tmp_path.name}:")
 
 
-@pytest.fixture
-def names(place: Place) -> Names:
-    return Names.of(place)
-
-
-@pytest.fixture
-def client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
-    with redis_server.client() as client:
-        yield client
-
-
 class Proxy:
     """A store, and the index that a spool makes of its entries and its news."""
 

@@ -40,11 +40,6 @@ def place(redis_server: RedisServer) -> Place:
 
 
 @pytest.fixture
-def names(place: Place) -> Names:
-    return Names.of(place)
-
-
-@pytest.fixture
 def client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
     with redis_server.client(db=9) as client:
         yield client

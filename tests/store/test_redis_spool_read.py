@@ -1,46 +1,19 @@
 """All entries read from Redis: whole, in steps, and what cannot be read set aside."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis
 import redis.exceptions
 
-from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Asks, Link
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_spool_read import in_order, put_in, rows
 from statusproxy.store.redis_spool_rows import write_entry
 from statusproxy.store.spooled import Entry
 
-from .redis_server import RedisServer
 from .samples import NOW, an_entry
-
-
-@pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
-
-
-@pytest.fixture
-def names(place: Place) -> Names:
-    return Names.of(place)
-
-
-@pytest.fixture
-async def link(place: Place) -> AsyncIterator[Link]:
-    link = await Link.open(place, 9)
-    yield link
-    await link.close()
-
-
-@pytest.fixture
-def client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
-    with redis_server.client() as client:
-        yield client
 
 
 async def all_rows(link: Asks, names: Names, rejected: list[str]) -> tuple[dict[str, tuple[bytes, Entry]], int]:

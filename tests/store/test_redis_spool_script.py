@@ -1,14 +1,11 @@
 """The write to the spool: entries with their contents or nothing, told in the stream, and harmless when done again."""
 
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis
 import redis.exceptions
 
-from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_script import EpochError
@@ -18,27 +15,9 @@ from .redis_server import RedisServer
 
 
 @pytest.fixture
-def place(redis_server: RedisServer, request: pytest.FixtureRequest) -> Place:
-    return replace(redis_server.place, prefix=f"{request.node.name}:")
-
-
-@pytest.fixture
-def names(place: Place) -> Names:
-    return Names.of(place)
-
-
-@pytest.fixture
-async def link(place: Place) -> AsyncIterator[Link]:
-    link = await Link.open(place, 9)
-    yield link
-    await link.close()
-
-
-@pytest.fixture
-def client(redis_server: RedisServer, names: Names) -> Iterator["redis.Redis"]:
-    with redis_server.client() as client:
-        client.set(names.epoch, "e")
-        yield client
+def client(client: "redis.Redis", names: Names) -> "redis.Redis":
+    client.set(names.epoch, "e")
+    return client
 
 
 def commit(*ops: Put | Row | Gone) -> SpoolCommit:
