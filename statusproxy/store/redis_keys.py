@@ -28,13 +28,13 @@ from statusproxy.store.redis_link import Command, Link, Reply, raise_first
 from statusproxy.store.redis_members import SHARED_MARK, leave, mark, report, seen
 from statusproxy.store.redis_names import FORMAT, Names, session_of
 from statusproxy.store.redis_rows import read_row
-from statusproxy.store.redis_script import Commit, Conflict, Done, EpochError, run, set_aside
+from statusproxy.store.redis_scan import scan
+from statusproxy.store.redis_script import Commit, Conflict, Done, EpochError, run
 from statusproxy.store.redis_spool_script import Missing, SpoolCommit, run_spool
 
 __all__ = ["Keyspace", "history", "member"]
 
 # At a time: a few milliseconds of the event loop, and of a server that serves others too.
-_ROWS_READ: Final = 200
 _HISTORY_PAGE: Final = 500
 
 _KINDS: Final = (
@@ -148,22 +148,10 @@ class Keyspace:
 
         What cannot be read is moved to another key, dated `now` (epoch seconds); its session goes into `rejected`.
         """
-        stamp = time.strftime("%Y%m%dT%H%M%SZ ", time.gmtime(now)).encode()
-        broken: list[tuple[bytes, bytes]] = []
-        cursor: bytes | int = 0
-        while cursor != b"0":
-            ((cursor, flat),) = await self._must(("HSCAN", self.names.records, cursor, "COUNT", _ROWS_READ))
-            found: dict[str, tuple[bytes, Record]] = {}
-            for field, payload in zip(flat[::2], flat[1::2], strict=True):
-                try:
-                    record = read_row(field, payload)
-                    found[session_of(field)] = payload, record
-                except (RowError, UnicodeDecodeError):
-                    broken.append((field, payload))
-            yield found
-        for field, payload in broken:
-            if await set_aside(self.link, self.names, self.names.records, field, payload, stamp + field):
-                rejected.append(field.decode("utf-8", "replace"))
+        broken: list[bytes] = []
+        async for some in scan(self.link, self.names, self.names.records, _read, "", now, broken):
+            yield some
+        rejected += [field.decode("utf-8", "replace") for field in broken]
 
     async def forgotten(self) -> dict[str, float]:
         """The sessions that were forgotten of late, and when (the server's time)."""
@@ -258,6 +246,11 @@ class Keyspace:
         replies = await self.link.ask(*commands)
         raise_first(replies)
         return replies
+
+
+def _read(field: bytes, payload: bytes) -> tuple[str, Record]:
+    record = read_row(field, payload)
+    return session_of(field), record
 
 
 async def history(

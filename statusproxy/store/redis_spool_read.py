@@ -1,7 +1,6 @@
 """The entries of the spool read whole from Redis, some at a time, so that nothing is held up for long."""
 
 import asyncio
-import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable
 from heapq import merge
@@ -9,17 +8,15 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from statusproxy.store.codec import RowError
-from statusproxy.store.redis_link import Asks, raise_first
+from statusproxy.store.redis_link import Asks
 from statusproxy.store.redis_names import Names
-from statusproxy.store.redis_script import set_aside
+from statusproxy.store.redis_scan import scan
 from statusproxy.store.spool_table import read_entry
 from statusproxy.store.spooled import Entry
 
 __all__ = ["in_order", "put_in", "rows"]
 
-# At a time: some milliseconds of the event loop, and of a server that serves others too.
-_ROWS_READ: Final = 200
+# At a time: some milliseconds of the event loop.
 _SORTED_AT_ONCE: Final = 1000
 _PUT_AT_ONCE: Final = 100
 
@@ -33,25 +30,10 @@ async def rows(
 
     What cannot be read is moved to another key, dated `now` (epoch seconds); its id goes into `rejected`.
     """
-    stamp = time.strftime("%Y%m%dT%H%M%SZ spool ", time.gmtime(now)).encode()
-    broken: list[tuple[bytes, bytes]] = []
-    cursor: bytes | int = 0
-    while cursor != b"0":
-        (reply,) = await link.ask(("HSCAN", names.spool, cursor, "COUNT", _ROWS_READ))
-        raise_first([reply])
-        cursor, flat = reply
-        found: dict[str, tuple[bytes, Entry]] = {}
-        for id_, row in zip(flat[::2], flat[1::2], strict=True):
-            try:
-                entry = read_entry(id_, row)
-            except RowError:
-                broken.append((id_, row))
-            else:
-                found[entry.id] = row, entry
-        yield found
-    for id_, row in broken:
-        if await set_aside(link, names, names.spool, id_, row, stamp + id_):
-            rejected.append(id_.decode("ascii", "replace"))
+    broken: list[bytes] = []
+    async for some in scan(link, names, names.spool, _read, "spool ", now, broken):
+        yield some
+    rejected += [id_.decode("ascii", "replace") for id_ in broken]
 
 
 async def put_in(entries: list[Entry], news: dict[str, Entry | None]) -> None:
@@ -84,3 +66,8 @@ async def in_order(entries: Iterable[Entry]) -> list[Entry]:
         if number % _SORTED_AT_ONCE == 0:
             await asyncio.sleep(0)
     return ordered
+
+
+def _read(id_: bytes, row: bytes) -> tuple[str, Entry]:
+    entry = read_entry(id_, row)
+    return entry.id, entry

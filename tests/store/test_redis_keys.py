@@ -15,6 +15,7 @@ import redis
 from statusproxy.config.state_url import Place
 from statusproxy.status.model import Record
 from statusproxy.store import redis_keys as redis_keys_module
+from statusproxy.store import redis_scan
 from statusproxy.store.backlog import Backlog, Batch, Entry
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
@@ -162,7 +163,7 @@ async def test_the_rights_that_the_documentation_names_are_enough(tmp_path: Path
 async def test_rows_are_read_whole_and_what_cannot_be_read_is_moved_away(
     place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_keys_module, "_ROWS_READ", 5)
+    monkeypatch.setattr(redis_scan, "_ROWS_READ", 5)
     keys, names = await joined(place), [f"{number:0200}" for number in range(600)]  # more than the server keeps as one
     assert isinstance(await keys.write(commit(keys, *map(a_record, names))), Done)
     with redis_server.client() as client:
