@@ -12,7 +12,7 @@ class Store(Protocol):
 
     @property
     def error(self) -> str | None:
-        """Why it takes no writes."""
+        """Why it accepts no writes."""
 
 
 class Registry(Protocol):
@@ -42,7 +42,7 @@ class Watchdog:
     def __init__(self, registry: Registry, status: Callable[[], str]) -> None:
         """`status` gives the status line, told again when it has changed since the last look."""
         self.error: str | None = None
-        """Why the store takes no writes, as of the last look."""
+        """Why the store accepts no writes, as of the last look."""
         self._registry = registry
         self._status = status
 

@@ -54,7 +54,7 @@ class HealthCheck:
         return [] if sharing is None else [str(proxy) for proxy in sharing.proxies]
 
     async def _store(self) -> str | None:
-        """Why the store takes no writes, or None."""
+        """Why the store accepts no writes, or None."""
         if await self._registry.works():
             return None
         return self._registry.store.error or "does not take writes"

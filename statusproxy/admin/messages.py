@@ -259,7 +259,7 @@ class Alive(msgspec.Struct, frozen=True):
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """`GET /readyz`: whether what the proxy needs works. Keys with a default stand there only where they say something.
 
-    `error`: the store takes no writes, or the gateway cannot be reached. `degraded`: all works, but the stored state
+    `error`: the store accepts no writes, or the gateway cannot be reached. `degraded`: all works, but the stored state
     was damaged, and no operator has acknowledged it. `draining`: the proxy is about to stop; send it nothing new.
     """
 

@@ -38,7 +38,7 @@ class Condition:
     ) -> None:
         """`name` is the store's; `cancellable`: a write that takes too long is cancelled, and so never stuck."""
         self.error: str | None = NOT_OPEN
-        """Why the store takes no writes."""
+        """Why the store accepts no writes."""
         self.retry_at = 0.0
         """When to try again while it takes none."""
         self._name = name

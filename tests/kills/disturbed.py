@@ -4,8 +4,8 @@
 | --- | --- |
 | `flush` | Redis is emptied (`FLUSHALL`) |
 | `cut` | Redis ends all connections of its clients (`CLIENT KILL`), again and again |
-| `full` | Redis takes no writes for want of memory, for a while |
-| `read-only` | Redis takes no writes as a replica, for a while |
+| `full` | Redis refuses writes for a while: its memory is full |
+| `read-only` | Redis refuses writes for a while: it is a replica |
 | `stop-redis` | Redis stands still (`SIGSTOP`) for a while |
 | `stop-proxy` | one proxy stands still for a while |
 

@@ -283,9 +283,9 @@ def hurry(server: Server) -> None:
 
 
 async def push(proxy: Running, wire: Wire, count: int) -> int:
-    """Send up to `count` bytes until the other side takes no more; how many it took.
+    """Send up to `count` bytes until the other side accepts no more; how many it took.
 
-    It takes no more when nothing has moved while three other clients came and went: what could still move had as many
+    It accepts no more when nothing has moved while three other clients came and went: what could still move had as many
     turns of the loop, and of the kernel, as they.
     """
     piece, sent, before = b"x" * 65536, 0, -1

@@ -25,7 +25,7 @@ async def serve(exchange: Exchange, head: ResponseHead) -> None:
 class Tunnel:
     """One tunnel between a client and the gateway.
 
-    Each side's reading is paused while the other takes no more, so that memory stays flat; a side that ends its
+    Each side's reading is paused while the other accepts no more, so that memory stays flat; a side that ends its
     half is passed on as such, and one that breaks off as a break; a tunnel silent both ways for `idle` seconds is ended
     (None: never).
     """

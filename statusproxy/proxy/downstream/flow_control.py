@@ -15,7 +15,7 @@ class Hold(enum.Enum):
     TURN = enum.auto()
     """What has come already is read on in a later turn of the loop (`turns.py`)."""
     TUNNEL = enum.auto()
-    """The gateway takes no more of a tunnel."""
+    """The gateway accepts no more of a tunnel."""
 
 
 class ReadingHolds:
@@ -67,7 +67,7 @@ class FlowControl(asyncio.Protocol):
         self.writable: Callable[[], None] | None = None
         """Called when the client takes more after it did not."""
         self.writing_paused = False
-        """Whether the client takes no more now."""
+        """Whether the client accepts no more now."""
         self._drained: asyncio.Future[None] | None = None
 
     @property
@@ -81,7 +81,7 @@ class FlowControl(asyncio.Protocol):
         return self.transport is not None and self.transport.get_write_buffer_size() > 0
 
     def hold(self) -> None:
-        """Read no more from the client until `go_on`: the other side of its tunnel takes no more."""
+        """Stop reading from the client until `go_on`: the other side of its tunnel accepts no more."""
         self.holds.add(Hold.TUNNEL)
 
     def go_on(self) -> None:

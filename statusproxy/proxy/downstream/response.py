@@ -92,7 +92,7 @@ class Response:
         self._request_id = request_id
         self._site = site
         self._service = service
-        self._reader: SlowReader | None = None  # from the first time that the client takes no more
+        self._reader: SlowReader | None = None  # from the first time that the client accepts no more
         self._state = NEW
         self.status = 0
         """The status of the final answer; 0 while there is none."""

@@ -24,7 +24,7 @@ _INFO_SIZE: Final = 128
 
 
 class SlowReader:
-    """The client of one exchange, from the first time that it takes no more."""
+    """The client of one exchange, from the first time that it accepts no more."""
 
     __slots__ = ("_connection", "_handle", "_loop", "_moved_at", "_pace", "_seen", "_since", "_stall", "stopped")
 

@@ -15,7 +15,7 @@ class PacedWriting(asyncio.Protocol):
         self.closed = False
         """It is lost, or given up."""
         self.writing_paused = False
-        """The other side takes no more: see `drain`."""
+        """The other side accepts no more: see `drain`."""
         self.writable: Callable[[], None] | None = None
         """Called when the other side takes more after it did not."""
 

@@ -19,7 +19,7 @@ class Source(Protocol):
 
     @property
     def watched(self) -> bool:
-        """Whether it is read to its end also where the gateway takes no more of it."""
+        """Whether it is read to its end also where the gateway accepts no more of it."""
 
     async def read(self) -> bytes:
         """The next piece. Raises `UpstreamError` where there is none, `ConnectionError` where the client has gone."""
@@ -69,7 +69,7 @@ async def stop(pump: asyncio.Task[None]) -> None:
 
 
 def _over(connection: UpstreamConnection) -> bool:
-    """Whether the gateway takes no more of this request: it has answered, or is lost."""
+    """Whether the gateway accepts no more of this request: it has answered, or is lost."""
     return connection.closed or connection.complete
 
 

@@ -862,7 +862,7 @@ FRAMINGS = ["length", "chunked", "expect"]
 
 
 def held_up(proxy: Running) -> bool:
-    """Whether the gateway takes no more of what is sent."""
+    """Whether the gateway accepts no more of what is sent."""
     return any(connection.writing_paused for connection in proxy.server.proxy.site.pool._busy)
 
 
