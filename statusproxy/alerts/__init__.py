@@ -1,0 +1,1 @@
+"""Alerts: messages to operators about lost sessions, and about what the proxy itself needs."""
