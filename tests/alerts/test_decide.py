@@ -395,7 +395,6 @@ class Site:
     desk: Desk = field(default_factory=lambda: Desk(started_at=0.0))
     now: float = 0.0
     up: bool = True
-    up_since: float = 0.0
     down: dict[str, float] = field(default_factory=dict)
     intervals: list[tuple[str, float, float, bool]] = field(default_factory=list)
     """Session, beginning, end, and whether a proxy looked all the time from the beginning on."""
