@@ -44,7 +44,8 @@ def test_alerts_beside_a_state_that_a_restart_forgets_are_named(url: str, count:
 
 
 def test_a_short_secret_of_alerts_is_named_and_not_repeated() -> None:
-    text = "gateway: http://127.0.0.1:3000\nalerts: {to: [{apprise: 'ntfy://x/y'}, {webhook: 'https://h.example/', secret: %s}]}"
+    targets = "[{apprise: 'ntfy://x/y'}, {webhook: 'https://hub.example/', secret: %s}]"
+    text = f"gateway: http://127.0.0.1:3000\nalerts: {{to: {targets}}}"
     for short in ("hush", "whsec_aHVzaGh1c2hodXNo"):
         (warning,) = warnings(loads(text % short))
         assert warning.startswith("alerts.to[1].secret: shorter than the 24 bytes that Standard Webhooks asks for")
