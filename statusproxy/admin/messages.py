@@ -59,10 +59,19 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     released: str | None = None
     """How the last correction ended."""
     released_at: Moment = None
+    state: str = ""
+    """How it stands: `lost`, `reported_down`, `needs_qr`, `connected` or `unknown` (`SessionState`)."""
+    listed: bool = False
+    """Whether the gateway's last list has it."""
+    list_shows: str | None = None
+    """The word that the list shows now, corrected where a correction is in force; None where it has none."""
 
 
 class Sessions(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /sessions`: all known sessions, those shown as disconnected first, in natural order."""
+    """`GET /sessions`: every session of the gateway's last list and every one that events told of, each once.
+
+    Those shown as disconnected come first, each part in natural order.
+    """
 
     now: Moment = None
     started: Moment = None
@@ -71,6 +80,10 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: WebhookTotals | None = None
     disconnected: int = 0
     """How many are shown, or will be shown, as disconnected."""
+    list_seen_at: Moment = None
+    """When the gateway's last list passed; None where none has since the start: then only sessions of events are here."""
+    counts: dict[str, int] = {}
+    """How many sessions are in each state; they add up to the sessions."""
     sessions: list[Session]
 
 
@@ -318,15 +331,18 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """Webhook totals since the start, part of several events of the stream."""
+    """Webhook totals since the start and the sessions in each state, part of several events of the stream."""
 
     webhook_last_heard: Moment
     webhooks: WebhookTotals
     started: Moment
+    list_seen_at: Moment
+    counts: dict[str, int]
+    """As in `Sessions`."""
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """The stream's event `gone`: sessions that were forgotten."""
+    """The stream's event `gone`: sessions that were forgotten, left the list, or are another's spelling."""
 
     sessions: list[str]
 

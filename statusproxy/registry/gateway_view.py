@@ -178,9 +178,7 @@ class GatewayView:
 
     def _last_lists(self) -> list[_Answer]:
         found = [
-            last
-            for answer in self._answers.values()
-            if answer.listing.whole and (last := answer.last_list) is not None
+            last for answer in self._answers.values() if answer.listing.whole and (last := answer.last_list) is not None
         ]
         newest = max((answer.at for answer in found), default=0.0)
         return [answer for answer in found if answer.at >= newest - TOGETHER]

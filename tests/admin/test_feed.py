@@ -13,9 +13,9 @@ from statusproxy.admin import feed as feed_module
 from statusproxy.admin import session_reports as reports_module
 from statusproxy.admin.listener import AdminListener
 from statusproxy.admin.messages import Session
-from statusproxy.admin.report import session_report
+from statusproxy.admin.report import row_report
 from statusproxy.config.load import loads
-from statusproxy.registry.gateway_view import Word
+from statusproxy.registry.session_rows import Row
 from statusproxy.status.model import Override, Record
 from statusproxy.status.unsaved import Watch
 from tests.admin.harness import Admin
@@ -208,7 +208,7 @@ async def test_an_error_in_one_look_does_not_end_the_looking(
             def fail(session: str) -> None:
                 raise RuntimeError("made up")
 
-            patch.setattr(registry, "gateway_word", fail)
+            patch.setattr(registry.rows, "row", fail)
             await admin.lose("sales")
             await until(lambda: "could not be refreshed" in caplog.text)
         await page.session("sales", shows="disconnected")
@@ -220,11 +220,11 @@ async def test_an_error_in_one_look_does_not_end_the_looking(
 async def test_a_report_is_written_once_for_all_pages(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
 
-    def counted(record: Record, *more: Any) -> Session:
-        written.append(record.session)
-        return session_report(record, *more)
+    def counted(row: Row, *more: Any) -> Session:
+        written.append(row.session)
+        return row_report(row, *more)
 
-    monkeypatch.setattr(reports_module, "session_report", counted)
+    monkeypatch.setattr(reports_module, "row_report", counted)
     names = [f"session-{number}" for number in range(600)]
     admin.proxy.server.registry.sessions.load([Record(name, heard_at=1.0) for name in names])
     async with AsyncExitStack() as stack:
@@ -242,13 +242,13 @@ async def test_a_look_costs_what_changed_and_not_what_is_known(admin: Admin, mon
         for _ in range(3):
             await page.next("sessions")
         looked_at: list[str] = []
-        gateway_word = registry.gateway_word
+        find = registry.rows.row
 
-        def counted(session: str) -> Word | None:
+        def counted(session: str) -> Row | None:
             looked_at.append(session)
-            return gateway_word(session)
+            return find(session)
 
-        monkeypatch.setattr(registry, "gateway_word", counted)
+        monkeypatch.setattr(registry.rows, "row", counted)
         await admin.lose("sales")
         await page.session("sales", shows="disconnected")
     assert set(looked_at) == {"sales"}
@@ -258,15 +258,15 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
     """Whatever the number of sessions and pages: counted between two turns that someone else has."""
     done, most = Counter[str](), Counter[str]()
     registry = admin.proxy.server.registry
-    gateway_word = registry.gateway_word
+    find = registry.rows.row
 
-    def text(record: Record, *more: Any) -> Session:
+    def text(row: Row, *more: Any) -> Session:
         done["written"] += 1
-        return session_report(record, *more)
+        return row_report(row, *more)
 
-    def word(session: str) -> Word | None:
+    def counted(session: str) -> Row | None:
         done["looked at"] += 1
-        return gateway_word(session)
+        return find(session)
 
     async def somebody_else() -> None:
         while True:
@@ -274,8 +274,8 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
             most.update({name: max(0, count - most[name]) for name, count in done.items()})
             done.clear()
 
-    monkeypatch.setattr(reports_module, "session_report", text)
-    monkeypatch.setattr(registry, "gateway_word", word)
+    monkeypatch.setattr(reports_module, "row_report", text)
+    monkeypatch.setattr(registry.rows, "row", counted)
     registry.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
     other = asyncio.create_task(somebody_else())
     async with AsyncExitStack() as stack:

@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from statusproxy.admin import session_reports as module
-from statusproxy.admin.report import session_report
+from statusproxy.admin.report import row_report
 from statusproxy.admin.session_reports import LOOKED_AT, SessionReports
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.registry.session_rows import Row
 from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.signals import SignalRules
 from tests.registry.disk import Disk
@@ -33,8 +34,8 @@ def elapsed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def looked(reports: SessionReports) -> tuple[list[str], list[str]]:
     """What is gone, and what differs."""
-    gone, different = reports.look()
-    return gone, [session for piece in different for session in piece]
+    looks = list(reports.look())
+    return [session for gone, _ in looks for session in gone], [session for _, new in looks for session in new]
 
 
 def begun(registry: SessionRegistry, *records: Record) -> SessionReports:
@@ -49,6 +50,8 @@ def begun(registry: SessionRegistry, *records: Record) -> SessionReports:
 def answered(registry: SessionRegistry, word: str) -> None:
     body = b'{"channels":[{"id":"sales","status":"%s"}]}' % word.encode()
     registry.correct(body, LIST, registry.now(), None)
+    for _ in registry._gateway_view.reading():
+        pass
 
 
 def test_everything_is_told_first_and_then_what_changes(registry: SessionRegistry) -> None:
@@ -73,9 +76,9 @@ async def test_a_forgotten_session_is_gone_once(registry: SessionRegistry) -> No
 async def test_a_session_that_goes_while_it_is_looked_at_is_none(registry: SessionRegistry) -> None:
     reports = begun(registry, Record("sales"))
     registry.sessions.load([Record("new")])
-    _, different = reports.look()
+    looks = reports.look()
     await registry.forget("new")
-    assert list(different) == [[]]
+    assert list(looks) == [([], [])]
     assert reports.texts(["new"]) == []
 
 
@@ -114,7 +117,7 @@ def test_after_a_look_that_failed_all_are_compared(registry: SessionRegistry, mo
     reports = begun(registry, Record("sales"), Record("support"))
     registry.sessions.load([Record("sales", override=LOST)])
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "gateway_word", lambda session: 1 / 0)
+        patch.setattr(registry.rows, "row", lambda session: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             looked(reports)
     assert looked(reports) == ([], []), "what it took is lost"
@@ -132,11 +135,11 @@ def test_a_report_is_written_when_it_is_asked_for_and_once(
 ) -> None:
     written: list[str] = []
 
-    def counted(record: Record, *more: Any) -> Any:
-        written.append(record.session)
-        return session_report(record, *more)
+    def counted(row: Row, *more: Any) -> Any:
+        written.append(row.session)
+        return row_report(row, *more)
 
-    monkeypatch.setattr(module, "session_report", counted)
+    monkeypatch.setattr(module, "row_report", counted)
     reports = begun(registry, Record("a"), Record("b"))
     assert written == []
     first, again = reports.texts(["a", "nobody"]), reports.texts(["a"])
@@ -163,7 +166,7 @@ def test_many_are_looked_at_some_at_a_time(registry: SessionRegistry) -> None:
     registry.sessions.load([Record(f"s{number}") for number in range(2 * LOOKED_AT + 1)])
     reports = SessionReports(registry)
     reports.begin()
-    assert [len(piece) for piece in reports.look()[1]] == [LOOKED_AT, LOOKED_AT, 1]
+    assert [len(different) for _, different in reports.look() if different] == [LOOKED_AT, LOOKED_AT, 1]
 
 
 def test_after_the_end_nothing_is_kept_and_a_new_beginning_tells_all(registry: SessionRegistry) -> None:

@@ -18,11 +18,15 @@ RULE = ChannelRule(
     set={"status": "disconnected", "connected": False},
     keep=frozenset({"disconnected", "qr_required", "starting", "asleep"}),
 )
-TRUTHS = ChannelRule(
-    list=((),), id=(("id",),), set={"connected": False, "loggedIn": False}, keep=frozenset({"false"})
-)
+TRUTHS = ChannelRule(list=((),), id=(("id",),), set={"connected": False, "loggedIn": False}, keep=frozenset({"false"}))
 MEANINGS = Meanings(
-    {"Connected": "connected", "qr_required": "scan", "STARTING": "starting", "gone": "logged-out", "paired": "connected"}
+    {
+        "Connected": "connected",
+        "qr_required": "scan",
+        "STARTING": "starting",
+        "gone": "logged-out",
+        "paired": "connected",
+    }
 )
 
 
