@@ -81,7 +81,8 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     disconnected: int = 0
     """How many are shown, or will be shown, as disconnected."""
     list_seen_at: Moment = None
-    """When the gateway's last list passed; None where none has since the start: then only sessions of events are here."""
+    """When the gateway's last list passed; None where none has since the start, so that only sessions of events are
+    here."""
     counts: dict[str, int] = {}
     """How many sessions are in each state; they add up to the sessions."""
     sessions: list[Session]

@@ -140,7 +140,7 @@ class GatewayView:
         for number, (key, answer) in enumerate(answers):
             steps = self._read(key, answer, steps)
             if answer.listing.whole:
-                answer = answer.last_list or answer  # noqa: PLW2901
+                answer = answer.last_list or answer
             listing = answer.listing  # one that is not read, or cannot be, has no ids
             exact = listing.ids.exact
             channel: str | None = session
