@@ -27,6 +27,7 @@ from statusproxy.admin.messages import (
     State,
     to_text,
 )
+from statusproxy.admin.polling import PollAnswers
 from statusproxy.admin.report import change_report, counts, damage_report, moment, row_report
 from statusproxy.admin.scrape import gauges
 from statusproxy.admin.selfreport import self_report
@@ -80,6 +81,7 @@ class Answers:
         self._learning = LearningAnswers(registry.learning)
         self._health = HealthCheck(registry, proxy)
         self._kept = spool
+        self._polling = PollAnswers(registry, lambda: self.settings.language)
         self._spool = SpoolAnswers(spool, lambda: self.settings)
         self.feed = Feed(registry, self._health, lambda: self._gateway, self._spool.totals)
 
@@ -105,6 +107,7 @@ class Answers:
             web.post("/state/acknowledge", self.acknowledge),
             *self._learning.routes(),
             *self._spool.routes(),
+            *self._polling.routes(),
             web.get("/events", self.events),
             web.get("/doctor", self.doctor),
             *assets.routes(),

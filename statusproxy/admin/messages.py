@@ -88,6 +88,36 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     sessions: list[Session]
 
 
+class Up(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /sessions/{session}/up`: 200 where the session is up, else 503."""
+
+    session: str
+    up: bool
+    state: str
+    """As in `Session`, with `listed` and `list_shows`."""
+    since: Moment = None
+    """When it was lost, where a correction is in force."""
+    list_shows: str | None = None
+    listed: bool = False
+    gateway_said_at: Moment = None
+    """When the gateway's newest word came."""
+    reason: str
+    """Why, as half a sentence in the language of the settings."""
+
+
+class UpAll(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /up`: 200 where every session is up, else 503."""
+
+    up: bool
+    counts: dict[str, int]
+    """As in `Sessions`, with `list_seen_at`."""
+    list_seen_at: Moment = None
+    down: int
+    """How many are down."""
+    sessions: list[Up]
+    """Those that are down, in natural order; at most 100."""
+
+
 class ChangeLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the history."""
 

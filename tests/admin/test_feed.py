@@ -337,3 +337,36 @@ async def test_what_is_kept_of_events_is_told_at_first_and_when_it_changes(
         assert (await told() or {})["waiting"] == 1
         await spool.control.drop(["000002"])
         assert await told() is None  # nothing is left, and no path keeps any
+
+
+# Channels of the gateway's list
+
+
+async def test_channels_without_an_event_are_told_live_with_the_counts(admin: Admin) -> None:
+    async with open_page(admin) as page:
+        assert (await page.next("health"))["counts"]["connected"] == 0
+        await admin.list_channels(shop="connected", desk="qr_required")
+        desk = await page.session("desk", state="needs_qr")
+        assert (desk["listed"], desk["list_shows"], desk["last_event"]) == (True, "qr_required", None)
+        told = page.seen[-1][1]
+        assert told["counts"] == {"lost": 0, "reported_down": 0, "needs_qr": 1, "connected": 1, "unknown": 0}
+        assert told["list_seen_at"] is not None
+        await admin.lose("shop")
+        await page.session("shop", state="lost", list_shows="disconnected")
+        await admin.list_channels(shop="connected")
+        gone = await page.next("gone")
+        assert gone["sessions"] == ["desk"]
+        assert gone["counts"] == {"lost": 1, "reported_down": 0, "needs_qr": 0, "connected": 0, "unknown": 0}
+
+
+async def test_a_list_that_changes_in_one_place_sends_one_session(admin: Admin) -> None:
+    words = {f"s{number}": "connected" for number in range(300)}
+    await admin.list_channels(**words)
+    async with open_page(admin) as page:
+        assert (await page.next("hello"))["total"] == 300
+        for _ in range(2):
+            await page.next("sessions")
+        await admin.list_channels(**words | {"s7": "disconnected"})
+        sent = await page.next("sessions")
+    assert [(one["session"], one["state"]) for one in sent["sessions"]] == [("s7", "reported_down")]
+    assert (sent["counts"]["connected"], sent["counts"]["reported_down"]) == (299, 1)

@@ -1,5 +1,7 @@
 """What differs from what pages were told: found at the cost of what changed, and written once."""
 
+import contextlib
+import json
 from typing import Any
 
 import pytest
@@ -177,3 +179,71 @@ def test_after_the_end_nothing_is_kept_and_a_new_beginning_tells_all(registry: S
     assert reports.ids() == []
     reports.begin()
     assert looked(reports) == ([], ["sales"])
+
+
+# Channels of the gateway's list
+
+
+def listed(registry: SessionRegistry, *channels: str, word: str = "connected") -> None:
+    """The gateway answers with these channels, which is read."""
+    body = json.dumps({"channels": [{"id": channel, "status": word} for channel in channels]})
+    registry.correct(body.encode(), LIST, registry.now(), None)
+    for _ in registry._gateway_view.reading():
+        pass
+
+
+def test_every_channel_of_the_list_is_told_and_gone_when_it_left(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"))
+    listed(registry, "sales", "shop", "desk")
+    assert looked(reports) == ([], ["sales", "shop", "desk"])
+    assert reports.counts() == {"lost": 0, "reported_down": 0, "needs_qr": 0, "connected": 3, "unknown": 0}
+    listed(registry, "sales", "shop")
+    assert looked(reports) == (["desk"], [])
+    listed(registry, "shop")
+    assert looked(reports) == ([], ["sales"]), "events told of it"
+    assert '"listed":false' in reports.texts(["sales"])[0]
+    assert reports.counts() == {"lost": 0, "reported_down": 0, "needs_qr": 0, "connected": 1, "unknown": 1}
+
+
+def test_only_what_differs_in_a_list_is_told(registry: SessionRegistry) -> None:
+    reports = begun(registry)
+    listed(registry, *(f"s{number}" for number in range(50)))
+    looked(reports)
+    body = json.dumps({"channels": [{"id": f"s{n}", "status": "open" if n == 7 else "connected"} for n in range(50)]})
+    registry.correct(body.encode(), LIST, registry.now(), None)
+    for _ in registry._gateway_view.reading():
+        pass
+    assert looked(reports) == ([], ["s7"])
+
+
+async def test_a_channel_is_told_under_its_sessions_id_once_events_name_it(registry: SessionRegistry) -> None:
+    reports = begun(registry)
+    listed(registry, "SalesTeam", "shop")
+    assert looked(reports) == ([], ["SalesTeam", "shop"])
+    registry.sessions.load([Record("sales team")])
+    assert looked(reports) == (["SalesTeam"], ["sales team"])
+    registry.sessions.load([Record("SALES TEAM", override=LOST)])
+    assert looked(reports) == ([], ["sales team"])
+    assert reports.counts()["lost"] == 1
+    registry.sessions.load([Record("SalesTeam")])
+    assert looked(reports) == (["sales team"], ["SalesTeam"])
+    for session in ("SalesTeam", "sales team"):
+        with contextlib.suppress(LookupError):
+            await registry.forget(session)
+    gone, different = looked(reports)
+    assert (set(gone), different) == (set(), ["SalesTeam"])
+    assert reports.counts() == {"lost": 0, "reported_down": 0, "needs_qr": 0, "connected": 2, "unknown": 0}
+
+
+def test_spellings_that_a_list_shows_to_be_one_session_are_one(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"), Record("SALES"))
+    listed(registry, "sales")
+    assert looked(reports) == (["SALES"], ["sales"])
+    assert reports.ids() == ["sales"]
+
+
+def test_those_that_need_someone_come_in_the_order_of_how_much(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("quiet"), Record("lost", override=LOST))
+    listed(registry, "fine")
+    looked(reports)
+    assert reports.in_order(["quiet", "fine", "lost"]) == ["lost", "fine", "quiet"]

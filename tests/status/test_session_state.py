@@ -116,7 +116,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_every_word_of_a_presets_lists_has_the_state_that_it_means(preset: str) -> None:
-    """Each word that a corrected route keeps, takes for connected or sets, read from a list as the gateway writes it."""
+    """Each word that a corrected route keeps, takes for connected or sets, read from a list."""
     settings = loads(f"gateway: http://127.0.0.1:3000\npreset: {preset}")
     said = about(preset)
     assert said is not None
