@@ -124,8 +124,12 @@ class Answers:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The numbers for Prometheus."""
-        body = self._exposition.expose(gauges(self._registry, self._proxy, self._kept))
-        return web.Response(body=body, headers={"Content-Type": self._exposition.content_type})
+        up = await self._health.gateway_up()
+        pieces: list[bytes] = []
+        for piece in self._exposition.pieces(gauges(self._registry, self._proxy, self._kept, gateway_up=up)):
+            pieces.append(piece)
+            await asyncio.sleep(0)
+        return web.Response(body=b"".join(pieces), headers={"Content-Type": self._exposition.content_type})
 
     async def sessions(self, request: web.Request) -> web.Response:
         """All known sessions: those shown as disconnected first, each part in natural order."""

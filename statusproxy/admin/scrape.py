@@ -10,13 +10,16 @@ from statusproxy.registry.registry import SessionRegistry
 from statusproxy.spool.spool import Spool
 
 
-def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) -> Iterator[Metric]:
+def gauges(
+    registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None, *, gateway_up: bool
+) -> Iterator[Metric]:
     """The families of gauges, for `Exposition.expose`. `spool` is None where the state keeps none."""
     records, sharing = registry.records(), registry.store.sharing
     yield from registry_gauges(
         RegistryNow(
-            now=registry.clock.wall(),
+            own_now=registry.now(),
             records=records,
+            losses=registry.losses,
             heard_at=registry.webhooks.last_heard or registry.started_at,
             store_healthy=registry.store.healthy,
             damage=len(registry.saving.damage),
@@ -27,7 +30,7 @@ def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) 
         )
     )
     pools = [PoolNow(_to(name), pool.in_use, pool.idle, pool.opened) for name, pool in proxy.site.pools.items()]
-    yield from proxy_gauges(proxy.in_flight, pools)
+    yield from proxy_gauges(proxy.in_flight, pools, gateway_up=gateway_up)
     if spool is not None and spool.unread is None:
         yield from spool_gauges(_spool(spool, registry.clock.shift, {pool.to for pool in pools}))
 

@@ -26,7 +26,7 @@ def told(registry: SessionRegistry, spool: Spool | None = None) -> Sample:
         "hub http other": SimpleNamespace(in_use=0, idle=1, opened=1),
     }
     proxy = cast("Proxy", SimpleNamespace(in_flight=4, site=SimpleNamespace(pools=pools)))
-    return samples(Metrics(), gauges(registry, proxy, spool))
+    return samples(Metrics(), gauges(registry, proxy, spool, gateway_up=True))
 
 
 async def test_registry_and_pools_are_told_as_they_are() -> None:
@@ -37,8 +37,8 @@ async def test_registry_and_pools_are_told_as_they_are() -> None:
     clock.now = 1_060.0
     found = told(registry)
     assert value(found, "sessions") == 1
-    assert value(found, "session_seconds_since_event", session="sales") == 70
-    assert value(found, "seconds_since_webhook") == 60, "since the start"
+    assert value(found, "session_last_event_timestamp_seconds", session="sales") == 990
+    assert value(found, "last_webhook_timestamp_seconds") == 1_000, "the start"
     assert value(found, "requests_missing_total", what="client") == 1
     assert value(found, "requests_in_flight") == 4
     assert value(found, "upstream_connections", to="gateway", state="active") == 2
@@ -47,7 +47,7 @@ async def test_registry_and_pools_are_told_as_they_are() -> None:
     registry.webhooks.heard("10.0.0.2", "e", "unmatched", 1_050.0)
     disk.broken = OSError("disk full")
     found = told(registry)
-    assert (value(found, "seconds_since_webhook"), value(found, "store_healthy")) == (10, 0)
+    assert (value(found, "last_webhook_timestamp_seconds"), value(found, "store_healthy")) == (1_050, 0)
 
 
 async def test_proxies_that_share_the_state_are_counted_and_so_is_what_they_wrote() -> None:
