@@ -64,6 +64,7 @@ class Answers:
         settings: Settings,
         spool: Spool | None = None,
     ) -> None:
+        self._registry = registry
         self.configure(settings)
         self.waiting: Sequence[str] = ()
         """The keys of settings that were changed in the file and wait for a restart."""
@@ -71,7 +72,6 @@ class Answers:
         """The keys of settings that the command line sets, regardless of the file."""
         self.listening: list[str] = []
         """Where the proxy itself listens."""
-        self._registry = registry
         self._exposition = exposition
         self._proxy = proxy
         self._writing = asyncio.Lock()
@@ -86,6 +86,7 @@ class Answers:
         self.settings = settings
         """The settings in force."""
         self._gateway = gateway_words(settings)
+        self._registry.rows.mean(self._gateway.guidance.states)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All paths with their handlers."""

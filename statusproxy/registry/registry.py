@@ -39,6 +39,7 @@ from statusproxy.registry.intake import Intake
 from statusproxy.registry.others import Others
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
+from statusproxy.registry.session_rows import SessionRows
 from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
 from statusproxy.status import picture, qr
@@ -89,6 +90,8 @@ class SessionRegistry:
         self._outcomes = WebhookOutcomes(metrics, self.webhooks, self._log)
         self._warnings = RepeatedWarnings()
         self._gateway_view = GatewayView()
+        self.rows = SessionRows(self.sessions, self._gateway_view, lambda: self.clock.last)
+        """Every session once, listed or not, as it stands."""
         self._corrections = Corrections(self.sessions)
         self._confirmation = Confirmation(self.sessions, self._gateway_view)
         ages = StoredAges(self.clock, boot)
