@@ -129,7 +129,7 @@ async def exposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     monkeypatch.setattr(BatchWriter, "sharing", Sharing("me"))  # as in a store that proxies share
     async with running(tmp_path, "http://127.0.0.1:1", state={"url": f"sqlite:///{tmp_path}/state.db"}) as proxy:
         server = proxy.server
-        now = gauges(server.registry, server.proxy, server.rooms.spool, gateway_up=True)
+        now = gauges(server.registry, server.proxy, server.rooms.spool, gateway_up=True, sessions=[])
         families = list(text_string_to_metric_families(server.exposition.expose(now).decode()))
     return {family.name + "_total" * (family.type == "counter"): family for family in families}
 

@@ -28,7 +28,7 @@ from statusproxy.admin.messages import (
     to_text,
 )
 from statusproxy.admin.report import change_report, damage_report, moment, session_report
-from statusproxy.admin.scrape import gauges
+from statusproxy.admin.scrape import gauges, sessions_now
 from statusproxy.admin.selfreport import self_report
 from statusproxy.admin.spool import SpoolAnswers
 from statusproxy.config.settings import Settings
@@ -126,8 +126,10 @@ class Answers:
     async def metrics(self, request: web.Request) -> web.Response:
         """The numbers for Prometheus."""
         up = await self._health.gateway_up()
+        sessions = await sessions_now(self._registry)
+        now = gauges(self._registry, self._proxy, self._kept, gateway_up=up, sessions=sessions)
         pieces: list[bytes] = []
-        for piece in self._exposition.pieces(gauges(self._registry, self._proxy, self._kept, gateway_up=up)):
+        for piece in self._exposition.pieces(now):
             pieces.append(piece)
             await asyncio.sleep(0)
         return web.Response(body=b"".join(pieces), headers={"Content-Type": self._exposition.content_type})

@@ -21,12 +21,27 @@ SESSION_SERIES: Final = 500
 LABEL_LENGTH: Final = 128
 
 
+class SessionNow(msgspec.Struct, frozen=True):
+    """One session as it stands; an event of it may never have come."""
+
+    session: str
+    state: SessionState
+    record: Record | None
+    """What events told, in the system's time; None where none came."""
+    listed: bool
+    """The gateway's last list has it."""
+    spellings: tuple[str, ...] = ()
+    """Every id under which events told of it."""
+
+
 class RegistryNow(msgspec.Struct, frozen=True):
     """What the session registry knows at this moment; times in epoch seconds of the system's clock."""
 
     own_now: float
     """The time on the proxy's own clock, epoch seconds: that of `losses`."""
     records: Sequence[Record]
+    sessions: Sequence[SessionNow]
+    """Each session once, also those of which no event told."""
     heard_at: float
     """When the last trusted webhook came; the start where there was none."""
     store_healthy: bool
@@ -37,8 +52,6 @@ class RegistryNow(msgspec.Struct, frozen=True):
     losses: SessionLosses
     missing: Mapping[str, int]
     """Requests since the start that lacked what a proxy in front should have passed on, by what."""
-    states: Mapping[str, SessionState] = {}
-    """How each session stands, by its id; also of channels in the gateway's list that no event told of."""
     proxies: int | None = None
     """Proxies that share the stored state; None for a store that one has alone."""
     shared: Mapping[str, int] = {}
@@ -106,59 +119,69 @@ def spool_gauges(spool: SpoolNow) -> Iterator[Metric]:
     yield by_label("statusproxy_spool_circuit_open", spool.away)
 
 
-def worth_telling(records: Iterable[Record], listed: Iterable[str] = ()) -> list[tuple[str, Record | None]]:
-    """The sessions that get series of their own, `SESSION_SERIES` at most, with what is known of them.
+def worth_telling(sessions: Iterable[SessionNow]) -> list[SessionNow]:
+    """The sessions that get series of their own, `SESSION_SERIES` at most.
 
-    `listed` are channels of the gateway's list that no event told of. Those shown as disconnected come first, then
-    those that ever told of their own connection, then the others; in each of these those that the gateway's own list
-    has named, then the one known longest, so that a flood of made-up ids pushes no known session out.
+    Those shown as disconnected come first, then those that ever told of their own connection, then the others; in each
+    of these those that the gateway's own list has named, then the one known longest, so that a flood of made-up ids
+    pushes no known session out.
     """
-    ranks: tuple[list[tuple[str, Record | None]], ...] = ([], [], [], [], [], [])
-    for record in records:
-        rank = 0 if record.override is not None else 2 if record.verdict is not None or record.alive_at else 4
-        ranks[rank + (not record.confirmed)].append((record.session, record))
-    ranks[4].extend((channel, None) for channel in listed)
+    ranks: tuple[list[SessionNow], ...] = ([], [], [], [], [], [])
+    for session in sessions:
+        record = session.record
+        if record is None:
+            rank = 4
+        else:
+            rank = 0 if record.override is not None else 2 if record.verdict is not None or record.alive_at else 4
+        confirmed = session.listed or (record is not None and record.confirmed)
+        ranks[rank + (not confirmed)].append(session)
     return [session for rank in ranks for session in rank][:SESSION_SERIES]
 
 
 def _sessions(registry: RegistryNow) -> Iterator[Metric]:
-    records = registry.records
-    known = {record.session for record in records}
-    listed = [session for session in registry.states if session not in known]
-    told = worth_telling(records, listed)
-    overridden = [record for record in records if record.override is not None]
-    yield single("statusproxy_sessions", len(records))
-    yield single("statusproxy_sessions_without_series", len(records) + len(listed) - len(told))
+    told = worth_telling(registry.sessions)
+    overridden = [record for record in registry.records if record.override is not None]
+    yield single("statusproxy_sessions", len(registry.records))
+    yield single("statusproxy_sessions_without_series", len(registry.sessions) - len(told))
     yield single("statusproxy_overrides", len(overridden))
     yield single("statusproxy_overrides_shown", sum(record.shown_at is not None for record in overridden))
-    states, since, heard, alive, losses, flaps, seconds = (list[tuple[tuple[str, ...], float]]() for _ in range(7))
-    labels: set[str] = set()
-    for session, record in told:
-        label = session_label(session)
-        if label in labels:  # two ids that differ only in what a label cannot show
-            continue
-        labels.add(label)
-        state = registry.states.get(session, SessionState.UNKNOWN)
-        states += [((label, each), each == state) for each in SessionState]
-        totals = registry.losses.of(session)
-        losses.append(((label,), totals.losses))
-        flaps.append(((label,), totals.flaps))
-        seconds.append(((label,), totals.lost_seconds(registry.own_now)))
-        if record is None:
-            continue
-        if record.override is not None:
-            since.append(((label,), record.override.since))
-        if record.heard_at:
-            heard.append(((label,), record.heard_at))
-        if record.alive_at:
-            alive.append(((label,), record.alive.here))
-    yield labelled("statusproxy_session_state", states)
-    yield labelled("statusproxy_override_since_timestamp_seconds", since)
-    yield labelled("statusproxy_session_last_event_timestamp_seconds", heard)
-    yield labelled("statusproxy_session_last_message_timestamp_seconds", alive)
-    yield labelled("statusproxy_session_losses_total", losses)
-    yield labelled("statusproxy_session_flaps_total", flaps)
-    yield labelled("statusproxy_session_lost_seconds_total", seconds)
+    by_name: dict[tuple[str], SessionNow] = {}
+    for session in told:
+        # Of ids that differ only in what a label cannot show, the first.
+        by_name.setdefault((session_label(session.session),), session)
+    yield labelled(
+        "statusproxy_session_state",
+        (((*name, each), each == session.state) for name, session in by_name.items() for each in SessionState),
+    )
+    records = {name: session.record for name, session in by_name.items() if session.record is not None}
+    yield labelled(
+        "statusproxy_override_since_timestamp_seconds",
+        ((name, record.override.since) for name, record in records.items() if record.override is not None),
+    )
+    yield labelled(
+        "statusproxy_session_last_event_timestamp_seconds",
+        ((name, record.heard_at) for name, record in records.items() if record.heard_at),
+    )
+    yield labelled(
+        "statusproxy_session_last_message_timestamp_seconds",
+        ((name, record.alive.here) for name, record in records.items() if record.alive_at),
+    )
+    yield from _losses(registry, by_name)
+
+
+def _losses(registry: RegistryNow, by_name: Mapping[tuple[str], SessionNow]) -> Iterator[Metric]:
+    losses: dict[tuple[str], float] = {}
+    flaps: dict[tuple[str], float] = {}
+    seconds: dict[tuple[str], float] = {}
+    for name, session in by_name.items():
+        # The events of one loss may come in two spellings: it is one all the same.
+        totals = [registry.losses.of(each) for each in session.spellings or (session.session,)]
+        losses[name] = max(each.losses for each in totals)
+        flaps[name] = max(each.flaps for each in totals)
+        seconds[name] = max(each.lost_seconds(registry.own_now) for each in totals)
+    yield labelled("statusproxy_session_losses_total", losses.items())
+    yield labelled("statusproxy_session_flaps_total", flaps.items())
+    yield labelled("statusproxy_session_lost_seconds_total", seconds.items())
 
 
 def session_label(session: str) -> str:
