@@ -12,19 +12,24 @@ from statusproxy.status.session_state import SessionState
 #: Labels that Prometheus adds to every series.
 _TARGET = frozenset({"job", "instance"})
 
+#: Series that Prometheus makes itself.
+_PROMETHEUS = {"up": _TARGET, "ALERTS": _TARGET | {"alertname", "alertstate", "severity", "session"}}
+
 _SUFFIXES = re.compile(r"_(bucket|sum|count)$")
+
+_PARTS = ("request", "gateway", "own")
 
 #: The values of labels that are closed sets.
 _VALUES = {
     ("statusproxy_session_state", "state"): {*SessionState},
-    ("statusproxy_own_seconds", "route"): {kind.name.lower() for kind in RouteKind},
+    **{(f"statusproxy_{name}_seconds", "route"): {kind.name.lower() for kind in RouteKind} for name in _PARTS},
 }
 
 
 def labels_of(metric: str) -> frozenset[str] | None:
     """The labels that a series of this name has; None where the proxy exposes no such series."""
-    if metric == "up":
-        return _TARGET
+    if metric in _PROMETHEUS:
+        return _PROMETHEUS[metric]
     base = _SUFFIXES.sub("", metric)
     if base != metric and base in METRICS and METRICS[base].kind is Kind.HISTOGRAM:
         more = {"le"} if metric.endswith("_bucket") else set()
@@ -33,6 +38,12 @@ def labels_of(metric: str) -> frozenset[str] | None:
     if described is None or described.kind is Kind.HISTOGRAM:
         return None
     return _TARGET | set(described.labels)
+
+
+def metrics_of(query: str) -> list[str]:
+    """The metrics that a query asks for, a histogram's by its own name; twice where it asks for one twice."""
+    names = [selector.name or "" for selector in _selectors(parse(query))]
+    return [name if name in METRICS else _SUFFIXES.sub("", name) for name in names]
 
 
 def unknown_parts(query: str) -> list[str]:

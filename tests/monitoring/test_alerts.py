@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.docs.pages import blocks
 from tests.monitoring.programs import ROOT, needs_prometheus, promtool
 from tests.monitoring.queries import unknown_parts
 from tests.monitoring.rules import ENGLISH, PORTUGUESE, Rule, read, rules
@@ -118,6 +119,20 @@ def test_each_alert_leads_to_its_section_of_the_runbook_in_its_language(file: Pa
         assert address == f"https://statusproxy.example/docs/{page}"
         assert anchor == name.lower()
     assert [each for each in headings if each.startswith("Statusproxy")] == list(rules(file)), "in the rules' order"
+
+
+@pytest.mark.parametrize("page", ["monitoring.md", "pt-BR/monitoring.md"])
+def test_the_page_of_monitoring_lists_each_alert_with_its_severity(page: str) -> None:
+    listed = re.findall(r"^\| `(Statusproxy\w+)` \| (\w+) \|", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+    assert listed == [(name, rule["labels"]["severity"]) for name, rule in rules(ENGLISH).items()]
+
+
+def test_both_pages_of_monitoring_show_the_same_configuration() -> None:
+    english, portuguese = (
+        blocks((ROOT / "docs" / page).read_text()) for page in ("monitoring.md", "pt-BR/monitoring.md")
+    )
+    assert len(english) >= 4
+    assert [block.text for block in portuguese] == [block.text for block in english]
 
 
 def test_each_rule_asks_for_metrics_and_labels_that_exist() -> None:
