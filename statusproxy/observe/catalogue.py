@@ -329,18 +329,24 @@ _SPOOL: Final = Part(
 
 _ALERTS: Final = Part(
     "Alerts",
-    "What the proxy's own alerts (`alerts:` in the configuration) did. They are there where it has targets.",
+    "What the proxy's own alerts (`alerts:` in the configuration) did.",
     (
         Described(
             "statusproxy_alert_deliveries_total", _COUNTER,
-            "Attempts to deliver a message to a target.",
+            "Attempts to bring a message to a target of alerts.",
             "messages do not arrive: statusproxy alerts list has each error",
-            {"target": "kind and host of the target", "result": "sent, failed, given-up"},
+            {"target": "kind and host of the target", "result": "sent, failed"},
         ),
         Described(
             "statusproxy_alerts_waiting", _GAUGE,
-            "Messages that are not delivered yet, by any proxy that shares the state.",
+            "Deliveries of alerts that are not made yet; absent where no alerts are configured.",
             "it stays above 0: a target does not take messages",
+        ),
+        Described(
+            "statusproxy_heartbeats_total", _COUNTER,
+            "Heartbeats (alerts.heartbeat): answered, failed, or withheld since store or gateway did not answer.",
+            "the monitor says that the proxy is down, and it is up",
+            {"result": "answered, failed, withheld"},
         ),
     ),
 )  # fmt: skip
