@@ -43,10 +43,9 @@ def gauges(
     records, sharing = registry.records(), registry.store.sharing
     yield from registry_gauges(
         RegistryNow(
-            own_now=registry.now(),
             records=records,
             sessions=sessions,
-            losses=registry.losses,
+            losses=registry.losses(),
             heard_at=registry.webhooks.last_heard or registry.started_at,
             store_healthy=registry.store.healthy,
             damage=len(registry.saving.damage),

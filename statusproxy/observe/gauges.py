@@ -37,8 +37,6 @@ class SessionNow(msgspec.Struct, frozen=True):
 class RegistryNow(msgspec.Struct, frozen=True):
     """What the session registry knows at this moment; times in epoch seconds of the system's clock."""
 
-    own_now: float
-    """The time on the proxy's own clock, epoch seconds: that of `losses`."""
     records: Sequence[Record]
     sessions: Sequence[SessionNow]
     """Each session once, also those of which no event told."""
@@ -175,10 +173,11 @@ def _losses(registry: RegistryNow, by_name: Mapping[tuple[str], SessionNow]) -> 
     seconds: dict[tuple[str], float] = {}
     for name, session in by_name.items():
         # The events of one loss may come in two spellings: it is one all the same.
-        totals = [registry.losses.of(each) for each in session.spellings or (session.session,)]
+        spellings = session.spellings or (session.session,)
+        totals = [registry.losses.of(each) for each in spellings]
         losses[name] = max(each.losses for each in totals)
         flaps[name] = max(each.flaps for each in totals)
-        seconds[name] = max(each.lost_seconds(registry.own_now) for each in totals)
+        seconds[name] = max(map(registry.losses.seconds, spellings))
     yield labelled("statusproxy_session_losses_total", losses.items())
     yield labelled("statusproxy_session_flaps_total", flaps.items())
     yield labelled("statusproxy_session_lost_seconds_total", seconds.items())

@@ -28,10 +28,6 @@ class LossTotals(msgspec.Struct, frozen=True):
     since: float | None = None
     """When the loss that lasts began, or the start of the process if that was later; None while none lasts."""
 
-    def lost_seconds(self, now: float) -> float:
-        """All time lost until `now`."""
-        return self.seconds if self.since is None else self.seconds + max(0.0, now - self.since)
-
 
 _NONE: Final = LossTotals()
 
@@ -39,45 +35,66 @@ _NONE: Final = LossTotals()
 class SessionLosses:
     """The numbers by session, for sessions that were lost at least once.
 
-    All times are epoch seconds of the proxy's own clock. No number of a session ever falls, even where an event says
-    that a loss ended earlier than now: Prometheus would take that for a restart.
+    Told of changes, and shown the records from time to time (`look`): what another proxy heard comes as a record, not
+    as a change. All times are epoch seconds of the proxy's own clock. No number of a session ever falls, even where an
+    event says that a loss ended before the last look: Prometheus would take that for a restart.
     """
 
     def __init__(self) -> None:
         self._totals: dict[str, LossTotals] = {}
+        self._started_at = 0.0
+        self._looked_at = 0.0
 
-    def take_over(self, records: Iterable[Record], now: float) -> None:
-        """Sessions that are lost at the start of the process: their time counts from here."""
-        for record in records:
-            if record.override is not None:
-                self._put(record.session, LossTotals(since=now))
+    def start(self, records: Iterable[Record], now: float) -> None:
+        """Count from now on; `records` are those of before."""
+        self._started_at = now
+        self.look(records, now)
 
     def changed(self, changes: Sequence[Change], now: float) -> None:
         """Count one batch of changes, oldest first."""
         for change in changes:
+            known = self.of(change.session)
             if change.what == STARTED:
-                self._began(change.session, change.at, now)
+                self._began(change.session, known, change.at, now)
             elif change.what == FORGOTTEN or change.reason == EVICTED:
                 self._totals.pop(change.session, None)
-            elif change.what == RELEASED:
-                self._ended(change, now)
+            elif change.what == RELEASED and known.since is not None:
+                self._ended(change.session, known.since, min(change.at, now), change.reason)
+
+    def look(self, records: Iterable[Record], now: float) -> None:
+        """Take in all records as they are now; `seconds` tells of this moment from here on."""
+        gone = set(self._totals)
+        for record in records:
+            gone.discard(record.session)
+            known = self.of(record.session)
+            if record.override is not None:
+                if known.since is None:
+                    self._began(record.session, known, record.override.since, now)
+            elif known.since is not None:
+                at = now if record.released_at is None else min(record.released_at, now)
+                self._ended(record.session, known.since, at, record.released)
+        for session in gone:
+            del self._totals[session]
+        self._looked_at = now
 
     def of(self, session: str) -> LossTotals:
         """The numbers of one session; zeros for one that was never lost."""
         return self._totals.get(session, _NONE)
 
-    def _began(self, session: str, at: float, now: float) -> None:
+    def seconds(self, session: str) -> float:
+        """All time that a session was lost, until the last look."""
         known = self.of(session)
-        since = min(at, now) if known.since is None else known.since
-        self._put(session, LossTotals(known.losses + 1, known.flaps, known.seconds, since))
+        return known.seconds if known.since is None else known.seconds + max(0.0, self._looked_at - known.since)
 
-    def _ended(self, change: Change, now: float) -> None:
-        known = self.of(change.session)
-        if known.since is None:
-            return
-        lasted = max(0.0, now - known.since)
-        flap = known.losses > 0 and lasted < FLAP and change.reason not in _BY_HAND
-        self._put(change.session, LossTotals(known.losses, known.flaps + flap, known.seconds + lasted))
+    def _began(self, session: str, known: LossTotals, at: float, now: float) -> None:
+        since = max(min(at, now), self._started_at) if known.since is None else known.since
+        self._put(session, LossTotals(known.losses + (at >= self._started_at), known.flaps, known.seconds, since))
+
+    def _ended(self, session: str, since: float, at: float, reason: str | None) -> None:
+        known = self.of(session)
+        flap = known.losses > 0 and at - since < FLAP and reason not in _BY_HAND
+        seconds = known.seconds + max(0.0, max(at, self._looked_at) - since)
+        self._put(session, LossTotals(known.losses, known.flaps + flap, seconds))
 
     def _put(self, session: str, totals: LossTotals) -> None:
         self._totals.pop(session, None)  # so that the order is that of the changes

@@ -113,7 +113,7 @@ class SessionRegistry:
         now = self.now()
         stored = await self.saving.open(self._others.take)
         records = self._clock_watch.load(stored, now, shared=self.store.sharing is not None)
-        self._metrics.losses.take_over(records, now)
+        self._metrics.losses.start(records, now)
         standing = sum(record.override is not None for record in records)
         log.info(
             "%s known, %d of them disconnected", counted(len(records), "session"), standing,
@@ -279,9 +279,9 @@ class SessionRegistry:
         word, shift = self._gateway_view.word(session, self._aliases), self.clock.shift
         return Word(word.said, word.at + shift) if word is not None and shift else word
 
-    @property
     def losses(self) -> SessionLosses:
-        """The losses of each session since the start, in times of the proxy's own clock."""
+        """The losses of each session since the start, as of now."""
+        self._metrics.losses.look(self.sessions.records(), self.now())
         return self._metrics.losses
 
     @property

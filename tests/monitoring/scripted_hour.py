@@ -105,8 +105,8 @@ class Story:
     def _gauges(self, minute: float) -> Iterator[Metric]:
         away = AWAY[0] <= minute < AWAY[1]
         sessions = list(self._sessions())
+        self._metrics.losses.look([session.record for session in sessions if session.record is not None], self._now)
         registry = RegistryNow(
-            own_now=self._now,
             records=[session.record for session in sessions if session.record is not None],
             sessions=sessions,
             heard_at=self._now - 20,

@@ -75,7 +75,7 @@ def test_a_label_is_short_and_is_utf8_whatever_the_id() -> None:
 def now(*records: Record, **more: Any) -> Sample:
     """The gauges of a registry that knows these sessions."""
     values: dict[str, Any] = {
-        "own_now": 100.0, "heard_at": 40.0, "store_healthy": True, "damage": 0, "losses": SessionLosses(),
+        "heard_at": 40.0, "store_healthy": True, "damage": 0, "losses": SessionLosses(),
         "repairs": {"damaged": 0, "deleted": 2, "replaced": 0}, "missing": {"client": 3, "upgrade": 0},
     }  # fmt: skip
     sessions = standing(*records) + more.pop("silent", [])
@@ -108,6 +108,7 @@ def test_the_losses_of_each_session_are_told_from_0_on() -> None:
     losses.changed([Change("sales", STARTED, "event", 10.0, 10.0)], 10.0)
     losses.changed([Change("sales", RELEASED, "alive", 30.0, 30.0)], 30.0)
     losses.changed([Change("sales", STARTED, "event", 90.0, 90.0)], 90.0)
+    losses.look([lost("sales")], 100.0)
     found = now(Record("sales"), Record("support"), losses=losses)
     assert value(found, "session_losses_total", session="sales") == 2
     assert value(found, "session_flaps_total", session="sales") == 1
@@ -119,6 +120,7 @@ def test_a_loss_that_is_told_in_two_spellings_is_one() -> None:
     losses = SessionLosses()
     for session in ("Sales", "sales"):
         losses.changed([Change(session, STARTED, "event", 40.0, 40.0)], 40.0)
+    losses.look([lost("Sales"), lost("sales")], 100.0)
     both = SessionNow("Sales", SessionState.LOST, lost("Sales"), True, ("Sales", "sales"))
     found = now(silent=[both], losses=losses)
     assert value(found, "session_losses_total", session="Sales") == 1
@@ -141,6 +143,12 @@ def test_sessions_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) 
     assert value(found, "sessions_without_series") == 7
     assert value(found, "overrides") == 10
     assert value(now(*(lost(f"s{number}") for number in range(3)), silent=[SILENT]), "sessions_without_series") == 1
+
+
+def test_proxies_that_share_the_state_are_told_with_what_they_wrote() -> None:
+    found = now(proxies=2, shared={"received": 5})
+    assert (value(found, "proxies"), value(found, "shared_changes_total", what="received")) == (2, 5)
+    assert "statusproxy_proxies" not in {name for name, _ in now()}
 
 
 def test_damage_to_the_state_and_its_repairs_are_told() -> None:
