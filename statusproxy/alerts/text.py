@@ -25,6 +25,9 @@ _LONGEST: Final = 200
 
 _LANGUAGES: Final[Mapping[str, ModuleType]] = {"en": en, "pt-BR": pt_br}
 
+#: What is told of a message of a newer proxy, whose type this one does not know: its type alone.
+_UNKNOWN: Final = ("", "- {session}")
+
 #: How corrections end where the session is known to be connected.
 _CONNECTED: Final = frozenset({Release.CONNECTED_EVENT.value, Release.RECONNECTED.value, Release.ALIVE.value})
 
@@ -58,7 +61,7 @@ def text(message: Message, lines: Sequence[Line], reader: Reader) -> Text:
     words = _LANGUAGES[reader.language]
     several = len(lines) > 1
     title = _title(message, lines, words)
-    tell_one, tell_each = words.TELLS[message.type]
+    tell_one, tell_each = words.TELLS.get(message.type, _UNKNOWN)
     if not several:
         facts = _facts(lines[0], message, reader, words.GATEWAY_CLAIMS) if lines else {}
         parts = [title + tell_one.format_map(facts)]
@@ -78,7 +81,7 @@ def text(message: Message, lines: Sequence[Line], reader: Reader) -> Text:
 
 def _title(message: Message, lines: Sequence[Line], words: ModuleType) -> str:
     table: Mapping[str, tuple[str, str]] = words.REMINDERS if message.reminder else words.TITLES
-    one, many = table[message.type]
+    one, many = table.get(message.type, (_plain(message.type), ""))
     if message.type == "session.back" and all(line.released in _CONNECTED for line in lines):
         one, many = words.CONNECTED_TITLES
     if len(lines) > 1 and many:
@@ -138,3 +141,8 @@ def _said(value: str) -> str:
     """What came from elsewhere."""
     value = visible(value)
     return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
+
+
+def _plain(name: str) -> str:
+    """A text from elsewhere where a format is expected."""
+    return _said(name).replace("{", "{{").replace("}", "}}")

@@ -183,3 +183,8 @@ def test_what_came_from_elsewhere_forges_no_line_and_fills_no_page() -> None:
     found = told("session.lost", [line("a\nb\u202e{since}", gateway_said="x" * 5000)])
     assert found.title == "a\\nb\\u202e{since} is disconnected"
     assert f"claims: {'x' * 199}…." in found.body
+
+
+def test_a_message_of_a_newer_proxy_is_told_by_its_type() -> None:
+    assert told("moon.full{x}", [line()]).body == "moon.full{x}"
+    assert told("moon.full", [line("a"), line("b")], reminder=1).body == "moon.full:\n- a\n- b"
