@@ -15,7 +15,7 @@ from statusproxy.observe.visible import visible
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Release
 
-__all__ = ["Reader", "Text", "text"]
+__all__ = ["Reader", "Text", "instant", "text"]
 
 #: Sessions that a text names; the JSON has all.
 _NAMED: Final = 10
@@ -27,6 +27,9 @@ _LANGUAGES: Final[Mapping[str, ModuleType]] = {"en": en, "pt-BR": pt_br}
 
 #: What is told of a message of a newer proxy, whose type this one does not know: its type alone.
 _UNKNOWN: Final = ("", "- {session}")
+
+#: The end of the calendar in each time zone, in epoch seconds: the year 9999.
+_LAST: Final = 253_400_000_000.0
 
 #: How corrections end where the session is known to be connected.
 _CONNECTED: Final = frozenset({Release.CONNECTED_EVENT.value, Release.RECONNECTED.value, Release.ALIVE.value})
@@ -119,11 +122,16 @@ def _why(line: Line, words: ModuleType) -> str:
 def _moment(at: float, now: float, reader: Reader) -> str:
     """A moment in the reader's zone, on a 24-hour clock; with its day unless that is the message's."""
     zone = reader.zone or UTC
-    moment = datetime.fromtimestamp(at, zone)
-    same_day = moment.date() == datetime.fromtimestamp(now, zone).date()
+    moment = instant(at, zone)
+    same_day = moment.date() == instant(now, zone).date()
     name = moment.tzname() or ""
     written = moment.strftime("%H:%M" if same_day else _LANGUAGES[reader.language].DATE)
     return f"{written} {f'UTC{name}' if name[:1] in '+-' else name}".rstrip()
+
+
+def instant(at: float, zone: tzinfo) -> datetime:
+    """Epoch seconds as a date. Times beyond the calendar, as a clock that is badly wrong has them, are its ends."""
+    return datetime.fromtimestamp(min(max(at, 0.0), _LAST), zone)
 
 
 def _span(seconds: float, words: ModuleType) -> str:
