@@ -227,7 +227,7 @@ class ChannelList:
         )
 
     def kept_word(self, channel: str) -> str | None:
-        """The word of `keep` that a channel says beside another that reads connected: of `loggedIn: false`, for example.
+        """The first word of `keep` that a channel says, where another member of it may read connected.
 
         Each call parses the channel's objects: such channels are few.
         """
