@@ -142,6 +142,7 @@ class Answers:
     async def sessions(self, request: web.Request) -> web.Response:
         """Every session, listed or not: those shown as disconnected first, each part in natural order."""
         rows = await _in_order(await self._rows())
+        await asyncio.sleep(0)
         head = Sessions(
             now=moment(time.time()),
             started=moment(self._registry.started_at),
@@ -160,6 +161,7 @@ class Answers:
                     to_text(row_report(row, rule, shown, shift), compact=True) for row in rows[start : start + AT_ONCE]
                 ]
                 await asyncio.sleep(0)
+        await asyncio.sleep(0)
         return answer_list(head, reports)
 
     async def _rows(self) -> list[Row]:

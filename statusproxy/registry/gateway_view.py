@@ -18,7 +18,8 @@ from statusproxy.status.session_state import Claim, claim_of
 #: Answers kept: the list routes, and the last few that told of one channel.
 KEPT: Final = 16
 
-#: Bytes of the largest list kept, some twelve thousand channels; of the largest answer about one channel; of all.
+#: Bytes of the largest list kept, some twelve thousand channels; of the largest answer about one channel; of all. (The
+#: list before an answer that turns out to be none is kept beside these.)
 LARGEST: Final = 2 * 1024 * 1024
 LARGEST_SINGLE: Final = 64 * 1024
 TOTAL: Final = 8 * 1024 * 1024

@@ -92,15 +92,6 @@ class SessionRows:
             names = [channel for channel in rest[start : start + AT_ONCE] if channel not in told]
             yield [row for name in names if (row := self.row(name)) is not None]
 
-    async def states(self) -> dict[str, SessionState]:
-        """The state of every session, found in steps."""
-        await self.read()
-        found: dict[str, SessionState] = {}
-        for rows in self.rows():
-            found.update((row.session, row.state) for row in rows)
-            await asyncio.sleep(0)
-        return found
-
     def _channel(self, session: str, channels: ChannelIds) -> str | None:
         """The channel that a session is: in the last lists, or else as it was found last."""
         if session in channels.exact:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from statusproxy.status.channel_object import ChannelObject, ObjectReader
-from statusproxy.status.fields import Path, fold_word
+from statusproxy.status.fields import Path, fold_word, lookup, parse, parse_path
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.json_spans import Span, as_text
 from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Part
@@ -225,6 +225,23 @@ class ChannelList:
             keeps=any(one.keeps for one in objects),
             connected=any(one.connected for one in objects),
         )
+
+    def kept_word(self, channel: str) -> str | None:
+        """The first word of `keep` that a channel says, where another member of it may read connected.
+
+        Each call parses the channel's objects: such channels are few.
+        """
+        keep = frozenset(map(fold_word, self.rule.keep))
+        for index in self._indices(channel):
+            part = self._part(index)
+            start, end = part.span(index - part.first)
+            document = parse(self.body[start:end])
+            for name in self.rule.set:
+                value = lookup(document, parse_path(name))
+                said = str(value).lower() if isinstance(value, bool) else value
+                if isinstance(said, str) and fold_word(said) in keep:
+                    return f"{name}: {said}" if isinstance(value, bool) else said
+        return None
 
     def objects(self, channel: str) -> tuple[ChannelObject, ...]:
         """The objects of a channel, in their order."""

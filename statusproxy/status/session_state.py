@@ -48,6 +48,7 @@ class Claim(NamedTuple):
     """What the gateway says of a channel in one of its answers."""
 
     word: str
+    """Where one status member reads connected and another is a word of `keep`: that one."""
     at: float
     """When the answer came, epoch seconds."""
     connected: bool
@@ -78,7 +79,8 @@ def claim_of(listing: ChannelList, channel: str, at: float) -> Claim | None:
     if said.word is None:
         return None
     down = said.keeps or not (said.connected or any(one.edits for one in listing.objects(channel)))
-    return Claim(said.word, at, said.connected, down, listing.rule)
+    word = listing.kept_word(channel) if said.keeps and said.connected else None
+    return Claim(word or said.word, at, said.connected, down, listing.rule)
 
 
 def session_state(*, lost: bool, claim: Claim | None, told_connected: bool, meanings: Meanings) -> SessionState:

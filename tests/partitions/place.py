@@ -139,7 +139,8 @@ class Proxy:
         """What all proxies must know alike: all but moments, which each tells by its own clock, and what was asked."""
         alike = ("shows", "reason", "word", "known", "released", "last_event")
         sessions = self.ask("GET", "/sessions", admin=True)[1]["sessions"]
-        return {each["session"]: [each.get(key) for key in alike] for each in sessions}
+        known = (each for each in sessions if each["last_event"] is not None)  # others are of the list that it saw
+        return {each["session"]: [each.get(key) for key in alike] for each in known}
 
 
 @dataclass

@@ -552,7 +552,8 @@ async def test_the_time_of_events_that_say_nothing_tells_of_the_senders_clock() 
 async def test_what_the_gateway_said_and_what_came_is_told_in_the_systems_time() -> None:
     async with kept() as it:
         it.look(channel_list(sales="connected"))
-        assert it.registry.list_seen_at is None, "nobody has read it"
+        unread = it.registry.list_seen_at
+        assert unread is None
         await it.registry.rows.read()
         assert it.registry.list_seen_at == NOW + 1
         assert it.registry.gateway_word("sales") == ("connected", NOW + 1)

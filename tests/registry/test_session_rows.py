@@ -194,11 +194,10 @@ async def test_all_are_given_some_at_a_time() -> None:
     body = json.dumps({"channels": [{"id": f"c{number}", "status": "connected"} for number in range(AT_ONCE + 1)]})
     world.registry.correct(body.encode(), RULE, world.registry.now(), None)
     await world.rows.read()
-    batches = [len(batch) for batch in world.rows.rows()]
-    assert batches == [AT_ONCE, 1, AT_ONCE, 1]
-    states = await world.rows.states()
+    assert [len(batch) for batch in world.rows.rows()] == [AT_ONCE, 1, AT_ONCE, 1]
+    states = world.states()
     assert len(states) == 2 * (AT_ONCE + 1)
-    assert (states["e1"], states["c1"]) == (SessionState.UNKNOWN, SessionState.CONNECTED)
+    assert (states["e1"], states["c1"]) == ("unknown", "connected")
 
 
 async def test_a_session_forgotten_while_others_are_looked_at_is_left_out() -> None:

@@ -282,3 +282,14 @@ def test_long_lists_are_located_part_by_part_and_short_ones_at_once() -> None:
             assert [found.said(channel).word for channel in ("s0", "s2")] == ["connected"] * 2
             with pytest.raises(AssertionError):
                 found.said("s1")
+
+
+def test_the_word_of_keep_beside_one_that_reads_connected_is_found() -> None:
+    rule = replace(LIST, set={"a.b": False, "status": "off"}, keep=frozenset({"false", "Off"}))
+    body = (
+        b'[{"id":"1","a":{"b":false},"status":"connected"},{"id":"2","a":{"b":true},"status":"OFF"},'
+        b'{"id":"3","a":{"b":true},"status":"connected"},{"id":"4","a":[]},{"id":"4","status":"off"}]'
+    )
+    found = ChannelList(body, rule)
+    found.read()
+    assert [found.kept_word(channel) for channel in "1234"] == ["a.b: false", "OFF", None, "off"]

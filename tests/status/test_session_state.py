@@ -73,6 +73,16 @@ def test_truth_values_say_it_too(connected: bool, logged_in: bool, expected: Ses
     assert state(claim(TRUTHS, connected=connected, loggedIn=logged_in)) is expected
 
 
+def test_of_two_that_disagree_the_word_is_the_one_that_counts() -> None:
+    said = claim(TRUTHS, connected=True, loggedIn=False)
+    assert said is not None
+    assert said.word == "loggedIn: false"
+    said = claim(status="qr_required", connected=True)
+    assert said is not None
+    assert said.word == "qr_required"
+    assert state(said) is QR
+
+
 def test_a_correction_in_force_is_lost_whatever_the_gateway_says() -> None:
     for said in (None, claim(status="connected"), claim(status="qr_required"), claim(status="disconnected")):
         assert state(said, lost=True, told_connected=True) is LOST
