@@ -15,7 +15,6 @@ from hypothesis import settings
 from tests.proxy.harness import Origin, Running, running
 from tests.proxy.loop_clock import LoopClock
 
-
 #: The folders made so far, by a number for each.
 _folders = itertools.count()
 
