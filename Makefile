@@ -64,8 +64,8 @@ beside = $(MAKE) --no-print-directory -j3 $(if $(filter output-sync,$(.FEATURES)
 live = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
 
 test: $(VENV)/.ready
-	@$(beside) lint types $(VENV)/.compiled
-	@$(MAKE) --no-print-directory status unit alone
+	@$(beside) lint types status
+	@$(MAKE) --no-print-directory unit alone
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -92,8 +92,8 @@ spread = --dist loadgroup --no-loadscope-reorder
 parallel = -n $(WORKERS) $(spread)
 
 # The domain's own tests must cover it whole, branch by branch. They alone are measured: it takes time.
-status: $(VENV)/.ready
-	$(BIN)/python -m pytest -n $(CORES) $(spread) tests/status --cov=statusproxy.status --cov-report=term:skip-covered \
+status: $(VENV)/.compiled
+	$(live)$(BIN)/python -m pytest -n $(CORES) $(spread) tests/status --cov=statusproxy.status --cov-report=term:skip-covered \
 		--cov-fail-under=100
 
 unit: $(VENV)/.ready
@@ -105,7 +105,7 @@ alone: $(VENV)/.ready
 
 # The quick tests compute more than they wait: as many workers as cores, as each reads them all. What they leave idle,
 # lint and types use.
-check: $(VENV)/.compiled
+check: $(VENV)/.ready
 	@$(beside) lint types quick
 
 # Properties are tried with fewer examples.
