@@ -12,6 +12,8 @@ from statusproxy.status import adoption
 from .runs import fails, report, shrunk
 from .world import Setting, setting
 
+pytestmark = pytest.mark.divisible
+
 #: Fewer in the edit loop.
 SCHEDULES = 100 if os.environ.get("HYPOTHESIS_PROFILE") == "brief" else 500
 PARTS = 10
