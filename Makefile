@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
-.PHONY: help demo test check run lint types status unit alone steady coverage format bench bench-before bench-units faults
+.PHONY: help demo test check quick run lint types status unit alone steady coverage format bench bench-before bench-units faults
 .PHONY: kills soak simulate upgrade clean
 
 help:
@@ -59,9 +59,13 @@ run: $(VENV)/.run
 # Side by side, each one's words in one piece where make can do that.
 beside = $(MAKE) --no-print-directory -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
+# Before a recipe: its words are shown as they come even so. That is what `+` does beside its own task, to run for
+# `make -n` too: there it is left out.
+live = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
+
 test: $(VENV)/.ready
-	@$(beside) lint types $(VENV)/.compiled
-	@$(MAKE) --no-print-directory status unit alone
+	@$(beside) lint types status
+	@$(MAKE) --no-print-directory unit alone
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -74,7 +78,7 @@ types: $(VENV)/.ready
 
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
 # tests start would compile them again.
-status unit alone check steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
+status unit alone quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
 
 # The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.
 $(VENV)/.compiled: $(VENV)/.ready
@@ -87,23 +91,27 @@ WORKERS ?= $(shell expr 3 \* $(CORES))
 spread = --dist loadgroup --no-loadscope-reorder
 parallel = -n $(WORKERS) $(spread)
 
-# The domain's own tests must cover it whole, branch by branch. They alone are measured: it takes time.
-status: $(VENV)/.ready
-	$(BIN)/python -m pytest -n $(CORES) $(spread) tests/status --cov=statusproxy.status --cov-report=term:skip-covered \
-		--cov-fail-under=100
+# The domain's own tests must cover it whole, branch by branch. They alone are measured: it takes time. The simulation
+# covers nothing that they do not, and takes a third of theirs: it runs with the others.
+status: $(VENV)/.compiled
+	$(live)$(BIN)/python -m pytest -n $(CORES) $(spread) tests/status --ignore=tests/status/simulation \
+		--cov=statusproxy.status --cov-report=term:skip-covered --cov-fail-under=100
 
 unit: $(VENV)/.ready
-	$(BIN)/python -m pytest $(parallel) -m "not measuring" --ignore=tests/status
+	$(BIN)/python -m pytest $(parallel) -m "not measuring" --ignore-glob="tests/status/test_*.py"
 
 # What measures how long others wait, when nothing else runs.
 alone: $(VENV)/.ready
 	$(BIN)/python -m pytest -m measuring tests/faults
 
-# The quick tests compute more than they wait, and each worker reads them all: one more than cores. Properties are tried
-# with fewer examples.
+# The quick tests compute more than they wait: as many workers as cores, as each reads them all. What they leave idle,
+# lint and types use.
 check: $(VENV)/.ready
-	@$(beside) lint types $(VENV)/.compiled
-	HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -q -n $(shell expr $(CORES) + 1) $(spread) -m "not slow"
+	@$(beside) lint types quick
+
+# Properties are tried with fewer examples.
+quick: $(VENV)/.compiled
+	$(live)HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -q -n $(CORES) $(spread) -m "not slow"
 
 coverage: $(VENV)/.ready
 	$(BIN)/python -m pytest $(parallel) -m "not measuring" --cov=statusproxy --cov-report=term:skip-covered

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import itertools
 import os
+import re
 from collections.abc import AsyncIterator, Generator
 from functools import cache
 from pathlib import Path
@@ -12,6 +14,16 @@ from hypothesis import settings
 
 from tests.proxy.harness import Origin, Running, running
 from tests.proxy.loop_clock import LoopClock
+
+#: The folders made so far, by a number for each.
+_folders = itertools.count()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder of the test's own. pytest's fixture looks through all folders made before for a free number."""
+    name = re.sub(r"\W", "_", request.node.name)[:26]  # Unix sockets within have short names
+    return tmp_path_factory.mktemp(f"{name}{next(_folders)}", numbered=False)
 
 
 @pytest.fixture

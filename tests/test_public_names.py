@@ -7,6 +7,7 @@ see is looked for here: private modules, names given as text, and a subclass tha
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ PUBLIC_MODULES = frozenset({"aiohttp", "aiohttp.web", "aiohttp.abc", "aiohttp.te
 
 #: Functions that take the name of an attribute as text.
 BY_TEXT = frozenset({"getattr", "setattr", "hasattr", "delattr", "attrgetter", "methodcaller"})
+
+#: Without one of these words a file can have no use of either kind.
+WORDS = re.compile("|".join(["aiohttp", *sorted(BY_TEXT)]))
 
 
 def is_private(name: str) -> bool:
@@ -74,7 +78,7 @@ class _Names(ast.NodeVisitor):
     # ---- names as text, and subclasses ----
 
     def visit_Call(self, node: ast.Call) -> None:
-        if ast.unparse(node.func).rpartition(".")[2] in BY_TEXT:
+        if _last_name(node.func) in BY_TEXT:
             for argument in node.args:
                 match argument:
                     case ast.Constant(value=str() as text) if any(map(is_private, text.split("."))):
@@ -97,6 +101,14 @@ class _Names(ast.NodeVisitor):
                 ):
                     self._tell(part, ast.unparse(part))
         self.generic_visit(node)
+
+
+def _last_name(node: ast.expr) -> str | None:
+    """The name by which something is called, whatever it is an attribute of."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return None
 
 
 def _hidden(module: str) -> set[str]:
@@ -130,6 +142,8 @@ def _all_names(base: type) -> set[str]:
 
 def private_uses(source: str) -> list[str]:
     """What a file uses that is not public, and that ruff does not see."""
+    if WORDS.search(source) is None:  # to parse all files takes a second
+        return []
     names = _Names()
     tree = ast.parse(source)
     for node in ast.walk(tree):

@@ -2,6 +2,7 @@
 
 import importlib.resources
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -31,7 +32,12 @@ class Gateway(msgspec.Struct, frozen=True):
 
 def shipped() -> list[Gateway]:
     """The gateways of all presets that come with the program."""
-    return [gateway(name, text) for name, text in _texts()]
+    return list(_shipped())
+
+
+@cache  # the presets stay as they are while the program runs
+def _shipped() -> tuple[Gateway, ...]:
+    return tuple(gateway(name, text) for name, text in _texts())
 
 
 def gateway(preset: str, text: str) -> Gateway:

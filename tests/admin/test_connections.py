@@ -311,6 +311,7 @@ async def test_a_client_that_reads_slowly_gets_all_of_its_answer(site: Site, loo
 # ---- the listener ----
 
 
+@pytest.mark.slow
 async def test_silent_connections_lock_out_neither_checks_nor_scrapes_nor_pages(admin: Admin) -> None:
     async with AsyncExitStack() as stack:
         pages = [await stack.enter_async_context(open_page(admin)) for _ in range(PAGES)]
@@ -328,6 +329,7 @@ async def test_silent_connections_lock_out_neither_checks_nor_scrapes_nor_pages(
             wire.reset()
 
 
+@pytest.mark.slow
 async def test_a_slow_reader_of_the_sessions_holds_no_place(admin: Admin) -> None:
     admin.proxy.server.registry.sessions.load(Record(f"session {number}" + "x" * 1000) for number in range(8000))
     with pytest.MonkeyPatch.context() as patch:

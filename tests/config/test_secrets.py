@@ -194,6 +194,7 @@ def test_no_spelling_of_a_secret_is_repeated(place: str) -> None:
         assert MARK not in said_about(text, MARK), text
 
 
+@pytest.mark.slow
 @given(
     # Before a ":" in a URL it would be the user, who is no secret.
     st.sampled_from([place for place in PLACES if "redis://@@" not in place]),

@@ -131,6 +131,7 @@ bounded = settings(
 )
 
 
+@pytest.mark.slow
 @bounded
 @example(data=b"POST /tap HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", at=[], stays=False)
 @example(data=b"HEAD /tap HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n", at=[], stays=False)
@@ -154,6 +155,7 @@ def test_whatever_a_client_sends_it_is_answered_or_closed(
     grounds.loop.run_until_complete(run())
 
 
+@pytest.mark.slow
 @bounded
 @given(
     data=from_gateway, at=cuts, ends=st.booleans(), target=st.sampled_from(["/", "/api/channels", "/api/channels/a/qr"])

@@ -329,6 +329,7 @@ REASONS = {
 }
 
 
+@pytest.mark.slow
 async def test_generated_requests_fare_with_us_as_with_nginx_but_for_reasons(origin: Origin, tmp_path: Path) -> None:
     found: dict[str, Trial] = {}
     async with nginx_before(origin, tmp_path) as nginx, running(tmp_path, origin.url) as proxy:

@@ -155,6 +155,7 @@ def assert_as_new(connection: ClientConnection) -> None:
     assert connection._deadline.at is not None
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40,
     deadline=None,

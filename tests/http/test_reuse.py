@@ -176,6 +176,7 @@ def run(loop: str, asked: list[Plan]) -> None:
 LARGE = [Plan("length", size) for size in (540_000, 2, 700_000, 300, 540_000, 700_000, 2, 655_359, 2, 1_078_576, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=st.lists(plans, min_size=2, max_size=8))

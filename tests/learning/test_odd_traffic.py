@@ -56,6 +56,7 @@ def planted_in(seen: Observation) -> list[str]:
     return [secret for secret in PLANTED if any(secret.casefold() in text.casefold() for text in texts)]
 
 
+@pytest.mark.slow
 @given(st.lists(DOCUMENTS, max_size=4), st.lists(DOCUMENTS, max_size=2))
 def test_no_document_is_an_error_or_kept_and_the_draft_loads(events: list[Any], answers: list[Any]) -> None:
     seen = learned(events, answers)
@@ -118,6 +119,7 @@ def test_names_of_a_megabyte_are_not_kept_anywhere() -> None:
     assert all(len(text) <= words.LONGEST for text in kept(vars(words)["_made_of"]))
 
 
+@pytest.mark.slow
 def test_new_names_in_each_event_end_at_a_bound() -> None:
     seen = Observation()
     letters = "abcdefghijklmnopqrstuvwxyz"

@@ -1177,6 +1177,7 @@ async def test_a_scrape_and_a_look_read_nothing_again(lists_read: list[int]) -> 
         assert lists_read == []
 
 
+@pytest.mark.slow
 async def test_what_a_fall_costs_does_not_grow_with_the_lists_kept() -> None:
     """Ratios of processor time within one run: with lists of 4 000 kept it was forty times as much."""
 
@@ -1397,6 +1398,7 @@ class Bare:
         return correct(answer, rule, self.sessions, asked_at, now, session)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(_step, max_size=40))
 def test_with_its_memory_the_registry_answers_as_the_bare_domain_does(steps: list[tuple[Any, ...]]) -> None:

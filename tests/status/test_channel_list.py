@@ -163,6 +163,7 @@ def test_more_channels_than_anybody_has_are_too_many(monkeypatch: pytest.MonkeyP
         assert read(listing(21)).failure == "too-large"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

@@ -127,6 +127,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 # ---- cut short, and damaged ----
 
 
+@pytest.mark.slow
 def test_wherever_the_writing_broke_off_what_was_on_disk_before_is_found(tmp_path: Path) -> None:
     path = written(tmp_path, *ITEMS)
     whole = path.read_bytes()

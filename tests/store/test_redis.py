@@ -113,6 +113,7 @@ async def test_what_was_saved_survives_kill_9_of_the_server(server: RedisServer)
         assert await store.history(None, 9) == [a_change("sales")]
 
 
+@pytest.mark.slow
 async def test_what_was_saved_survives_kill_9_of_the_proxy(place: Place) -> None:
     script = """if True:
         import asyncio, os, sys

@@ -37,6 +37,7 @@ from .samples import NOW, a_change, a_record, an_entry, kept, overridden
 ALL = frozenset(SESSIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [flipped, noise, zeros])
 def test_each_page_damaged_in_turn_costs_at_most_the_rows_on_it(path: Path, how: Damage) -> None:
     filled(path)

@@ -603,6 +603,7 @@ async def test_a_rejected_row_is_told_until_it_is_acknowledged(path: Path) -> No
 # Files that vanish -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endings", [["-wal"], ["-shm"], ["-wal", "-shm"], [""], ["", "-wal", "-shm"], ["", ".lock"]])
 async def test_files_deleted_at_rest_are_noticed_and_nothing_is_lost_by_a_kill(path: Path, endings: list[str]) -> None:
     script = """

@@ -85,6 +85,7 @@ async def test_other_routes_pass_untouched(lost: Running, target: str) -> None:
     assert (await lost.ask(get(target))).body == LIST
 
 
+@pytest.mark.slow
 async def test_a_long_list_is_corrected_in_steps_while_others_are_answered(origin: Origin, lost: Running) -> None:
     for number in range(0, 4_000, 2):
         event = {"event": "status-find", "session": f"s{number}", "status": "browserClose"}

@@ -230,6 +230,7 @@ async def test_a_tunnel_lives_on_while_either_side_speaks(
             assert await asyncio.wait_for(client.reader.readexactly(1), PATIENCE) == b"."
 
 
+@pytest.mark.slow
 async def test_64_megabytes_come_back_as_they_went(origin: Origin, proxy: Running) -> None:
     origin.script = echo
     client = await switched(proxy)
@@ -274,6 +275,7 @@ async def test_a_side_that_does_not_read_makes_the_other_wait(origin: Origin, pr
     assert await asyncio.wait_for(taken, PATIENCE) < UNDER_WAY
 
 
+@pytest.mark.slow
 async def test_a_thousand_idle_tunnels_leave_room_for_requests(origin: Origin, tmp_path: Path) -> None:
     async def script(wire: Wire) -> None:
         request = await origin.take(wire)

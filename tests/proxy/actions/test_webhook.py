@@ -172,6 +172,7 @@ async def test_a_forged_body_is_not_decoded(origin: Origin, tmp_path: Path, monk
         assert (await post(proxy, gzip.compress(event()), "Content-Encoding: gzip", "X-Signature: 00")).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [PATH, "/api/channels"], ids=["webhook", "create"])
 async def test_others_do_not_wait_while_bodies_made_to_cost_time_are_read(
     proxy: Running, path: str, monkeypatch: pytest.MonkeyPatch

@@ -310,6 +310,7 @@ def events(under: HeadLimits, pieces: list[bytes]) -> list[Any]:
 requests_and_last = st.tuples(st.lists(st.sampled_from(WHOLE), max_size=6), st.sampled_from([b"", *LAST]))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(warming=st.lists(requests_and_last, max_size=4), sent=requests_and_last, data=st.data())
 def test_a_parser_that_knows_heads_reads_what_one_that_knows_none_reads(

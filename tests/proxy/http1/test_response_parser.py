@@ -262,6 +262,7 @@ def test_the_number_of_lines_is_bounded_exactly(part: str, segment: int) -> None
         assert got.startswith(error) if error else not got
 
 
+@pytest.mark.slow
 def test_what_is_wrong_within_the_limits_is_told_before_them_however_it_is_cut() -> None:
     for wire, expected in (
         (b"HTTP/1.1 204 N\r\nX: \x00\r\nY: " + b"." * 500, "Invalid header value char"),

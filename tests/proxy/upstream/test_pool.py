@@ -567,6 +567,7 @@ class Random:
                 await until(lambda: self.pool.in_use == 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ops=OPS)
 def test_no_place_is_lost_and_nobody_waits_for_ever_whatever_happens(ops: list[tuple[str, str | int, bool]]) -> None:

@@ -12,6 +12,8 @@ from statusproxy.status import adoption
 from .runs import fails, report, shrunk
 from .world import Setting, setting
 
+pytestmark = pytest.mark.divisible
+
 #: Fewer in the edit loop.
 SCHEDULES = 100 if os.environ.get("HYPOTHESIS_PROFILE") == "brief" else 500
 PARTS = 10
@@ -25,6 +27,7 @@ def test_all_proxies_know_the_same_when_all_is_quiet(part: int) -> None:
             raise AssertionError(report(made))
 
 
+@pytest.mark.slow
 def test_a_fault_is_reported_with_its_seed_and_the_operations_that_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adoption, "unite", lambda ours, theirs: ours)
     made = next(made for made in map(setting, range(100)) if fails(made))
