@@ -53,7 +53,7 @@ class _Answer:
         """`before` is the answer in whose place this one is."""
         self.listing = listing
         self.at = at
-        self.before = before if before is None or before.is_list else before.before
+        self.before: _Answer | None = before if before is None or before.is_list else before.before
         """The last of the same route that is known to be a list, for when this one is none: an error, for example."""
         self._reading: Generator[None, None, None] | None = None
 
@@ -140,7 +140,7 @@ class GatewayView:
         for number, (key, answer) in enumerate(answers):
             steps = self._read(key, answer, steps)
             if answer.listing.whole:
-                answer = answer.last_list or answer  # noqa: PLW2901
+                answer = answer.last_list or answer
             listing = answer.listing  # one that is not read, or cannot be, has no ids
             exact = listing.ids.exact
             channel: str | None = session
@@ -178,9 +178,7 @@ class GatewayView:
 
     def _last_lists(self) -> list[_Answer]:
         found = [
-            last
-            for answer in self._answers.values()
-            if answer.listing.whole and (last := answer.last_list) is not None
+            last for answer in self._answers.values() if answer.listing.whole and (last := answer.last_list) is not None
         ]
         newest = max((answer.at for answer in found), default=0.0)
         return [answer for answer in found if answer.at >= newest - TOGETHER]

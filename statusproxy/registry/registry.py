@@ -265,7 +265,7 @@ class SessionRegistry:
 
     def records(self) -> list[Record]:
         """What is known of each session now."""
-        self._judge()
+        self.judge()
         records, shift = self.sessions.records(), self.clock.shift
         return [moved(record, shift) for record in records] if shift else records
 
@@ -283,6 +283,12 @@ class SessionRegistry:
         """The losses of each session since the start, as of now."""
         self._metrics.losses.look(self.sessions.records(), self.now())
         return self._metrics.losses
+
+    @property
+    def list_seen_at(self) -> float | None:
+        """When the gateway's last list passed; None where none has since the start."""
+        seen_at = self.rows.seen_at
+        return None if seen_at is None else seen_at + self.clock.shift
 
     @property
     def gateway_versions(self) -> tuple[int, int]:
@@ -327,11 +333,12 @@ class SessionRegistry:
 
     # ---- what time brings ----
 
-    def _judge(self) -> Awaitable[None] | None:
+    def judge(self) -> Awaitable[None] | None:
+        """Take in what time brings by now, as looking at `records` does."""
         return self._follow(self._deadlines.look(self.now()))
 
     def _look(self) -> None:
-        self._judge()  # what is to be written is under way then, and no one waits for it
+        self.judge()  # what is to be written is under way then, and no one waits for it
 
     async def _flush_at_intervals(self) -> None:
         while True:
@@ -343,7 +350,7 @@ class SessionRegistry:
             self._evictions.overdue(self.now())
             self._log.overdue(self.now())
             try:
-                durable = self._judge()
+                durable = self.judge()
                 if durable is not None:
                     await durable
                 await self.saving.flush()

@@ -169,6 +169,4 @@ class SessionRows:
     def _told_connected(self, record: Record, *, listed: bool) -> bool:
         """Whether events told that it is connected, and no later list is without it."""
         seen_at = self._view.seen_at
-        return record.verdict is SignalKind.CONNECTED and (
-            listed or seen_at is None or record.known.here > seen_at
-        )
+        return record.verdict is SignalKind.CONNECTED and (listed or seen_at is None or record.known.here > seen_at)

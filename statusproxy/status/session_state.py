@@ -101,9 +101,9 @@ def session_state(*, lost: bool, claim: Claim | None, told_connected: bool, mean
 
 
 def list_shows(claim: Claim | None, *, lost: bool, word: str | None) -> str | None:
-    """The word that a list shows for a session, corrected where a correction is in force (`lost`, by an event's `word`).
+    """The word that a list shows for a session; None where no answer has a word for it.
 
-    None where no answer has a word for it.
+    `lost`: a correction is in force, by an event with this `word`.
     """
     if claim is None:
         return None

@@ -140,8 +140,15 @@ class Story:
         since, state, override = self._lost_since, SessionState.CONNECTED, None
         if since is not None:
             state, override = SessionState.LOST, Override(since, since, since, "status-find", "browserClose")
-        heard = {"verdict": SignalKind.CONNECTED, "heard_at": self._now - 20, "alive_at": self._now - 90}
-        record = Record("sales", override=override, shown_at=since, confirmed=True, **heard)
+        record = Record(
+            "sales",
+            verdict=SignalKind.CONNECTED,
+            heard_at=self._now - 20,
+            alive_at=self._now - 90,
+            override=override,
+            shown_at=since,
+            confirmed=True,
+        )
         yield SessionNow("sales", state, record, True, ("sales",))
         for name, its_state in _STATES.items():
             yield SessionNow(name, its_state, None, True)

@@ -552,9 +552,13 @@ async def test_the_time_of_events_that_say_nothing_tells_of_the_senders_clock() 
 async def test_what_the_gateway_said_and_what_came_is_told_in_the_systems_time() -> None:
     async with kept() as it:
         it.look(channel_list(sales="connected"))
+        assert it.registry.list_seen_at is None, "nobody has read it"
+        await it.registry.rows.read()
+        assert it.registry.list_seen_at == NOW + 1
         assert it.registry.gateway_word("sales") == ("connected", NOW + 1)
         it.clock.ahead = -3_600
         assert it.registry.gateway_word("sales") == ("connected", NOW + 1 - 3_600)
+        assert it.registry.list_seen_at == NOW + 1 - 3_600
         assert it.registry.gateway_word("nobody") is None
         await it.hear(LOST)
         assert it.registry.webhooks.last_heard == NOW + 2 - 3_600

@@ -77,7 +77,9 @@ async def test_before_a_list_has_passed_there_are_the_sessions_of_events() -> No
 
 async def test_every_channel_of_the_list_is_there_event_or_not() -> None:
     world = World(Record("sales", override=LOST))
-    await world.lists(sales="connected", support="connected", shop="qr_required", desk="disconnected", odd="?", mute=None)
+    await world.lists(
+        sales="connected", support="connected", shop="qr_required", desk="disconnected", odd="?", mute=None
+    )
     assert world.states() == {
         "sales": "lost", "support": "connected", "shop": "needs_qr", "desk": "reported_down", "odd": "unknown",
         "mute": "unknown",

@@ -18,15 +18,19 @@ RULE = ChannelRule(
     set={"status": "disconnected", "connected": False},
     keep=frozenset({"disconnected", "qr_required", "starting", "asleep"}),
 )
-TRUTHS = ChannelRule(
-    list=((),), id=(("id",),), set={"connected": False, "loggedIn": False}, keep=frozenset({"false"})
-)
+TRUTHS = ChannelRule(list=((),), id=(("id",),), set={"connected": False, "loggedIn": False}, keep=frozenset({"false"}))
 MEANINGS = Meanings(
-    {"Connected": "connected", "qr_required": "scan", "STARTING": "starting", "gone": "logged-out", "paired": "connected"}
+    {
+        "Connected": "connected",
+        "qr_required": "scan",
+        "STARTING": "starting",
+        "gone": "logged-out",
+        "paired": "connected",
+    }
 )
 
 
-def claim(rule: ChannelRule = RULE, **members: object) -> Claim | None:
+def claim(rule: ChannelRule = RULE, /, **members: object) -> Claim | None:
     """What a list says of a channel with these members."""
     listing = ChannelList(json.dumps([{"id": "sales", **members}]).encode(), rule)
     listing.read()
@@ -59,7 +63,7 @@ def state(said: Claim | None, *, lost: bool = False, told_connected: bool = Fals
     ids=json.dumps,
 )
 def test_the_gateways_word_says_how_a_session_stands(members: dict[str, object], expected: SessionState) -> None:
-    assert state(claim(**members)) is expected
+    assert state(claim(RULE, **members)) is expected
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_every_word_of_a_presets_lists_has_the_state_that_it_means(preset: str) -> None:
-    """Each word that a corrected route keeps, takes for connected or sets, read from a list as the gateway writes it."""
+    """Each word that a corrected route keeps, takes for connected or sets, read from a list."""
     settings = loads(f"gateway: http://127.0.0.1:3000\npreset: {preset}")
     said = about(preset)
     assert said is not None
