@@ -135,3 +135,11 @@ class AlertRules(msgspec.Struct, frozen=True):
     remind: float | None = 21_600.0
     group: float = 30.0
     targets: tuple[Target, ...] = ()
+
+
+class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an outage ended, as far as that is known."""
+
+    at: float
+    released: str | None = None
+    """How the correction of a session ended (`Release`, or `forgotten`)."""
