@@ -5,14 +5,14 @@ clock; here they are the system's.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple, Protocol
 
-from statusproxy.alerts.values import Outage, Topic
+from statusproxy.alerts.values import Ending, Outage, Told, Topic
 from statusproxy.observe.counted import counted
-from statusproxy.status.model import Record
+from statusproxy.status.model import FORGOTTEN, Record
 
-__all__ = ["Conditions", "Seen", "Sessions", "SpoolSeen", "lost_sessions"]
+__all__ = ["Conditions", "Sessions", "SpoolVitals", "Vitals", "endings", "lost_sessions"]
 
 #: Sessions looked at before others have their turn; some 10 µs each.
 _AT_ONCE: Final = 200
@@ -39,6 +39,9 @@ class _Map(Protocol):
 
     def records(self) -> list[Record]:
         """All records, in the times of the proxy's own clock."""
+
+    def get(self, session: str, /) -> Record | None:
+        """One session's record."""
 
 
 class Sessions(Protocol):
@@ -87,7 +90,27 @@ def _outage(registry: Sessions, record: Record) -> Outage:
     )
 
 
-class SpoolSeen(NamedTuple):
+async def endings(registry: Sessions, told: Iterable[Told], now: float) -> dict[str, Ending]:
+    """How outages of sessions that were told have ended, by `Outage.key`; also of those that are lost again."""
+    found: dict[str, Ending] = {}
+    for number, one in enumerate(told):
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
+        session = one.outage.session
+        if session is None:
+            continue
+        record = registry.sessions.get(session)
+        if record is None:
+            found[one.outage.key] = Ending(now, FORGOTTEN)
+        elif record.released_at:
+            record = registry.in_system_time(record)
+            at = record.released_at or 0.0
+            if at > one.outage.since:
+                found[one.outage.key] = Ending(at, None if record.released is None else record.released.value)
+    return found
+
+
+class SpoolVitals(NamedTuple):
     """What the spool holds; times in epoch seconds."""
 
     unknown: int = 0
@@ -99,7 +122,7 @@ class SpoolSeen(NamedTuple):
     """Since when a receiver takes nothing; the longest, of several."""
 
 
-class Seen(NamedTuple):
+class Vitals(NamedTuple):
     """How things stand beside the sessions; times in epoch seconds."""
 
     gateway: str | None = None
@@ -108,7 +131,9 @@ class Seen(NamedTuple):
     """Why the state takes no writes; None while it does."""
     silent_since: float | None = None
     """When the last webhook came, where the silence since then is long; else None."""
-    spool: SpoolSeen | None = None
+    spool: SpoolVitals | None = None
+    unsure: frozenset[Topic] = frozenset()
+    """Of what nothing can be said now: it may last on, or be over."""
 
 
 class Conditions:
@@ -117,24 +142,24 @@ class Conditions:
     def __init__(self) -> None:
         self._since: dict[Topic, float] = {}
 
-    def outages(self, seen: Seen, now: float) -> list[Outage]:
+    def outages(self, vitals: Vitals, now: float) -> list[Outage]:
         """What is wrong at `now`, epoch seconds."""
         reasons: dict[Topic, str] = {}
-        if seen.gateway is not None:
-            reasons[Topic.GATEWAY_DOWN] = seen.gateway
-        if seen.store is not None:
-            reasons[Topic.STORE] = seen.store
-        if seen.silent_since is not None:
-            self._since.setdefault(Topic.WEBHOOKS_SILENT, seen.silent_since)
+        if vitals.gateway is not None:
+            reasons[Topic.GATEWAY_DOWN] = vitals.gateway
+        if vitals.store is not None:
+            reasons[Topic.STORE] = vitals.store
+        if vitals.silent_since is not None:
+            self._since.setdefault(Topic.WEBHOOKS_SILENT, vitals.silent_since)
             reasons[Topic.WEBHOOKS_SILENT] = "no webhook comes in"
-        stuck = None if seen.spool is None else _stuck(seen.spool, now)
+        stuck = None if vitals.spool is None else _stuck(vitals.spool, now)
         if stuck is not None:
             reasons[Topic.SPOOL] = stuck
         self._since = {topic: self._since.get(topic, now) for topic in reasons}
         return [Outage(topic=topic, since=self._since[topic], reason=reason) for topic, reason in reasons.items()]
 
 
-def _stuck(spool: SpoolSeen, now: float) -> str | None:
+def _stuck(spool: SpoolVitals, now: float) -> str | None:
     """Why an operator must look at the spool; None where everything goes on by itself."""
     parts: list[str] = []
     waited = 0.0 if spool.waiting_since is None else now - spool.waiting_since

@@ -65,7 +65,7 @@ class Holding:
         self._rests: dict[str, float] = {}  # until when a name is left to others
         self._woken = asyncio.Event()
         self._closing = False
-        self._failed = False  # the last claim, and that was told
+        self._answered: bool | None = None
         self._task: asyncio.Task[None] | None = None
         self._unlisten = None if claims is None else claims.listen(self._released)
 
@@ -74,9 +74,9 @@ class Holding:
         return self._claims is None or self._until.get(name, 0.0) - self._timing.margin > self._timing.clock()
 
     @property
-    def unanswered(self) -> bool:
-        """Whether the server did not answer the last claim."""
-        return self._failed
+    def answered(self) -> bool | None:
+        """Whether the server answered the last claim; None before the first."""
+        return self._answered
 
     def rests(self, name: str) -> bool:
         """Whether this name is left to other proxies for a moment."""
@@ -134,11 +134,11 @@ class Holding:
         try:
             until = await claims.claim(self._prefix + name)
         except StoreError as error:  # what is held is held to its end
-            if not self._failed:
+            if self._answered is not False:
                 self._log.warning("%s until the server of the state answers: %s", self._waiting, error)
-            self._failed = True
+            self._answered = False
         else:
-            self._failed = False
+            self._answered = True
             if until is None:
                 self._until.pop(name, None)
             else:
