@@ -1,17 +1,26 @@
-"""Decides which alerts are to be made: what is wrong now, and what was told of it, become messages.
+"""Decides which messages are made: what is wrong now is compared with what was told of it.
 
-Pure: time, ids and what was seen before come in, a new book comes out. The rules are in `docs/alerts.md`.
+Pure: time, ids and what was seen before come in, a new book comes out. The rules are in docs/alerts.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
-from statusproxy.alerts.values import AlertRules, Book, Ending, Message, Outage, Topic
+from statusproxy.alerts.deliveries import tidied
+from statusproxy.alerts.grouping import QUIET, ready_at
+from statusproxy.alerts.message_types import BACK, BEGUN
+from statusproxy.alerts.values import AlertRules, Book, Delivery, Ending, Line, Message, Outage, Told, Topic
+from statusproxy.alerts.wanted import wanted, wants
 
 __all__ = ["Decision", "Seen", "decide"]
+
+#: Reminders that are due within this part of `remind` of each other are one message.
+_TOGETHER: Final = 0.1
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -31,7 +40,7 @@ class Decision(msgspec.Struct, frozen=True):
     seen: Seen
     """For the next look."""
     due: float | None
-    """When to look again, even if nothing happens until then; None where nothing waits. (Look at each change as well.)"""
+    """When to look again, even if nothing happens until then; None where nothing waits. (Look at each change, too.)"""
     made: tuple[Message, ...] = ()
     """The messages that are new in the book."""
 
@@ -56,6 +65,169 @@ def decide(
     the topics of which nothing can be said now, such as the gateway before its first answer after a start: what is told
     of them stays as it is, and is not told to be over.
 
-    The same book, with nothing else changed, gives no further message.
+    The same book, with nothing else changed, gives no further message. An outage that no target wants is not told, so
+    that a target that is added later and wants it gets it. Without targets nothing is told at all.
     """
-    raise NotImplementedError
+    if not rules.targets:
+        return Decision(_replaced(book, messages=tidied(book.messages, (), now)), Seen(), None)
+    look = _Look(book, now, rules, new_id)
+    present = {outage.key: outage for outage in outages}
+    lasting = {
+        key: mark
+        for key, mark in book.told.items()
+        if key in present and not _ran_again(mark.outage, present[key], ended.get(key), rules.group)
+    }
+    over = {
+        key: min(seen.over.get(key, now), now)
+        for key, mark in book.told.items()
+        if key not in lasting and (key in present or mark.outage.topic not in unsure)
+    }
+    pending = {key: min(seen.outages.get(key, now), now) for key in present if key not in lasting}
+    for topic in BEGUN:
+        _tell_over(look, topic, [key for key in over if book.told[key].outage.topic is topic], over, ended, started_at)
+        begun = [
+            (max(present[key].since + rules.after, at, started_at + QUIET), present[key])
+            for key, at in pending.items()
+            if present[key].topic is topic and key not in look.told
+        ]
+        _tell_begun(look, topic, begun)
+        _remind(look, topic, [present[key] for key in lasting if present[key].topic is topic])
+    untold = {key: at for key, at in pending.items() if look.told.get(key) is book.told.get(key)}
+    not_over = {key: at for key, at in over.items() if look.told.get(key) is book.told[key]}
+    return Decision(look.book(book), Seen(untold, not_over), look.due, tuple(look.made))
+
+
+def _ran_again(told: Outage, present: Outage, ending: Ending | None, group: float) -> bool:
+    """Whether the outage that is present is another one than was told: between the two it was over for a while.
+
+    Looks would have told that; nobody looked. A shorter end is a flap, in which the outage told goes on.
+    """
+    return ending is not None and told.since <= ending.at and present.since - ending.at > group
+
+
+class _Look:
+    """One look: the marks and messages as they become, and when the next look is due."""
+
+    __slots__ = ("_new_id", "due", "last", "made", "now", "rules", "told")
+
+    def __init__(self, book: Book, now: float, rules: AlertRules, new_id: Callable[[], str]) -> None:
+        self.told = dict(book.told)
+        self.last = dict(book.last)
+        self.now = now
+        self.rules = rules
+        self.made: list[Message] = []
+        self.due: float | None = None
+        self._new_id = new_id
+
+    def is_ready(self, name: str, times: Sequence[float]) -> bool:
+        """Whether the message of this type is to be made; if not, the next look is due when it is."""
+        if not times:
+            return False
+        ready = ready_at(sorted(times), self.rules.group, self.last.get(name), self.now)
+        if ready > self.now:
+            self.look_at(ready)
+        return ready <= self.now
+
+    def look_at(self, time: float) -> None:
+        """A next look is due at this time, or earlier."""
+        self.due = time if self.due is None else min(self.due, time)
+
+    def make(self, name: str, lines: Sequence[Line], *, over: bool, reminder: int = 0) -> str:
+        """A message of these lines for each target that wants any of them; none where no target does. Gives its id."""
+        new_id = self._new_id()
+        deliveries = tuple(
+            Delivery(target.id)
+            for target in self.rules.targets
+            if any(wants(target, line.outage, over=over) for line in lines)
+        )
+        if deliveries:
+            ordered = tuple(sorted(lines, key=lambda line: line.outage.session or ""))
+            self.made.append(Message(new_id, name, self.now, ordered, deliveries, reminder))
+            self.last[name] = self.now
+        return new_id
+
+    def book(self, before: Book) -> Book:
+        """The book as it has become."""
+        messages = (*before.messages, *self.made) if self.made else before.messages
+        same = self.told.keys() == before.told.keys() and all(
+            mark is before.told[key] for key, mark in self.told.items()
+        )
+        return _replaced(
+            before,
+            told=before.told if same else self.told,
+            messages=tidied(messages, self.rules.targets, self.now),
+            last=self.last if self.made else before.last,
+        )
+
+
+def _replaced(book: Book, **values: Any) -> Book:
+    """The book with these values; itself where they are its own."""
+    return book if all(getattr(book, name) is value for name, value in values.items()) else replace(book, **values)
+
+
+def _tell_over(
+    look: _Look,
+    topic: Topic,
+    keys: Sequence[str],
+    over: Mapping[str, float],
+    ended: Mapping[str, Ending],
+    started_at: float,
+) -> None:
+    """The message that outages are over, once it is ready; `over` has when each was first seen to be."""
+    if not look.is_ready(BACK[topic], [max(over[key], started_at + QUIET) for key in keys]):
+        return
+    lines = []
+    for key in keys:
+        told = look.told.pop(key).outage
+        ending = ended.get(key)
+        if ending is None or not told.since <= ending.at <= look.now:
+            ending = Ending(over[key])  # as far as was seen
+        if wanted(look.rules.targets, told, over=True):
+            lines.append(Line(told, ended_at=ending.at, released=ending.released))
+    if lines:
+        look.make(BACK[topic], lines, over=True)
+
+
+def _tell_begun(look: _Look, topic: Topic, begun: Sequence[tuple[float, Outage]]) -> None:
+    """The first message of outages, once it is ready; `begun` has when each is due."""
+    targets = look.rules.targets
+    asked = [each for each in begun if any(wanted(targets, each[1], over=over) for over in (False, True))]
+    if not look.is_ready(BEGUN[topic], [at for at, _ in asked]):
+        return
+    told = [outage for at, outage in asked if at <= look.now]
+    message = look.make(BEGUN[topic], [Line(outage) for outage in told], over=False)
+    look.told.update({outage.key: Told(outage, message, look.now) for outage in told})
+    look.is_ready(BEGUN[topic], [at for at, _ in asked if at > look.now])
+    if look.rules.remind is not None:
+        look.look_at(look.now + look.rules.remind)
+
+
+def _remind(look: _Look, topic: Topic, outages: Sequence[Outage]) -> None:
+    """The reminder of outages that were told and last."""
+    for outage in outages:
+        mark = look.told[outage.key]
+        if mark.at > look.now:  # the clock was set back
+            look.told[outage.key] = replace(mark, at=look.now)
+    remind = look.rules.remind
+    if remind is None:
+        return
+    asked = [
+        (look.told[outage.key].at + remind, outage)
+        for outage in outages
+        if wanted(look.rules.targets, outage, over=False)
+    ]
+    if not asked:
+        return
+    first = min(at for at, _ in asked)
+    last = look.last.get(BEGUN[topic])
+    ready = first if last is None or last > look.now else max(first, last + look.rules.group)
+    if ready > look.now:
+        look.look_at(ready)
+        return
+    together = [outage for at, outage in asked if at <= look.now + _TOGETHER * remind]
+    marks = {outage.key: look.told[outage.key] for outage in together}
+    lines = [Line(replace(each, since=min(each.since, marks[each.key].outage.since))) for each in together]
+    number = max(mark.reminders for mark in marks.values()) + 1
+    look.make(BEGUN[topic], lines, over=False, reminder=number)
+    look.told.update({key: replace(mark, at=look.now, reminders=mark.reminders + 1) for key, mark in marks.items()})
+    look.look_at(min([look.now + remind, *(at for at, _ in asked if at > look.now + _TOGETHER * remind)]))
