@@ -8,7 +8,6 @@ proxies that share a state, the holder of the claim `alerts` does it all.
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -145,16 +144,17 @@ class Sender:
     # ---- the task ----
 
     async def _work(self) -> None:
+        clock = asyncio.get_running_loop().time
         while True:
             self._changed.clear()
-            begun = time.monotonic()
+            begun = clock()
             try:
                 wait = await self._turn()
             except Exception:
                 log.exception("alerts: a look failed inside the proxy")
                 wait = _AGAIN
             # Looks at many lost sessions take a while; the traffic has nine tenths of the time.
-            await asyncio.sleep(min(_MOST_REST, max(_LEAST_REST, _REST * (time.monotonic() - begun))))
+            await asyncio.sleep(min(_MOST_REST, max(_LEAST_REST, _REST * (clock() - begun))))
             try:
                 async with asyncio.timeout(wait):
                     await self._changed.wait()
@@ -235,12 +235,7 @@ class Sender:
 
     async def _deliver(self, attempt: Attempt) -> None:
         message, target = attempt.message, attempt.delivery.target
-        if not self._may_lead():
-            return
-        if not self._dispatch.knows(target):
-            gone = failed(self._books.book, message.id, target, self._wall(), "it is not configured any more", final=True)
-            self._books.put(gone)
-            await self._books.flush()
+        if not self._may_lead() or not self._dispatch.knows(target):
             return
         outcome = await self._dispatch.send(message, target)
         now = self._wall()
@@ -253,5 +248,3 @@ class Sender:
             )  # fmt: skip
         self._books.put(book)
         await self._books.flush()
-
-
