@@ -59,11 +59,11 @@ def decide(
 ) -> Decision:
     """Make the messages that are due, and the marks of what they tell.
 
-    `outages` are those that last now; `seen` is that of the last decision (`Seen()` at first). `started_at` is when this
-    proxy began to decide (its start, or when it took over from another); `new_id` gives a new message its id. `ended`
-    says how outages ended, by `Outage.key`, as far as that is known: also of sessions that are lost again. `unsure` are
-    the topics of which nothing can be said now, such as the gateway before its first answer after a start: what is told
-    of them stays as it is, and is not told to be over.
+    `outages` are those that last now; `seen` is that of the last decision (`Seen()` at first). `started_at` is when
+    this proxy began to decide (its start, or when it took over from another); `new_id` gives a new message its id.
+    `ended` says how outages ended, by `Outage.key`, as far as that is known: also of sessions that are lost again.
+    `unsure` are the topics of which nothing can be said now, such as the gateway before its first answer after a start:
+    what is told of them stays as it is, and is not told to be over.
 
     The same book, with nothing else changed, gives no further message. An outage that no target wants is not told, so
     that a target that is added later and wants it gets it. Without targets nothing is told at all.
