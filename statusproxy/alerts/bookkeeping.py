@@ -6,9 +6,9 @@ written when the store is back.
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Final
 
+from statusproxy.alerts.codec import decode, encode
 from statusproxy.alerts.merge import merged
 from statusproxy.alerts.values import Book
 from statusproxy.store.errors import StoreError
@@ -25,15 +25,12 @@ _LIMIT: Final = 10.0
 class Bookkeeping:
     """The owner of the book. `outbox` is None for a store that has no place for it: then it is in memory only."""
 
-    def __init__(self, outbox: Outbox | None, encode: Callable[[Book], bytes], decode: Callable[[bytes], Book]) -> None:
-        """`encode` and `decode` are those of `alerts.codec`."""
+    def __init__(self, outbox: Outbox | None) -> None:
         self.book = Book()
         """What is told, and the messages on their way. Changed by `put` alone."""
         self.failed = False
         """Whether the store did not take, or give, the book when it was last asked."""
         self._outbox = outbox
-        self._encode = encode
-        self._decode = decode
         self._version = 0
         self._unsaved = False
         self._unsure = False  # whether the last write came through
@@ -91,7 +88,7 @@ class Bookkeeping:
                 return False
 
     async def _write(self, outbox: Outbox) -> bool:
-        book, self._tried = self.book, self._encode(self.book)
+        book, self._tried = self.book, encode(self.book)
         version = await outbox.write(self._tried, self._version)
         self.failed = False
         if version is None:
@@ -110,7 +107,7 @@ class Bookkeeping:
             self._unsaved = self._unsaved or document.version < before
             return
         if was_unsure and document.payload == self._tried:  # the write came through; its answer did not
-            self._unsaved = self._encode(self.book) != self._tried
+            self._unsaved = encode(self.book) != self._tried
             return
         stored = self._read(document.payload)
         if not self._unsaved:
@@ -120,14 +117,13 @@ class Bookkeeping:
         self._unsaved = book != stored
         self.book = book
 
-    def _read(self, payload: bytes) -> Book:
-        if not payload:
-            return Book()
-        try:
-            return self._decode(payload)
-        except ValueError as error:
-            log.error("alerts: what was told before cannot be read, so that it is told again: %s", error)
-            return Book()
+    @staticmethod
+    def _read(payload: bytes) -> Book:
+        book = decode(payload)
+        if isinstance(book, Book):
+            return book
+        log.error("alerts: %s; what was told before is told again", book.reason, extra={"why": book.reason})
+        return Book()
 
     def _fail(self, what: str, error: Exception) -> None:
         if not self.failed:

@@ -89,7 +89,7 @@ class Dispatch:
         before = self.results.get(target.id)
         self.results[target.id] = Result(self._wall(), outcome.error)
         self._counter.attempted(target.name, sent=outcome.error is None)
-        facts = {"target": target.name, "message": message.id, "type": message.type}
+        facts = {"target": target.name, "id": message.id, "type": message.type}
         if outcome.error is None:
             log.log(NOTICE, "alerts: %s sent to %s", message.type, target.name, extra=facts)
         elif before is None or before.error != outcome.error:  # it is tried again for a day

@@ -13,9 +13,10 @@ import aiohttp
 from aiohttp import ClientSession
 
 from statusproxy.alerts.http_client import error_words, finish
+from statusproxy.observe.alert_counts import HeartbeatCounts
 from statusproxy.observe.logs import NOTICE
 
-__all__ = ["EVERY", "Heartbeat", "HeartbeatCounter"]
+__all__ = ["EVERY", "Heartbeat"]
 
 log = logging.getLogger("statusproxy.alerts")
 
@@ -23,18 +24,6 @@ log = logging.getLogger("statusproxy.alerts")
 EVERY: Final = 60.0
 
 Sleep = Callable[[float], Awaitable[None]]
-
-
-class HeartbeatCounter:
-    """Counts requests since the start."""
-
-    def __init__(self) -> None:
-        self.answered = 0
-        self.failed = 0
-        self.withheld = 0
-        """Not sent, since the store or the gateway did not answer."""
-        self.last_at: float | None = None
-        """When the monitor last answered, epoch seconds."""
 
 
 class Heartbeat:
@@ -45,7 +34,7 @@ class Heartbeat:
         url: str,
         session: Callable[[], ClientSession],
         works: Callable[[], Awaitable[str | None]],
-        counter: HeartbeatCounter,
+        counter: HeartbeatCounts,
         wall: Callable[[], float],
         sleep: Sleep = asyncio.sleep,
     ) -> None:

@@ -6,13 +6,11 @@ webhook-signature  v1,BASE64 of the HMAC-SHA256 of "id.timestamp.body"; only whe
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
 
 import aiohttp
 from aiohttp import ClientSession
@@ -21,21 +19,18 @@ from statusproxy.alerts.channels.letter import SENT, Letter, Outcome
 from statusproxy.alerts.http_client import error_words, finish
 from statusproxy.proxy.outcomes import retry_after
 
-__all__ = ["WebhookChannel", "key_of", "signature"]
-
-#: What Standard Webhooks puts before a secret that is written in base64.
-_PREFIX: Final = "whsec_"
+__all__ = ["WebhookChannel", "signature"]
 
 
 class WebhookChannel:
     """One receiver of JSON. Implements `Channel`."""
 
     def __init__(
-        self, url: str, secret: str | None, session: Callable[[], ClientSession], clock: Callable[[], float] = time.time
+        self, url: str, key: bytes | None, session: Callable[[], ClientSession], clock: Callable[[], float] = time.time
     ) -> None:
-        """`session` gives the client's session; `clock` gives epoch seconds."""
+        """`key` signs, where it is not None; `session` gives the client's session; `clock` gives epoch seconds."""
         self._url = url
-        self._key = None if secret is None else key_of(secret)
+        self._key = key
         self._session = session
         self._clock = clock
 
@@ -68,17 +63,6 @@ class WebhookChannel:
             error += "; redirects are not followed"
         fields = [(name.lower(), value) for name, value in response.raw_headers]
         return Outcome(error, retry_after(fields, self._clock()))
-
-
-def key_of(secret: str) -> bytes:
-    """The key that a secret stands for: base64 behind `whsec_`, else the text itself."""
-    if secret.startswith(_PREFIX):
-        encoded = secret.removeprefix(_PREFIX)
-        try:
-            return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-        except (binascii.Error, ValueError):
-            pass
-    return secret.encode()
 
 
 def signature(key: bytes, id_: str, moment: int, body: bytes) -> str:
