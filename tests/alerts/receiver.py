@@ -1,5 +1,7 @@
 """An HTTP receiver of messages on this machine: keeps what comes, and answers as a test says."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -35,6 +37,34 @@ class Receiver:
         if self.arrived is not None:
             await self.arrived()
         return self.answer()
+
+
+@asynccontextmanager
+async def speaking(said: bytes | None) -> AsyncIterator[str]:
+    """The URL of a server that answers a request with these bytes and closes; None: it says nothing."""
+    conversations: list[asyncio.Task[None]] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):  # a client that gives up early
+            await reader.readuntil(b"\r\n\r\n")
+        if said is None:
+            await reader.read()
+        else:
+            writer.write(said)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversations.append(asyncio.create_task(talk(reader, writer)))
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()[:2]
+    try:
+        yield f"http://{host}:{port}/s3cret"
+    finally:
+        server.close()
+        await asyncio.gather(*conversations)
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """JSON to a receiver: signed so that another's verifier takes it, and every failure in words without the URL."""
 
-import asyncio
 import base64
 import json
 import ssl
@@ -15,9 +14,8 @@ from standardwebhooks.webhooks import Webhook
 from statusproxy.alerts.channels.letter import SENT, Letter, Outcome
 from statusproxy.alerts.channels.webhook import WebhookChannel, signature
 from statusproxy.alerts.http_client import open_session
-from tests.alerts.receiver import Receiver, receiving
+from tests.alerts.receiver import Receiver, receiving, speaking
 from tests.certificates import make_certificate
-from tests.ports import free_port
 
 LETTER = Letter("msg_1", json.dumps({"id": "msg_1", "text": "é"}).encode(), "title", "text")
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -102,14 +100,9 @@ async def test_a_long_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
     assert await tried(receiver.url) is SENT
 
 
-async def test_an_answer_that_breaks_off_behind_its_head_is_one(unused_tcp_port: int) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", unused_tcp_port):
-        assert await tried(f"http://127.0.0.1:{unused_tcp_port}/") is SENT
+async def test_an_answer_that_breaks_off_behind_its_head_is_one() -> None:
+    async with speaking(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n") as url:
+        assert await tried(url) is SENT
 
 
 @pytest.mark.parametrize(
@@ -119,28 +112,18 @@ async def test_an_answer_that_breaks_off_behind_its_head_is_one(unused_tcp_port:
         (b"SSH-2.0-OpenSSH_9.2\r\n", "what answers does not speak HTTP"),
     ],
 )
-async def test_what_does_not_speak_http_is_said_so(unused_tcp_port: int, said: bytes, words: str) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(said)
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", unused_tcp_port):
-        assert await tried(f"http://127.0.0.1:{unused_tcp_port}/s3cret") == Outcome(words)
+async def test_what_does_not_speak_http_is_said_so(said: bytes, words: str) -> None:
+    async with speaking(said) as url:
+        assert await tried(url) == Outcome(words)
 
 
-async def test_no_one_at_the_address_and_no_answer_are_errors_without_the_url(unused_tcp_port: int) -> None:
+async def test_no_one_at_the_address_is_an_error_without_the_url(unused_tcp_port: int) -> None:
     assert await tried(f"http://127.0.0.1:{unused_tcp_port}/s3cret") == Outcome("connection refused")
 
 
 async def test_a_receiver_that_does_not_answer_is_given_up_at_the_deadline() -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    port = free_port()
-    async with await asyncio.start_server(silent, "127.0.0.1", port):
-        assert await tried(f"http://127.0.0.1:{port}/", deadline=0.05) == Outcome("no answer in time")
+    async with speaking(None) as url:
+        assert await tried(url, deadline=0.05) == Outcome("no answer in time")
 
 
 async def test_a_url_that_cannot_be_used_is_an_error_without_it() -> None:
