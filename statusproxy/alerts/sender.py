@@ -84,6 +84,7 @@ class Sender:
         self._new_id = new_id
         self._chance = chance
         self._pause = pause
+        self._shared = claims is not None
         self._conditions = Conditions()
         self._seen = Seen()
         self._changed = asyncio.Event()
@@ -166,9 +167,12 @@ class Sender:
         if not self._may_lead():
             self._leading = False
             await self._books.read()
+            # It told something while the store was away, and another proxy has the claim now: that one must know.
+            await self._books.flush()
             return LOOK
-        if not self._leading:
+        if self._shared or not self._leading:
             await self._books.read()
+        if not self._leading:
             self._leading, self._seen, self._started_at = True, Seen(), self._wall()
         due = await self._decide()
         if not await self._books.flush() and not self._books.failed:
