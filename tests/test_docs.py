@@ -124,7 +124,7 @@ async def test_every_metric_stands_in_its_page_and_no_other(tmp_path: Path, monk
     monkeypatch.setattr(BatchWriter, "sharing", Sharing("me"))  # as in a store that proxies share
     async with running(tmp_path, "http://127.0.0.1:1", state={"url": f"sqlite:///{tmp_path}/state.db"}) as proxy:
         server = proxy.server
-        text = server.exposition.expose(gauges(server.registry, server.proxy, server.rooms.spool)).decode()
+        text = server.exposition.expose(gauges(server.registry, server.proxy, server.rooms.spool, 0)).decode()
         exposed = set(re.findall(r"^# HELP (statusproxy_\w+)", text, re.MULTILINE))
     listed = re.findall(r"^\| `(statusproxy_\w+)`", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(exposed)

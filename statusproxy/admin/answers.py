@@ -11,6 +11,7 @@ from aiohttp import web
 
 from statusproxy import __version__
 from statusproxy.admin import assets
+from statusproxy.admin.alerts import AlertAnswers
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.gateway_words import gateway_words
 from statusproxy.admin.health import DRAINING, HealthCheck
@@ -79,6 +80,8 @@ class Answers:
         self._health = HealthCheck(registry, proxy)
         self._kept = spool
         self._spool = SpoolAnswers(spool, lambda: self.settings)
+        self.alerts = AlertAnswers(exposition.metrics.alerts.heartbeat)
+        """What is told of alerts; `alerts.alerts` is set while there are any."""
         self.feed = Feed(registry, self._health, lambda: self._gateway, self._spool.totals)
 
     def configure(self, settings: Settings) -> None:
@@ -102,6 +105,7 @@ class Answers:
             web.post("/state/acknowledge", self.acknowledge),
             *self._learning.routes(),
             *self._spool.routes(),
+            *self.alerts.routes(),
             web.get("/events", self.events),
             web.get("/doctor", self.doctor),
             *assets.routes(),
@@ -124,7 +128,9 @@ class Answers:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The numbers for Prometheus."""
-        body = self._exposition.expose(gauges(self._registry, self._proxy, self._kept))
+        alerts = self.alerts.alerts
+        waiting = None if alerts is None else sum(alerts.waiting.values())
+        body = self._exposition.expose(gauges(self._registry, self._proxy, self._kept, waiting))
         return web.Response(body=body, headers={"Content-Type": self._exposition.content_type})
 
     async def sessions(self, request: web.Request) -> web.Response:
@@ -164,6 +170,7 @@ class Answers:
                 self.waiting,
                 self.given,
                 self._spool.totals(),
+                self.alerts.report(short=True),
             )
         )
 

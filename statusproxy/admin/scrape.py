@@ -4,14 +4,20 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric
 
+from statusproxy.observe.families import gauge
 from statusproxy.observe.gauges import PoolNow, RegistryNow, SpoolNow, proxy_gauges, registry_gauges, spool_gauges
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.spool.spool import Spool
 
 
-def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) -> Iterator[Metric]:
-    """The families of gauges, for `Exposition.expose`. `spool` is None where the state keeps none."""
+def gauges(
+    registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None, alerts_waiting: int | None = None
+) -> Iterator[Metric]:
+    """The families of gauges, for `Exposition.expose`. `spool` is None where the state keeps none.
+
+    `alerts_waiting` counts deliveries of alerts that are not made yet; None where no alerts are configured.
+    """
     records, sharing = registry.records(), registry.store.sharing
     yield from registry_gauges(
         RegistryNow(
@@ -30,6 +36,8 @@ def gauges(registry: SessionRegistry, proxy: Proxy, spool: Spool | None = None) 
     yield from proxy_gauges(proxy.in_flight, pools)
     if spool is not None and spool.unread is None:
         yield from spool_gauges(_spool(spool, registry.clock.shift, {pool.to for pool in pools}))
+    if alerts_waiting is not None:
+        yield gauge("statusproxy_alerts_waiting", "Deliveries of alerts that are not made yet.", alerts_waiting)
 
 
 def _spool(spool: Spool, shift: float, receivers: set[str]) -> SpoolNow:

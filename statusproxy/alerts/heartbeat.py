@@ -16,7 +16,7 @@ from statusproxy.alerts.http_client import error_words, finish
 from statusproxy.observe.alert_counts import HeartbeatCounts
 from statusproxy.observe.logs import NOTICE
 
-__all__ = ["EVERY", "Heartbeat"]
+__all__ = ["EVERY", "Heartbeat", "ask"]
 
 log = logging.getLogger("statusproxy.alerts")
 
@@ -65,7 +65,7 @@ class Heartbeat:
             self._counter.withheld += 1
             self._note(f"not sent: the {broken} does not answer")
             return
-        error = await self._ask()
+        error = await ask(self._url, self._session())
         if error is None:
             self._counter.answered += 1
             self._counter.last_at = self._wall()
@@ -81,15 +81,6 @@ class Heartbeat:
                 log.exception("alerts: the heartbeat failed inside the proxy")
             await self._sleep(EVERY)
 
-    async def _ask(self) -> str | None:
-        try:
-            async with self._session().get(self._url, allow_redirects=False) as response:
-                status = response.status
-                await finish(response)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return error_words(error)
-        return None if 200 <= status < 300 else f"it answered {status}"
-
     def _note(self, error: str | None) -> None:
         """Log the first failure of a row, each other kind of failure, and the end of it."""
         if error == self._told:
@@ -99,3 +90,14 @@ class Heartbeat:
         else:
             log.warning("alerts: heartbeat: %s", error, extra={"why": error})
         self._told = error
+
+
+async def ask(url: str, session: ClientSession) -> str | None:
+    """Ask a monitor once: why it did not take the heartbeat, None where it did."""
+    try:
+        async with session.get(url, allow_redirects=False) as response:
+            status = response.status
+            await finish(response)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        return error_words(error)
+    return None if 200 <= status < 300 else f"it answered {status}"

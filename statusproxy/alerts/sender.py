@@ -94,6 +94,7 @@ class Sender:
         self._leading = False
         self._led: bool | None = None  # when the server last answered; None before it ever did
         self._started_at = 0.0
+        self._read_at = 0.0  # of the loop's clock
         self._busy: dict[str, asyncio.Task[None]] = {}  # by target
         self._resting: set[str] = set()
         self._task: asyncio.Task[None] | None = None
@@ -170,8 +171,10 @@ class Sender:
             # It told something while the store was away, and another proxy has the claim now: that one must know.
             await self._books.flush()
             return LOOK
-        if self._shared or not self._leading:
+        time = asyncio.get_running_loop().time()
+        if not self._leading or (self._shared and time - self._read_at >= LOOK):
             await self._books.read()
+            self._read_at = time
         if not self._leading:
             self._leading, self._seen, self._started_at = True, Seen(), self._wall()
         due = await self._decide()

@@ -21,6 +21,8 @@ class Exposition:
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self, metrics: Metrics, *others: Collector) -> None:
+        self.metrics = metrics
+        """The numbers."""
         self._counters = Counters(metrics)
         # One registry each, so that two of them in one process do not share their numbers.
         self._collectors = CollectorRegistry(auto_describe=False)
@@ -93,6 +95,7 @@ class Counters(Collector):
         )
         yield total("statusproxy_store_failures", "Writes of the state that failed.", metrics.store_failures)
         yield from metrics.spool.families()
+        yield from metrics.alerts.families()
         build = GaugeMetricFamily("statusproxy_build_info", "The version running.", labels=["version", "python"])
         build.add_metric([__version__, platform.python_version()], 1)
         yield build

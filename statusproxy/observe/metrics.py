@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
+from statusproxy.observe.alert_counts import AlertCounts
 from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.observe.latencies import BUCKETS, Latencies
 from statusproxy.observe.spool_counts import SpoolCounts
@@ -61,6 +62,7 @@ class Metrics:
         self.unread: dict[tuple[str, str], int] = {}
         """Bodies passed untouched, by what they are and why."""
         self.spool = SpoolCounts()
+        self.alerts = AlertCounts()
 
     def report(self, report: Report) -> None:
         """Count one finished exchange: the hot path, once a request."""
