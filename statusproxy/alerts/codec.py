@@ -70,14 +70,15 @@ def _in_parts(document: Any) -> Book | Unreadable:
     return Unreadable(f"parts of the stored alerts cannot be read and are ignored: {lost}", book)
 
 
-def _readable(part: Any, kind: type, item: type[_T]) -> tuple[dict[Any, _T], int]:
+def _readable(part: Any, kind: type[dict[Any, Any]] | type[list[Any]], item: type[_T]) -> tuple[dict[Any, _T], int]:
     """The readable items of a part of the document, by key or place, and how many are not."""
     if not isinstance(part, kind):
         return {}, 1
     found: dict[Any, _T] = {}
-    for key, value in part.items() if isinstance(part, dict) else enumerate(part):
+    values: dict[Any, Any] = part if isinstance(part, dict) else dict(enumerate(part))
+    for key, value in values.items():
         try:
             found[key] = msgspec.convert(value, item)
         except msgspec.ValidationError:
             continue
-    return found, len(part) - len(found)
+    return found, len(values) - len(found)

@@ -31,7 +31,10 @@ SPAN_UNITS: Final = ("d", "h", "min", "s")
 #: By type: of one outage, and of several.
 TITLES: Final[Mapping[str, tuple[str, str]]] = {
     "session.lost": ("{session} is disconnected", "{count} sessions are disconnected"),
-    "session.back": ("{session} is no longer shown as disconnected", "{count} sessions are no longer disconnected"),
+    "session.back": (
+        "{session} is no longer shown as disconnected",
+        "{count} sessions are no longer shown as disconnected",
+    ),
     "gateway.down": ("The gateway cannot be reached", ""),
     "gateway.back": ("The gateway answers again", ""),
     "webhooks.silent": ("No webhooks come any more", ""),
