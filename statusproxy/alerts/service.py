@@ -26,7 +26,7 @@ from statusproxy.status.model import Change
 from statusproxy.store.claims import Claims
 from statusproxy.store.outbox import Outbox
 
-__all__ = ["Alerts", "Surroundings", "Tested", "new_id"]
+__all__ = ["Alerts", "Surroundings", "TargetResult", "new_id"]
 
 
 class Surroundings(Protocol):
@@ -54,7 +54,7 @@ class Surroundings(Protocol):
         """The system's time, epoch seconds."""
 
 
-class Tested(NamedTuple):
+class TargetResult(NamedTuple):
     """A test message to one target."""
 
     number: int
@@ -170,7 +170,7 @@ class Alerts:
         told = self.book.told.get(f"lost:{session}")
         return None if told is None else told.at
 
-    async def test(self, number: int | None = None) -> list[Tested]:
+    async def test(self, number: int | None = None) -> list[TargetResult]:
         """Send a test message to all targets, or to one by its number from 1. Raises `LookupError` for no such one."""
         chosen = list(enumerate(self._lines, 1))
         if number is not None:
@@ -179,10 +179,10 @@ class Alerts:
                 raise LookupError(number)
         return list(await asyncio.gather(*(self._test(place, line.target) for place, line in chosen)))
 
-    async def _test(self, number: int, target: Target) -> Tested:
+    async def _test(self, number: int, target: Target) -> TargetResult:
         message = Message(new_id(), TEST, self._surroundings.wall(), (), ())
         outcome = await self._dispatch.send(message, target.id)
-        return Tested(number, target.name, outcome.error)
+        return TargetResult(number, target.name, outcome.error)
 
     # ---- the parts ----
 

@@ -37,7 +37,8 @@ class LastWords(logging.Handler):
 def hide(words: str, url: str) -> str:
     """The words without any part of the URL but its scheme."""
     _, _, rest = url.partition("://")
-    parts = {part for text in (rest, unquote(rest)) for part in (text, *_BETWEEN.split(text))}
+    written = {rest, *_BETWEEN.split(rest)}
+    parts = written | {unquote(part) for part in written}
     for part in sorted(parts, key=len, reverse=True):
         if len(part) >= _SHORTEST:
             words = words.replace(part, "…")
