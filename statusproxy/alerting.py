@@ -110,8 +110,7 @@ class Site:
     @property
     def outbox(self) -> Outbox | None:
         """The store's place for what was told."""
-        outbox: Outbox | None = getattr(self.registry.store, "outbox", None)
-        return outbox
+        return self.registry.store.outbox
 
     @property
     def claims(self) -> Claims | None:

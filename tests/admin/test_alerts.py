@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from statusproxy.admin import alerts as module
@@ -38,7 +39,10 @@ class FakeAlerts:
         if number == 9:
             raise LookupError(number)
         self.tested.append(number)
-        return [TargetResult(1, "webhook hub.example", None), TargetResult(2, "webhook ntfy.example", "no answer in time")]
+        return [
+            TargetResult(1, "webhook hub.example", None),
+            TargetResult(2, "webhook ntfy.example", "no answer in time"),
+        ]
 
 
 BOOK = Book(
@@ -60,7 +64,7 @@ async def asked(start: Start, fake: FakeAlerts | None, target: str, method: str 
     async with start() as admin:
         admin.proxy.server.admin.alerts_changed(fake)  # type: ignore[arg-type]
         reply = await admin.ask(target, method=method)
-        return reply.status, reply.json()
+        return reply.status, json.loads(reply.body)
 
 
 async def test_where_none_are_configured_that_is_said_and_nothing_can_be_tested(start: Start) -> None:

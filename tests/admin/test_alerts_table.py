@@ -28,10 +28,8 @@ def test_where_none_are_configured_that_is_said() -> None:
 
 
 def test_without_targets_and_without_outages_both_are_said() -> None:
-    assert alerts_table(report()) == "\n\n".join([
-        "No target is configured (alerts.to).",
-        "Nothing is wrong that anyone was told of.",
-    ])
+    said = alerts_table(report()).split("\n\n")
+    assert said == ["No target is configured (alerts.to).", "Nothing is wrong that anyone was told of."]
 
 
 def test_targets_are_listed_with_their_last_result() -> None:
@@ -41,7 +39,11 @@ def test_targets_are_listed_with_their_last_result() -> None:
     new = AlertTargetLine(number=3, target="apprise json", on=["lost"], sessions=["*"], waiting=0)
     lines = alerts_table(report(targets=[TARGET, failed, new])).splitlines()
     assert lines[0].split() == ["N", "TARGET", "ON", "SESSIONS", "WAITING", "LAST"]
-    assert [line.rstrip().rpartition("  ")[2] for line in lines[1:4]] == ["1 min ago: sent", "1 min ago: no answer", "–"]
+    assert [line.rstrip().rpartition("  ")[2] for line in lines[1:4]] == [
+        "1 min ago: sent",
+        "1 min ago: no answer",
+        "–",
+    ]
 
 
 def test_another_proxys_turn_a_book_not_written_and_the_heartbeat_are_told() -> None:

@@ -68,7 +68,8 @@ async def test_the_running_proxys_failures_are_told_beside_the_settings() -> Non
 
 async def test_nothing_is_sent_unasked_and_each_target_is_tried_where_it_is_asked_for() -> None:
     async with receiving() as receiver:
-        text = f"alerts: {{to: [{{webhook: '{receiver.url}/a'}}, {{webhook: '{receiver.url}/b'}}], heartbeat: '{receiver.url}/k'}}"
+        targets = ", ".join(f"{{webhook: '{receiver.url}/{each}'}}" for each in "ab")
+        text = f"alerts: {{to: [{targets}], heartbeat: '{receiver.url}/k'}}"
         assert levels(await look(subject(text))) == {"on": "ok"}
         assert receiver.came == []
         receiver.answer = lambda: web.Response(status=404 if receiver.came[-1].path == "/b" else 204)
