@@ -4,7 +4,7 @@ import pytest
 
 from statusproxy.alerts.message_types import BACK, BEGUN, SIDES
 from statusproxy.alerts.values import Line, Message, Outage, Target, Topic
-from statusproxy.alerts.wanted import lines_for, wanted, wants
+from statusproxy.alerts.wanted import asked, fits, lines_for
 
 LOSS = Outage(Topic.LOST, 0.0, "Sales-1")
 DOWN = Outage(Topic.GATEWAY_DOWN, 0.0)
@@ -12,6 +12,10 @@ DOWN = Outage(Topic.GATEWAY_DOWN, 0.0)
 
 def target(*on: Topic, sessions: tuple[str, ...] = ("*",)) -> Target:
     return Target("t", "n", frozenset(on), sessions)
+
+
+def wants(asking: Target, outage: Outage, *, over: bool) -> bool:
+    return fits(asked([asking], outage.topic, over=over), outage.session)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +36,7 @@ def test_a_target_is_told_of_the_topics_that_it_asks_for(
     outage: Outage, over: bool, on: list[Topic], expected: bool
 ) -> None:
     assert wants(target(*on), outage, over=over) is expected
-    assert wanted([target(), target(*on)], outage, over=over) is expected
+    assert bool(asked([target(), target(*on)], outage.topic, over=over)) is expected
 
 
 @pytest.mark.parametrize(
