@@ -14,13 +14,8 @@ from msgspec.structs import replace
 from statusproxy.alerts.deliveries import tidied
 from statusproxy.alerts.grouping import QUIET, ready_at
 from statusproxy.alerts.message_types import BACK, BEGUN
-<<<<<<< HEAD
-from statusproxy.alerts.values import AlertRules, Book, Delivery, Ending, Line, Message, Outage, Told, Topic
-from statusproxy.alerts.wanted import wanted, wants
-=======
 from statusproxy.alerts.values import AlertRules, Book, Delivery, Ending, Line, Message, Outage, Target, Told, Topic
 from statusproxy.alerts.wanted import asked, fits
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
 
 __all__ = ["Decision", "Seen", "decide"]
 
@@ -72,44 +67,13 @@ def decide(
 
     The same book, with nothing else changed, gives no further message. An outage that no target wants is not told, so
     that a target that is added later and wants it gets it. Without targets nothing is told at all.
-<<<<<<< HEAD
-=======
 
     It takes some 3 µs per outage; a thread may run it, since nothing that comes in changes.
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
     """
     if not rules.targets:
         return Decision(_replaced(book, messages=tidied(book.messages, (), now)), Seen(), None)
     look = _Look(book, now, rules, new_id)
     present = {outage.key: outage for outage in outages}
-<<<<<<< HEAD
-    lasting = {
-        key: mark
-        for key, mark in book.told.items()
-        if key in present and not _ran_again(mark.outage, present[key], ended.get(key), rules.group)
-    }
-    over = {
-        key: min(seen.over.get(key, now), now)
-        for key, mark in book.told.items()
-        if key not in lasting and (key in present or mark.outage.topic not in unsure)
-    }
-    pending = {key: min(seen.outages.get(key, now), now) for key in present if key not in lasting}
-    for topic in BEGUN:
-        _tell_over(look, topic, [key for key in over if book.told[key].outage.topic is topic], over, ended, started_at)
-        begun = [
-            (max(present[key].since + rules.after, at, started_at + QUIET), present[key])
-            for key, at in pending.items()
-            if present[key].topic is topic and key not in look.told
-        ]
-        _tell_begun(look, topic, begun)
-        _remind(look, topic, [present[key] for key in lasting if present[key].topic is topic])
-    untold = {key: at for key, at in pending.items() if look.told.get(key) is book.told.get(key)}
-    not_over = {key: at for key, at in over.items() if look.told.get(key) is book.told[key]}
-    return Decision(look.book(book), Seen(untold, not_over), look.due, tuple(look.made))
-
-
-def _ran_again(told: Outage, present: Outage, ending: Ending | None, group: float) -> bool:
-=======
     lasting: dict[Topic, list[tuple[str, Outage]]] = {topic: [] for topic in BEGUN}
     over: dict[Topic, dict[str, float]] = {topic: {} for topic in BEGUN}
     pending: dict[Topic, dict[str, float]] = {topic: {} for topic in BEGUN}
@@ -157,16 +121,11 @@ def _left(
 
 
 def _ran_again(told: Outage, present: Outage, ending: Ending, group: float) -> bool:
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
     """Whether the outage that is present is another one than was told: between the two it was over for a while.
 
     Looks would have told that; nobody looked. A shorter end is a flap, in which the outage told goes on.
     """
-<<<<<<< HEAD
-    return ending is not None and told.since <= ending.at and present.since - ending.at > group
-=======
     return told.since <= ending.at and present.since - ending.at > group
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
 
 
 class _Look:
@@ -175,11 +134,7 @@ class _Look:
     __slots__ = ("_new_id", "due", "last", "made", "now", "rules", "told")
 
     def __init__(self, book: Book, now: float, rules: AlertRules, new_id: Callable[[], str]) -> None:
-<<<<<<< HEAD
-        self.told = dict(book.told)
-=======
         self.told = book.told
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
         self.last = dict(book.last)
         self.now = now
         self.rules = rules
@@ -204,13 +159,7 @@ class _Look:
         """A message of these lines for each target that wants any of them; none where no target does. Gives its id."""
         new_id = self._new_id()
         deliveries = tuple(
-<<<<<<< HEAD
-            Delivery(target.id)
-            for target in self.rules.targets
-            if any(wants(target, line.outage, over=over) for line in lines)
-=======
             Delivery(target.id) for target in self.rules.targets if self._any_for(target, lines, over=over)
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
         )
         if deliveries:
             ordered = tuple(sorted(lines, key=lambda line: line.outage.session or ""))
@@ -218,17 +167,6 @@ class _Look:
             self.last[name] = self.now
         return new_id
 
-<<<<<<< HEAD
-    def book(self, before: Book) -> Book:
-        """The book as it has become."""
-        messages = (*before.messages, *self.made) if self.made else before.messages
-        same = self.told.keys() == before.told.keys() and all(
-            mark is before.told[key] for key, mark in self.told.items()
-        )
-        return _replaced(
-            before,
-            told=before.told if same else self.told,
-=======
     def _any_for(self, target: Target, lines: Sequence[Line], *, over: bool) -> bool:
         patterns = asked([target], lines[0].outage.topic, over=over)
         return any(fits(patterns, line.outage.session) for line in lines)
@@ -247,7 +185,6 @@ class _Look:
         return _replaced(
             before,
             told=self.told,
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
             messages=tidied(messages, self.rules.targets, self.now),
             last=self.last if self.made else before.last,
         )
@@ -259,26 +196,6 @@ def _replaced(book: Book, **values: Any) -> Book:
 
 
 def _tell_over(
-<<<<<<< HEAD
-    look: _Look,
-    topic: Topic,
-    keys: Sequence[str],
-    over: Mapping[str, float],
-    ended: Mapping[str, Ending],
-    started_at: float,
-) -> None:
-    """The message that outages are over, once it is ready; `over` has when each was first seen to be."""
-    if not look.is_ready(BACK[topic], [max(over[key], started_at + QUIET) for key in keys]):
-        return
-    lines = []
-    for key in keys:
-        told = look.told.pop(key).outage
-        ending = ended.get(key)
-        if ending is None or not told.since <= ending.at <= look.now:
-            ending = Ending(over[key])  # as far as was seen
-        if wanted(look.rules.targets, told, over=True):
-            lines.append(Line(told, ended_at=ending.at, released=ending.released))
-=======
     look: _Look, topic: Topic, over: Mapping[str, float], ended: Mapping[str, Ending], earliest: float
 ) -> None:
     """The message that outages are over, once it is ready; `over` has when each was first seen to be."""
@@ -294,23 +211,10 @@ def _tell_over(
         if fits(patterns, told.session):
             lines.append(Line(told, ended_at=ending.at, released=ending.released))
     look.unmark(over.keys())
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
     if lines:
         look.make(BACK[topic], lines, over=True)
 
 
-<<<<<<< HEAD
-def _tell_begun(look: _Look, topic: Topic, begun: Sequence[tuple[float, Outage]]) -> None:
-    """The first message of outages, once it is ready; `begun` has when each is due."""
-    targets = look.rules.targets
-    asked = [each for each in begun if any(wanted(targets, each[1], over=over) for over in (False, True))]
-    if not look.is_ready(BEGUN[topic], [at for at, _ in asked]):
-        return
-    told = [outage for at, outage in asked if at <= look.now]
-    message = look.make(BEGUN[topic], [Line(outage) for outage in told], over=False)
-    look.told.update({outage.key: Told(outage, message, look.now) for outage in told})
-    look.is_ready(BEGUN[topic], [at for at, _ in asked if at > look.now])
-=======
 def _tell_begun(look: _Look, topic: Topic, begun: Sequence[tuple[float, str, Outage]]) -> None:
     """The first message of outages, once it is ready; `begun` has when each is due."""
     patterns = asked(look.rules.targets, topic, over=False) | asked(look.rules.targets, topic, over=True)
@@ -321,30 +225,10 @@ def _tell_begun(look: _Look, topic: Topic, begun: Sequence[tuple[float, str, Out
     message = look.make(BEGUN[topic], [Line(outage) for outage in told.values()], over=False)
     look.mark({key: Told(outage, message, look.now) for key, outage in told.items()})
     look.is_ready(BEGUN[topic], [at for at, _, _ in wanted if at > look.now])
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
     if look.rules.remind is not None:
         look.look_at(look.now + look.rules.remind)
 
 
-<<<<<<< HEAD
-def _remind(look: _Look, topic: Topic, outages: Sequence[Outage]) -> None:
-    """The reminder of outages that were told and last."""
-    for outage in outages:
-        mark = look.told[outage.key]
-        if mark.at > look.now:  # the clock was set back
-            look.told[outage.key] = replace(mark, at=look.now)
-    remind = look.rules.remind
-    if remind is None:
-        return
-    asked = [
-        (look.told[outage.key].at + remind, outage)
-        for outage in outages
-        if wanted(look.rules.targets, outage, over=False)
-    ]
-    if not asked:
-        return
-    first = min(at for at, _ in asked)
-=======
 def _remind(look: _Look, topic: Topic, outages: Sequence[tuple[str, Outage]]) -> None:
     """The reminder of outages that were told and last."""
     ahead = [key for key, _ in outages if look.told[key].at > look.now]
@@ -358,21 +242,11 @@ def _remind(look: _Look, topic: Topic, outages: Sequence[tuple[str, Outage]]) ->
     if not wanted:
         return
     first = min(at for at, _, _ in wanted)
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
     last = look.last.get(BEGUN[topic])
     ready = first if last is None or last > look.now else max(first, last + look.rules.group)
     if ready > look.now:
         look.look_at(ready)
         return
-<<<<<<< HEAD
-    together = [outage for at, outage in asked if at <= look.now + _TOGETHER * remind]
-    marks = {outage.key: look.told[outage.key] for outage in together}
-    lines = [Line(replace(each, since=min(each.since, marks[each.key].outage.since))) for each in together]
-    number = max(mark.reminders for mark in marks.values()) + 1
-    look.make(BEGUN[topic], lines, over=False, reminder=number)
-    look.told.update({key: replace(mark, at=look.now, reminders=mark.reminders + 1) for key, mark in marks.items()})
-    look.look_at(min([look.now + remind, *(at for at, _ in asked if at > look.now + _TOGETHER * remind)]))
-=======
     until = look.now + _TOGETHER * remind
     together = [(look.told[key], key, outage) for at, key, outage in wanted if at <= until]
     lines = [Line(replace(outage, since=min(outage.since, mark.outage.since))) for mark, _, outage in together]
@@ -380,4 +254,3 @@ def _remind(look: _Look, topic: Topic, outages: Sequence[tuple[str, Outage]]) ->
     look.make(BEGUN[topic], lines, over=False, reminder=number)
     look.mark({key: replace(mark, at=look.now, reminders=mark.reminders + 1) for mark, key, _ in together})
     look.look_at(min([look.now + remind, *(at for at, _, _ in wanted if at > until)]))
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272

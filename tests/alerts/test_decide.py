@@ -395,10 +395,6 @@ class Site:
     desk: Desk = field(default_factory=lambda: Desk(started_at=0.0))
     now: float = 0.0
     up: bool = True
-<<<<<<< HEAD
-    up_since: float = 0.0
-=======
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
     down: dict[str, float] = field(default_factory=dict)
     intervals: list[tuple[str, float, float, bool]] = field(default_factory=list)
     """Session, beginning, end, and whether a proxy looked all the time from the beginning on."""

@@ -27,13 +27,8 @@ def test_the_rules_are_those_of_the_configuration_without_addresses() -> None:
     rules = alert_rules(alerts)
     assert (rules.after, rules.remind, rules.group) == (90.0, None, 10.0)
     assert [(each.name, each.on, each.sessions) for each in rules.targets] == [
-<<<<<<< HEAD
-        ("webhook hub.example:8443", {Topic.LOST, Topic.STORE}, ("*",)),
-        ("apprise tgram", {Topic.BACK}, ("sales*",)),
-=======
         ("webhook hub.example:8443", frozenset({Topic.LOST, Topic.STORE}), ("*",)),
         ("apprise tgram", frozenset({Topic.BACK}), ("sales*",)),
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
     ]
     assert "t0k3n" not in repr(rules)
     assert "hush" not in repr(rules)

@@ -18,11 +18,6 @@ ENGLISH = Reader()
 PORTUGUESE = Reader("pt-BR", UTC_MINUS_3)
 
 
-<<<<<<< HEAD
-def line(session: str = "sales", ago: float = 65.0, **values: str) -> Line:
-    known = {"event": "status-find", "word": "browserClose", "gateway_said": "CONNECTED", **values}
-    return Line(Outage(Topic.LOST, AT - ago, session, **known))
-=======
 def line(
     session: str = "sales",
     ago: float = 65.0,
@@ -31,7 +26,6 @@ def line(
     gateway_said: str = "CONNECTED",
 ) -> Line:
     return Line(Outage(Topic.LOST, AT - ago, session, event, word, gateway_said))
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
 
 
 def back(released: str | None, session: str = "sales") -> Line:
@@ -83,17 +77,6 @@ def test_of_many_sessions_ten_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
-    ("values", "why"),
-    [
-        ({"event": "disconnectedMobile", "word": ""}, "unlinked on the phone"),
-        ({"event": "x", "word": " CLOSE "}, "the connection closed"),
-        ({"event": "LoggedOut", "word": "gone"}, "event LoggedOut with gone"),
-    ],
-)
-def test_why_is_said_in_words_where_they_are_known(values: dict[str, str], why: str) -> None:
-    assert f": {why}. The" in told("session.lost", [line(**values)]).body
-=======
     ("event", "word", "why"),
     [
         ("disconnectedMobile", "", "unlinked on the phone"),
@@ -104,7 +87,6 @@ def test_why_is_said_in_words_where_they_are_known(values: dict[str, str], why: 
 )
 def test_why_is_said_in_words_where_they_are_known(event: str, word: str | None, why: str) -> None:
     assert f": {why}. The" in told("session.lost", [line(event=event, word=word)]).body
->>>>>>> bf4de8a0eb32404bfbd35546aee340b48e26c272
 
 
 def test_an_event_without_a_word_is_named_and_what_the_gateway_never_said_is_left_out() -> None:
