@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
 .PHONY: help demo test check quick run lint types status unit alone steady coverage format bench bench-before bench-units faults
-.PHONY: kills soak simulate upgrade clean
+.PHONY: kills kills-alerts soak simulate upgrade clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -22,6 +22,7 @@ help:
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make kills   kill proxy and gateway in random order under load, KILLS=40 times, and look for what is lost"
 	@echo "             (STORE=redis: two proxies and their Redis)"
+	@echo "make kills-alerts  kill the proxy at each step of sending an alert, KILLS=40 times, and look for what is not told"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one), then 600 kills"
 	@echo "make upgrade BEFORE=DIR  upgrade two proxies under load from another checkout (or revision) to this one"
 	@echo "make simulate  ten thousand schedules of many proxies that share a map (SCHEDULES=, SEED=)"
@@ -154,6 +155,9 @@ KILLS ?= 40
 STORE ?= sqlite
 kills: $(VENV)/.ready
 	$(BIN)/python -m tests.kills --kills $(KILLS) --store $(STORE)
+
+kills-alerts: $(VENV)/.ready
+	$(BIN)/python -m tests.kills --kills $(KILLS) --alerts
 
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.soak

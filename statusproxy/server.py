@@ -11,6 +11,7 @@ from typing import Final
 
 from statusproxy import __version__, systemd
 from statusproxy.admin.listener import AdminListener
+from statusproxy.alerting import Alerting, Site
 from statusproxy.assembly import Plan, Rooms, apply, assemble, plan
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.paths import fold_path
@@ -84,6 +85,7 @@ class Server:
         self.gateway_watch = GatewayWatch(
             lambda: self.proxy.site.pool, lambda: self.settings.gateway, self._gateway_changed
         )
+        self._alerting: Alerting | None = None
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._refused: str | None = None
@@ -155,6 +157,9 @@ class Server:
         self._loop_lag.start()
         if self.rooms.delivery is not None:
             self.rooms.delivery.start()
+        site = Site(self.registry, self.proxy, self.rooms.spool, self.gateway_watch)
+        self._alerting = Alerting(site, self.metrics.alerts, self.admin.alerts_changed)
+        self._alerting.follow(self.settings)
         # What lives now lives to the end: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -204,6 +209,8 @@ class Server:
         spool = None if self._rooms is None else self._rooms.spool
         if spool is not None and self.gateway_watch.error is None:
             spool.reached("gateway")
+        if self._alerting is not None:
+            self._alerting.wake()
         if not self._stopping.is_set():
             systemd.notify(self._status())
 
@@ -250,6 +257,8 @@ class Server:
             log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
         apply(planned, self.rooms, before=self.settings, waiting=waiting)
         self.settings, self.waiting, self._refused = planned.settings, waiting, None
+        if self._alerting is not None:
+            self._alerting.follow(self.settings)
         self.gateway_watch.failed()  # it may be another one
         log.info("configuration reloaded")
         systemd.notify("READY=1", self._status())
@@ -302,6 +311,8 @@ class Server:
             self._watchdog_task.cancel()
         if self.rooms.delivery is not None:
             await self.rooms.delivery.close()
+        if self._alerting is not None:
+            await self._alerting.close()
         self.proxy.close()
         for pool in self.proxy.site.pools.values():
             pool.abort()

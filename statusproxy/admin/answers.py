@@ -11,6 +11,7 @@ from aiohttp import web
 
 from statusproxy import __version__
 from statusproxy.admin import assets
+from statusproxy.admin.alerts import AlertAnswers
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.gateway_words import gateway_words
 from statusproxy.admin.health import DRAINING, HealthCheck
@@ -83,6 +84,8 @@ class Answers:
         self._kept = spool
         self._polling = PollAnswers(registry, lambda: self.settings.language)
         self._spool = SpoolAnswers(spool, lambda: self.settings)
+        self.alerts = AlertAnswers(exposition.metrics.alerts.heartbeat)
+        """What is told of alerts; `alerts.alerts` is set while there are any."""
         self.feed = Feed(registry, self._health, lambda: self._gateway, self._spool.totals)
 
     def configure(self, settings: Settings) -> None:
@@ -108,6 +111,7 @@ class Answers:
             *self._learning.routes(),
             *self._spool.routes(),
             *self._polling.routes(),
+            *self.alerts.routes(),
             web.get("/events", self.events),
             web.get("/doctor", self.doctor),
             *assets.routes(),
@@ -130,9 +134,11 @@ class Answers:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The numbers for Prometheus."""
+        alerts = self.alerts.alerts
+        waiting = None if alerts is None else sum(alerts.waiting.values())
         up = await self._health.gateway_up()
-        sessions = await sessions_now(self._registry)
-        now = gauges(self._registry, self._proxy, self._kept, gateway_up=up, sessions=sessions)
+        sessions = sessions_now(self._registry, await self._rows())
+        now = gauges(self._registry, self._proxy, self._kept, waiting, gateway_up=up, sessions=sessions)
         pieces: list[bytes] = []
         for piece in self._exposition.pieces(now):
             pieces.append(piece)
@@ -188,6 +194,7 @@ class Answers:
                 self.waiting,
                 self.given,
                 self._spool.totals(),
+                self.alerts.report(short=True),
             )
         )
 

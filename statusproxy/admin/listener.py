@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -21,6 +21,9 @@ from statusproxy.observe.network_errors import in_words
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.spool.spool import Spool
+
+if TYPE_CHECKING:
+    from statusproxy.alerts.service import Alerts
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,6 +54,10 @@ class AdminListener:
         """Apply new settings from the next request on; `waiting` are the keys that wait for a restart."""
         self.answers.configure(settings)
         self.answers.waiting = waiting
+
+    def alerts_changed(self, alerts: "Alerts | None") -> None:
+        """Alerts were switched on or off."""
+        self.answers.alerts.alerts = alerts
 
     @property
     def exposed(self) -> bool:

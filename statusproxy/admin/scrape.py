@@ -1,10 +1,10 @@
 """Gauges for Prometheus: values looked up in registry and proxy at each scrape."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client.metrics_core import Metric
 
+from statusproxy.observe.families import single
 from statusproxy.observe.gauges import (
     PoolNow,
     RegistryNow,
@@ -16,30 +16,37 @@ from statusproxy.observe.gauges import (
 )
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.registry.session_rows import Row
 from statusproxy.spool.spool import Spool
 
 
-async def sessions_now(registry: SessionRegistry) -> list[SessionNow]:
-    """Every session as it stands, listed or not, found in steps."""
-    await registry.rows.read()
-    found: list[SessionNow] = []
-    for rows in registry.rows.rows():
-        for row in rows:
-            record = None if row.record is None else registry.in_system_time(row.record)
-            found.append(SessionNow(row.session, row.state, record, row.listed, row.spellings))
-        await asyncio.sleep(0)
-    return found
+def sessions_now(registry: SessionRegistry, rows: Iterable[Row]) -> list[SessionNow]:
+    """Every session as it stands, listed or not, in the system's time."""
+    return [
+        SessionNow(
+            row.session,
+            row.state,
+            None if row.record is None else registry.in_system_time(row.record),
+            row.listed,
+            row.spellings,
+        )
+        for row in rows
+    ]
 
 
 def gauges(
     registry: SessionRegistry,
     proxy: Proxy,
     spool: Spool | None = None,
+    alerts_waiting: int | None = None,
     *,
     gateway_up: bool,
     sessions: Sequence[SessionNow],
 ) -> Iterator[Metric]:
-    """The families of gauges, for `Exposition.expose`. `spool` is None where the state keeps none."""
+    """The families of gauges, for `Exposition.expose`. `spool` is None where the state keeps none.
+
+    `alerts_waiting` counts deliveries of alerts that are not made yet; None where no alerts are configured.
+    """
     records, sharing = registry.records(), registry.store.sharing
     yield from registry_gauges(
         RegistryNow(
@@ -59,6 +66,8 @@ def gauges(
     yield from proxy_gauges(proxy.in_flight, pools, gateway_up=gateway_up)
     if spool is not None and spool.unread is None:
         yield from spool_gauges(_spool(spool, registry.clock.shift, {pool.to for pool in pools}))
+    if alerts_waiting is not None:
+        yield single("statusproxy_alerts_waiting", alerts_waiting)
 
 
 def _spool(spool: Spool, shift: float, receivers: set[str]) -> SpoolNow:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from statusproxy import __version__
-from statusproxy.admin.messages import Health, SelfReport, SpoolTotals
+from statusproxy.admin.messages import AlertsReport, Health, SelfReport, SpoolTotals
 from statusproxy.config.load import dump
 from statusproxy.config.settings import Settings
 from statusproxy.proxy.handler import Proxy
@@ -20,6 +20,7 @@ def self_report(
     waiting: Sequence[str] = (),
     given: Sequence[str] = (),
     spool: SpoolTotals | None = None,
+    alerts: AlertsReport | None = None,
 ) -> SelfReport:
     """All that the doctor asks for. `waiting` and `given` are keys of settings (`SelfReport`)."""
     return SelfReport(
@@ -36,4 +37,5 @@ def self_report(
         absences=registry.absences.report(),
         forwarding_strangers=list(proxy.site.trust.strangers),
         spool=spool,
+        alerts=alerts,
     )

@@ -3,6 +3,7 @@
 import click
 
 from statusproxy import __version__
+from statusproxy.cli.alerts import alerts
 from statusproxy.cli.first_steps import demo, doctor, init
 from statusproxy.cli.presets import learn, rehearse
 from statusproxy.cli.service import check, run
@@ -34,6 +35,7 @@ for command in (
     release,
     forget,
     spool,
+    alerts,
     state,
     backup,
     restore,

@@ -95,6 +95,7 @@ def init(gateway: str, secret_file: Path | None, preset: str | None, output: Pat
     type=click.Choice(["en", "pt-BR"]),
     help="Of the report. [default: pt-BR where LANG says Portuguese, else en]",
 )
+@click.option("--send", is_flag=True, help="Send a test message to each target of alerts, and ask the heartbeat.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(
     config: Path | None,
@@ -103,12 +104,14 @@ def doctor(
     secret_file: Path | None,
     secret_header: str | None,
     language: Literal["en", "pt-BR"] | None,
+    send: bool,
     as_json: bool,
 ) -> None:
     """Check whether everything is in place; say what is not, and how to fix it.
 
     Checks the configuration, ports, gateway, channel list, webhooks, clocks, disk and service, before and after
-    the installation. Asks the running proxy what only that knows; changes nothing, and prints no secret.
+    the installation. Asks the running proxy what only that knows; changes nothing, and prints no secret. Only with
+    --send it sends anything to the targets of alerts.
 
     The exit code is 0 where all is well, 1 where there are warnings, 2 where there is a problem (or the
     configuration is not valid).
@@ -123,6 +126,7 @@ def doctor(
         secret_header=secret_header,
         language=language,
         as_json=as_json,
+        send=send,
     )
     try:
         report, code = asyncio.run(command.report(request, os.environ, colours=colours(sys.stdout, os.environ)))

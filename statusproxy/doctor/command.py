@@ -36,6 +36,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """None: the one that the preset names."""
     language: Language | None = None
     as_json: bool = False
+    send: bool = False
+    """Whether a test message is sent to each target of alerts."""
 
 
 async def report(request: Request, environ: Mapping[str, str], *, colours: bool = False) -> tuple[str, int]:
@@ -48,7 +50,7 @@ async def report(request: Request, environ: Mapping[str, str], *, colours: bool 
         settings = load(source, None, known, gateway=request.gateway)
         secrets += _secrets(settings)
         credentials = _credentials(request.secret_header, secret, about(settings.preset, known))
-        findings = await examine(Subject(settings, source, environ, credentials, request.admin))
+        findings = await examine(Subject(settings, source, environ, credentials, request.admin, send=request.send))
     except ConfigError as error:
         findings = [problem("configuration.broken", error=str(error))]
     language = request.language or _spoken(environ)
@@ -86,6 +88,9 @@ def _secrets(settings: Settings) -> list[str]:
         found += webhook.secrets
     place = parse_state_url(settings.state.url)
     found.append(place.password if isinstance(place, Place) else None)
+    if settings.alerts is not None:
+        found += [each for target in settings.alerts.to for each in (target.url, target.secret)]
+        found.append(settings.alerts.heartbeat)
     return [each for each in found if each]
 
 

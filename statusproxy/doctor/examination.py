@@ -5,6 +5,7 @@ from typing import Final
 
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import (
+    alerts,
     channels,
     configuration,
     disk,
@@ -30,6 +31,7 @@ LOOKS: Final[Sequence[Look]] = (
     channels.look,
     webhooks.look,
     spool.look,
+    alerts.look,
     disk.look,
     state_server.look,
     service.look,

@@ -7,7 +7,19 @@ from typing import Any
 import msgspec
 
 #: A group of checks, in the order of the report.
-GROUPS = ("configuration", "proxy", "ports", "gateway", "channels", "webhooks", "spool", "clock", "disk", "service")
+GROUPS = (
+    "configuration",
+    "proxy",
+    "ports",
+    "gateway",
+    "channels",
+    "webhooks",
+    "spool",
+    "alerts",
+    "clock",
+    "disk",
+    "service",
+)
 
 
 class Level(StrEnum):

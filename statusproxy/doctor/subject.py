@@ -23,6 +23,8 @@ class Subject:
     credentials: Credentials = field(default_factory=Credentials)
     admin: str | None = None
     """The admin listener, where it is not the one of the settings."""
+    send: bool = False
+    """Whether a test message is sent to each target of alerts."""
     run: Callable[..., Awaitable[str | None]] | None = None
     """Runs a program for the look at systemd's unit; None: `looks.service.run`."""
     booted: bool | None = None

@@ -24,6 +24,8 @@ class Exposition:
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self, metrics: Metrics, *others: Collector) -> None:
+        self.metrics = metrics
+        """The numbers."""
         # One registry each, so that two of them in one process do not share their numbers.
         self._collectors = CollectorRegistry(auto_describe=False)
         self._collectors.register(Counters(metrics))
@@ -92,6 +94,7 @@ class Counters(Collector):
         yield labelled("statusproxy_unread_total", metrics.unread.items())
         yield single("statusproxy_store_failures_total", metrics.store_failures)
         yield from metrics.spool.families()
+        yield from metrics.alerts.families()
         yield labelled("statusproxy_build_info", [((__version__, platform.python_version()), 1)])
 
     def _requests(self) -> Iterator[Metric]:

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
+from statusproxy.observe.alert_counts import AlertCounts
 from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.observe.latencies import BUCKETS, Latencies
 from statusproxy.observe.session_losses import SessionLosses
@@ -64,6 +65,7 @@ class Metrics:
         self.spool = SpoolCounts()
         self.losses = SessionLosses()
         """The losses of each session."""
+        self.alerts = AlertCounts()
 
     def report(self, report: Report) -> None:
         """Count one finished exchange: the hot path, once a request."""

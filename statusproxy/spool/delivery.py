@@ -1,6 +1,6 @@
 """Delivers the spool's entries: one task that begins what may go, and waits for what comes next.
 
-Where several proxies share the spool, it says which receivers this one should hold (`holding`): those for which
+Where several proxies share the spool, it says which receivers this one should hold (`store.holding`): those for which
 something waits, but not one that this proxy finds away, since another may reach it, and none at the end. What is under
 way is finished first.
 """
@@ -12,10 +12,10 @@ from typing import Final
 
 from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt
-from statusproxy.spool.holding import Holding, HoldingTiming
 from statusproxy.spool.spool import Spool
 from statusproxy.store.claims import Claims
 from statusproxy.store.errors import StoreError
+from statusproxy.store.holding import Holding, HoldingTiming
 from statusproxy.store.spooled import Content, Entry
 
 __all__ = ["PARALLEL", "Delivery", "Send"]
@@ -54,7 +54,9 @@ class Delivery:
         self._spool = spool
         self._clock = clock
         self._send = send
-        self._holding = Holding(claims, spool.changed.set, timing)
+        self._holding = Holding(
+            claims, spool.changed.set, timing, prefix="spool:", log=log, waiting="spool: kept events wait"
+        )
         self._finishing = False
         self._attempts: dict[str, set[asyncio.Task[None]]] = {}  # by receiver
         self._task: asyncio.Task[None] | None = None

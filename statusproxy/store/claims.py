@@ -12,8 +12,11 @@ LEASE: Final = 15.0
 class Claims(Protocol):
     """A proxy's claims in a state that it shares. A claim is a name that one proxy holds at a time."""
 
-    on_released: Callable[[str], None] | None
-    """Called in the event loop with the name of a claim that another proxy has given up: it may be claimed now."""
+    def listen(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Have `listener` called in the event loop with each claim that another proxy gives up: it may be claimed.
+
+        Call what is returned to end that.
+        """
 
     async def claim(self, name: str) -> float | None:
         """Claim a name, or renew the claim on it; None where another proxy holds it.

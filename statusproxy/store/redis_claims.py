@@ -68,8 +68,6 @@ class RedisClaims:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`me` is this proxy's id; `lease` in seconds. `memory_lost` is called where the server's epoch is another."""
-        self.on_released: Callable[[str], None] | None = None
-        """As `Claims.on_released`."""
         self._link = link
         self._place = place
         self._names = Names.of(place)
@@ -81,6 +79,12 @@ class RedisClaims:
         self._epoch: bytes | None = None
         self._held: dict[str, float] = {}
         self._wait_until = 0.0
+        self._listeners: list[Callable[[str], None]] = []
+
+    def listen(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """As `Claims.listen`."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def attached(self, epoch: bytes) -> None:
         """The server has this memory. Where it had another one before, others may hold what it has forgotten."""
@@ -126,4 +130,5 @@ class RedisClaims:
         for one in news:
             if isinstance(one, Released) and one.writer != self._me.encode():
                 name = one.name.decode("utf-8", "replace")
-                tell(self.on_released, self._log, "a claim that another proxy gave up could not be taken over", name)
+                for listener in tuple(self._listeners):
+                    tell(listener, self._log, "a claim that another proxy gave up could not be taken over", name)

@@ -1,5 +1,6 @@
 """What Prometheus is told of this moment, from a running registry and proxy."""
 
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -20,14 +21,16 @@ from tests.observe.prometheus import Sample, samples, value
 from tests.registry.disk import Disk
 
 
-async def told(registry: SessionRegistry, spool: Spool | None = None) -> Sample:
+async def told(registry: SessionRegistry, spool: Spool | None = None, waiting: int | None = None) -> Sample:
     pools = {
         "gateway http://g": SimpleNamespace(in_use=2, idle=3, opened=7),
         "hub https h": SimpleNamespace(in_use=1, idle=0, opened=1),
         "hub http other": SimpleNamespace(in_use=0, idle=1, opened=1),
     }
     proxy = cast("Proxy", SimpleNamespace(in_flight=4, site=SimpleNamespace(pools=pools)))
-    return samples(Metrics(), gauges(registry, proxy, spool, gateway_up=True, sessions=await sessions_now(registry)))
+    await registry.rows.read()
+    sessions = sessions_now(registry, chain.from_iterable(registry.rows.rows()))
+    return samples(Metrics(), gauges(registry, proxy, spool, waiting, gateway_up=True, sessions=sessions))
 
 
 async def test_registry_and_pools_are_told_as_they_are() -> None:
@@ -103,3 +106,9 @@ async def test_a_channel_of_the_list_that_no_event_told_of_is_told_with_its_stat
     found = await told(registry)
     assert value(found, "session_state", session="sales", state="connected") == 1
     assert value(found, "sessions") == 0
+
+
+async def test_what_waits_to_be_sent_is_told_where_there_are_alerts() -> None:
+    registry = SessionRegistry(SignalRules(()), SessionRules(), Disk(), Metrics(), HandClock())
+    assert value(await told(registry, waiting=3), "alerts_waiting") == 3
+    assert "statusproxy_alerts_waiting" not in {name for name, _ in await told(registry)}

@@ -3,6 +3,7 @@
 python -m tests.kills [--kills 40] [--seed N] [--proxy BIN] [--loop uvloop|asyncio]
                       [--store sqlite|redis] [--proxies 2] [--fsync always|everysec]
                       [--disturb flush|cut|full|read-only|stop-redis|stop-proxy [--seconds 20]]
+                      [--alerts]
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 import click
 
 from tests.faults.program import Loop, Options
-from tests.kills import disturbed
+from tests.kills import alerts, disturbed
+from tests.kills.alerts import run_alerts
 from tests.kills.disturbed import DISTURBANCES, run_disturbed
 from tests.kills.result import table
 from tests.kills.run import run
@@ -34,6 +36,7 @@ from tests.kills.shared import Settings, available, run_shared
               help="Redis' appendfsync.")  # fmt: skip
 @click.option("--spool/--no-spool", default=True, show_default=True, help="Whether events are kept, with redis.")
 @click.option("--disturb", type=click.Choice(list(DISTURBANCES)), help="Kill nobody: do this to Redis or a proxy.")
+@click.option("--alerts", "of_alerts", is_flag=True, help="Kill the proxy at each step of sending an alert.")
 @click.option("--seconds", type=float, default=20.0, show_default=True, help="How long each disturbance lasts.")
 def main(
     kills: int,
@@ -45,12 +48,17 @@ def main(
     fsync: str,
     spool: bool,
     disturb: str | None,
+    of_alerts: bool,
     seconds: float,
 ) -> None:
     """Kill a proxy and its gateway again and again under a load of webhooks, and look for what is lost."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     seed = secrets.randbelow(10**9) if seed is None else seed
     click.echo(f"{kills} times {disturb or 'kill'}, --seed {seed}")
+    if of_alerts:
+        told = run_alerts(kills, seed)
+        click.echo(alerts.table(told))
+        sys.exit(1 if told.wrong else 0)
     options, settings = Options.of(proxy, loop), Settings(proxies, fsync, spool)
     if (disturb or store == "redis") and not available():
         raise click.ClickException("no redis-server here: apt-get install redis-server (or tests/install-peers.sh)")

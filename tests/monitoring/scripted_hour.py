@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.observe.exposition import Exposition
-from statusproxy.observe.families import labelled, single
+from statusproxy.observe.families import single
 from statusproxy.observe.gauges import (
     PoolNow,
     RegistryNow,
@@ -57,10 +57,10 @@ class Story:
     def __init__(self) -> None:
         self._now = float(START)
         self._metrics = Metrics()
+        self._metrics.alerts.configured(["webhook hub.example"])
         self._lag = LoopLag(lambda: self._now)
         self._exposition = Exposition(self._metrics, self._lag)
         self._lost_since: float | None = None
-        self._failures = 0
 
     def scrapes(self) -> Iterator[tuple[float, str]]:
         """The time and text of each scrape."""
@@ -94,10 +94,11 @@ class Story:
             for reason in ("not-sent", "refused"):
                 metrics.spool.kept(reason)
             metrics.spool.not_kept("full")
+            metrics.alerts.attempted("webhook hub.example", sent=False)
         if minute == AWAY[1]:
             metrics.spool.delivered()
             metrics.spool.dropped("age")
-        self._failures += away
+        metrics.alerts.heartbeat.answered += 1
 
     def _change(self, what: str, reason: str) -> None:
         self._metrics.changed([Change("sales", what, reason, self._now, self._now)], self._now)
@@ -130,9 +131,7 @@ class Story:
             proxy_gauges(2, pools, gateway_up=not away),
             spool_gauges(spool),
             [
-                labelled("statusproxy_alert_deliveries_total", [(("webhook hub.example", "failed"), self._failures)]),
                 single("statusproxy_alerts_waiting", int(away)),
-                labelled("statusproxy_heartbeats_total", [(("answered",), int(minute)), (("withheld",), 5)]),
             ],
         )
 
@@ -140,8 +139,15 @@ class Story:
         since, state, override = self._lost_since, SessionState.CONNECTED, None
         if since is not None:
             state, override = SessionState.LOST, Override(since, since, since, "status-find", "browserClose")
-        heard = {"verdict": SignalKind.CONNECTED, "heard_at": self._now - 20, "alive_at": self._now - 90}
-        record = Record("sales", override=override, shown_at=since, confirmed=True, **heard)
+        record = Record(
+            "sales",
+            verdict=SignalKind.CONNECTED,
+            heard_at=self._now - 20,
+            alive_at=self._now - 90,
+            override=override,
+            shown_at=since,
+            confirmed=True,
+        )
         yield SessionNow("sales", state, record, True, ("sales",))
         for name, its_state in _STATES.items():
             yield SessionNow(name, its_state, None, True)

@@ -141,7 +141,12 @@ class SharedClaims:
         self._store, self._state = store, state
         self.asked: list[str] = []
         """What was claimed, in order."""
-        self.on_released: Callable[[str], None] | None = None
+        self.listeners: list[Callable[[str], None]] = []
+
+    def listen(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """As `Claims.listen`."""
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
 
     async def claim(self, name: str) -> float | None:
         """As `Claims.claim`."""
@@ -159,5 +164,6 @@ class SharedClaims:
         if self._store.healthy and self._state.claims.get(name, (None, 0.0))[0] is self._store:
             del self._state.claims[name]
             for store in self._state.stores:
-                if store is not self._store and store.healthy and store.claims.on_released is not None:
-                    store.claims.on_released(name)
+                if store is not self._store and store.healthy:
+                    for listener in store.claims.listeners:
+                        listener(name)

@@ -13,10 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt, NotKeptError
 from statusproxy.spool.delivery import PARALLEL, Delivery
-from statusproxy.spool.holding import HoldingTiming
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
 from statusproxy.store.claims import LEASE
+from statusproxy.store.holding import HoldingTiming
 from statusproxy.store.spooled import Content, Entry, EntryState
 from tests.proxy.loop_clock import LoopClock
 from tests.spool.entries import entry

@@ -241,7 +241,7 @@ async def test_that_another_gave_it_up_is_told_to_who_listens(proxy: Any, caplog
     theirs = Released((1, 1), b"b", NAME.encode())
     claims.follow([theirs])
     heard: list[str] = []
-    claims.on_released = heard.append
+    claims.listen(heard.append)
     claims.follow([
         Released((1, 2), b"a", b"its own"), Told((1, 3), b"b", b"sales", b"{}", None), theirs,
         Released((1, 4), b"b", b"\xff"),
@@ -251,6 +251,10 @@ async def test_that_another_gave_it_up_is_told_to_who_listens(proxy: Any, caplog
     def broken(_: str) -> None:
         raise RuntimeError("a defect")
 
-    claims.on_released = broken
+    claims.listen(broken)
+    end = claims.listen(heard.append)
     claims.follow([theirs])
+    end()
+    claims.follow([theirs])
+    assert heard == [NAME, "\ufffd", NAME, NAME, NAME]
     assert "state: a claim that another proxy gave up could not be taken over" in caplog.text

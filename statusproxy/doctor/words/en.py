@@ -13,6 +13,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "channels": "Channel list and corrections",
     "webhooks": "Webhooks",
     "spool": "Events kept for later",
+    "alerts": "Alerts",
     "clock": "Clocks",
     "disk": "Stored state",
     "service": "Service",
@@ -752,6 +753,38 @@ WORDS: Final[Words] = {
     "spool.nearly-full": (
         "the spool is {percent} % full; when it is full, further events are answered as without it, and may be lost",
         "find out why events are not delivered (statusproxy spool list), or raise spool.max_entries or spool.max_bytes",
+    ),
+    # alerts
+    "alerts.off": (
+        "nobody is told when a session is lost: no alerts are configured",
+        "write a block `alerts` into config.yaml (docs/alerts.md says how: Telegram, e-mail, ntfy, webhooks)",
+    ),
+    "alerts.on": (
+        "operators are told through {targets}; `statusproxy doctor --send` sends each a test message",
+        None,
+    ),
+    "alerts.heartbeat-only": ("nobody is told of lost sessions: alerts have a heartbeat and no target", None),
+    "alerts.failing": (
+        "the last message did not reach {target}: {error} ({waiting} {waiting:message waits|messages wait})",
+        "fix the address in alerts.to, or the receiver; then `statusproxy alerts test --to {number}`",
+    ),
+    "alerts.not-written": (
+        "what was told is not written down now, so that it may be told again after a restart",
+        "the findings about the stored state say why",
+    ),
+    "alerts.heartbeat-failing": (
+        "no heartbeat was answered since the start ({failed} failed, {withheld} were withheld)",
+        "check the URL in alerts.heartbeat, and that this machine reaches it; the log says what it answers",
+    ),
+    "alerts.test-sent": ("a test message reached {target}", None),
+    "alerts.test-failed": (
+        "a test message did not reach {target}: {error}",
+        "fix the address in alerts.to, or the receiver; then try again with `statusproxy doctor --send`",
+    ),
+    "alerts.heartbeat-answered": ("the heartbeat's monitor answers", None),
+    "alerts.heartbeat-failed": (
+        "the heartbeat's monitor does not take it: {error}",
+        "check the URL in alerts.heartbeat, and that this machine reaches it",
     ),
     # clock
     "clock.gateway": ("the gateway's clock agrees with this machine's", None),

@@ -13,6 +13,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "channels": "Lista de canais e correções",
     "webhooks": "Webhooks",
     "spool": "Eventos guardados para depois",
+    "alerts": "Alertas",
     "clock": "Relógios",
     "disk": "Estado gravado",
     "service": "Serviço",
@@ -763,6 +764,38 @@ WORDS: Final[Words] = {
     "spool.nearly-full": (
         "o spool está {percent} % cheio; quando encher, novos eventos recebem a resposta de sempre e podem se perder",
         "descubra por que não são entregues (statusproxy spool list), ou aumente spool.max_entries ou spool.max_bytes",
+    ),
+    # alerts
+    "alerts.off": (
+        "ninguém é avisado quando uma sessão cai: não há alertas configurados",
+        "escreva um bloco `alerts` em config.yaml (docs/pt-BR/alerts.md mostra como: Telegram, e-mail, ntfy, webhooks)",
+    ),
+    "alerts.on": (
+        "os operadores são avisados por {targets}; `statusproxy doctor --send` manda uma mensagem de teste a cada um",
+        None,
+    ),
+    "alerts.heartbeat-only": ("ninguém é avisado das quedas: os alertas têm heartbeat e nenhum destino", None),
+    "alerts.failing": (
+        ("a última mensagem não chegou a {target}: {error} ({waiting} {waiting:mensagem espera|mensagens esperam})"),
+        "corrija o endereço em alerts.to, ou o destino; depois, `statusproxy alerts test --to {number}`",
+    ),
+    "alerts.not-written": (
+        "o que já foi avisado não está sendo gravado agora e pode ser avisado de novo depois de um reinício",
+        "os itens sobre o estado gravado dizem por quê",
+    ),
+    "alerts.heartbeat-failing": (
+        "nenhum heartbeat foi respondido desde o início ({failed} falharam, {withheld} não foram enviados)",
+        "confira a URL em alerts.heartbeat e se esta máquina a alcança; o log diz o que ela responde",
+    ),
+    "alerts.test-sent": ("uma mensagem de teste chegou a {target}", None),
+    "alerts.test-failed": (
+        "uma mensagem de teste não chegou a {target}: {error}",
+        "corrija o endereço em alerts.to, ou o destino; depois, tente de novo com `statusproxy doctor --send`",
+    ),
+    "alerts.heartbeat-answered": ("o monitor do heartbeat responde", None),
+    "alerts.heartbeat-failed": (
+        "o monitor do heartbeat não o aceita: {error}",
+        "confira a URL em alerts.heartbeat e se esta máquina a alcança",
     ),
     # clock
     "clock.gateway": ("o relógio do gateway confere com o desta máquina", None),

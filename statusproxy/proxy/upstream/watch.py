@@ -39,6 +39,8 @@ class GatewayWatch:
         each change of `error`."""
         self.error: str | None = None
         """Why it cannot be reached; None while it can, or where nothing says that it cannot."""
+        self.looked = False
+        """Whether there was a first look."""
         self._pool = pool
         self._name = name
         self._changed = changed
@@ -51,6 +53,10 @@ class GatewayWatch:
 
     def failed(self) -> None:
         """A request could not reach the gateway, or the hub: look."""
+        self._asked.set()
+
+    def look_soon(self) -> None:
+        """Look, although nothing has failed: someone must know also where no requests come."""
         self._asked.set()
 
     def close(self) -> None:
@@ -81,6 +87,7 @@ class GatewayWatch:
 
     def _note(self, error: str | None) -> None:
         before, self.error = self.error, error
+        self.looked = True
         if error == before:
             return
         gateway = self._name()

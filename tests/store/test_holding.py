@@ -1,12 +1,13 @@
-"""Which receivers a proxy may send to: one proxy at a time, until it gives the claim up, or it ends."""
+"""What a proxy alone may do: one proxy at a time, until it gives the claim up, or it ends."""
 
 import asyncio
 import contextlib
+import logging
 
 import pytest
 
-from statusproxy.spool.holding import Holding, HoldingTiming
 from statusproxy.store.claims import LEASE
+from statusproxy.store.holding import Holding, HoldingTiming
 from tests.spool.shared_state import SharedState, SharedStore
 from tests.store.still_clock import StillClock
 
@@ -17,7 +18,14 @@ class One:
     def __init__(self, state: SharedState, clock: StillClock) -> None:
         self.store: SharedStore = state.store()
         self.changes = 0
-        self.holding = Holding(self.store.claims, self._changed, HoldingTiming(clock=lambda: clock.now))
+        self.holding = Holding(
+            self.store.claims,
+            self._changed,
+            HoldingTiming(clock=lambda: clock.now),
+            prefix="spool:",
+            log=logging.getLogger("statusproxy.spool"),
+            waiting="spool: kept events wait",
+        )
 
     def _changed(self) -> None:
         self.changes += 1
@@ -194,9 +202,9 @@ async def test_what_others_give_up_that_is_of_no_use_here_is_not_claimed(monkeyp
     it = Bench(monkeypatch)
     it.one.holding.want({"gateway"})
     await it.clock.move()
-    assert it.one.store.claims.on_released is not None
+    (released,) = it.one.store.claims.listeners
     for name in ("spool:hub", "alerts", "gateway"):
-        it.one.store.claims.on_released(name)
+        released(name)
     await it.clock.move()
     assert it.one.store.claims.asked == ["spool:gateway"]
     await it.close()
@@ -215,7 +223,7 @@ async def test_one_claim_is_given_up_and_others_are_held_on(monkeypatch: pytest.
 
 async def test_where_one_process_has_the_store_alone_everything_is_its_own() -> None:
     changes: list[None] = []
-    holding = Holding(None, lambda: changes.append(None))
+    holding = Holding(None, lambda: changes.append(None), log=logging.getLogger(), waiting="")
     holding.want({"gateway"})
     holding.rest("gateway")
     assert (holding.holds("gateway"), holding.rests("gateway")) == (True, False)

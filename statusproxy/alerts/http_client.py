@@ -1,0 +1,60 @@
+"""The HTTP client of alerts: its session, its errors in words, and reading an answer that no one needs."""
+
+import asyncio
+from typing import Final
+
+import aiohttp
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+
+from statusproxy import __version__
+from statusproxy.observe.network_errors import in_words
+
+__all__ = ["DEADLINE", "error_words", "finish", "open_session"]
+
+#: Seconds for one request, from looking up the name to the answer's end.
+DEADLINE: Final = 10.0
+
+#: Bytes of an answer that are read, so that its sender sees no broken connection. Nothing is done with them.
+_READ: Final = 16 * 1024
+
+_NO_HTTP: Final = "what answers does not speak HTTP"
+
+
+def open_session(deadline: float = DEADLINE) -> ClientSession:
+    """A session without memory of cookies or connections: requests are minutes apart. It checks certificates.
+
+    To be called in the event loop, and closed.
+    """
+    return ClientSession(
+        connector=TCPConnector(force_close=True),
+        cookie_jar=DummyCookieJar(),
+        timeout=ClientTimeout(total=deadline),
+        headers={"User-Agent": f"statusproxy/{__version__}"},
+        auto_decompress=False,
+    )
+
+
+async def finish(response: ClientResponse) -> None:
+    """Read what is left of an answer, within bounds. What goes wrong now changes nothing: its status is known."""
+    try:
+        await response.content.read(_READ)
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        pass
+    response.close()
+
+
+def error_words(error: aiohttp.ClientError | TimeoutError | OSError | ValueError) -> str:
+    """What an error of a request means, without its URL."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return in_words(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return in_words(error.os_error)
+    if isinstance(error, asyncio.TimeoutError | ConnectionError):
+        return in_words(error)
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+        return "the other side closed the connection"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "the URL cannot be used"
+    if isinstance(error, OSError) and error.errno:
+        return in_words(error)
+    return _NO_HTTP

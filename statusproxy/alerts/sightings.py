@@ -1,0 +1,173 @@
+"""What is wrong now: lost sessions, as the registry knows them, and what the proxy itself needs and does not get.
+
+Sessions are taken from the map at each look, so that nothing can be missed. The times in the map are of the proxy's own
+clock; here they are the system's.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, NamedTuple, Protocol
+
+from statusproxy.alerts.values import Ending, Outage, Told, Topic
+from statusproxy.observe.counted import counted
+from statusproxy.status.model import FORGOTTEN, Record
+
+__all__ = ["Conditions", "Sessions", "SpoolVitals", "Vitals", "endings", "lost_sessions"]
+
+#: Sessions looked at before others have their turn; some 10 µs each.
+_AT_ONCE: Final = 200
+
+#: Seconds for which an event may wait, or a receiver be away, before the spool is stuck: longer than a restart or an
+#: upgrade of the gateway takes.
+STUCK: Final = 600.0
+
+
+class _Word(Protocol):
+    """What the gateway last said of a session (`registry.gateway_view.Word`)."""
+
+    @property
+    def said(self) -> str:
+        """Its own word."""
+
+    @property
+    def at(self) -> float:
+        """When, epoch seconds."""
+
+
+class _Map(Protocol):
+    """The map of sessions (`status.sessions.SessionMap`)."""
+
+    def records(self) -> list[Record]:
+        """All records, in the times of the proxy's own clock."""
+
+    def get(self, session: str, /) -> Record | None:
+        """One session's record."""
+
+
+class Sessions(Protocol):
+    """What alerts ask of the registry (`registry.registry.SessionRegistry`)."""
+
+    @property
+    def sessions(self) -> _Map:
+        """The map."""
+
+    @property
+    def has_overrides(self) -> bool:
+        """Whether any session is lost."""
+
+    def in_system_time(self, record: Record) -> Record:
+        """A record in the system's time."""
+
+    def gateway_word(self, session: str) -> _Word | None:
+        """The gateway's last word for a session, in the system's time."""
+
+
+async def lost_sessions(registry: Sessions) -> list[Outage]:
+    """Every session that is lost now. Thousands take several turns of the event loop."""
+    if not registry.has_overrides:
+        return []
+    outages: list[Outage] = []
+    lost = [record for record in registry.sessions.records() if record.override is not None]
+    for start in range(0, len(lost), _AT_ONCE):
+        if start:
+            await asyncio.sleep(0)
+        outages += [_outage(registry, record) for record in lost[start : start + _AT_ONCE]]
+    return outages
+
+
+def _outage(registry: Sessions, record: Record) -> Outage:
+    record = registry.in_system_time(record)
+    override, word = record.override, registry.gateway_word(record.session)
+    assert override is not None
+    newer = word is not None and word.at > (record.gateway_said_at or 0.0)
+    return Outage(
+        topic=Topic.LOST,
+        since=override.since,
+        session=record.session,
+        event=override.event,
+        word=override.word,
+        gateway_said=word.said if word is not None and newer else record.gateway_said,
+    )
+
+
+async def endings(registry: Sessions, told: Iterable[Told], now: float) -> dict[str, Ending]:
+    """How outages of sessions that were told have ended, by `Outage.key`; also of those that are lost again."""
+    found: dict[str, Ending] = {}
+    for number, one in enumerate(told):
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
+        session = one.outage.session
+        if session is None:
+            continue
+        record = registry.sessions.get(session)
+        if record is None:
+            found[one.outage.key] = Ending(now, FORGOTTEN)
+        elif record.released_at:
+            record = registry.in_system_time(record)
+            at = record.released_at or 0.0
+            if at > one.outage.since:
+                found[one.outage.key] = Ending(at, None if record.released is None else record.released.value)
+    return found
+
+
+class SpoolVitals(NamedTuple):
+    """What the spool holds; times in epoch seconds."""
+
+    unknown: int = 0
+    dead: int = 0
+    waiting: int = 0
+    waiting_since: float | None = None
+    """When the oldest event that waits came."""
+    away_since: float | None = None
+    """Since when a receiver takes nothing; the longest, of several."""
+
+
+class Vitals(NamedTuple):
+    """How things stand beside the sessions; times in epoch seconds."""
+
+    gateway: str | None = None
+    """Why it cannot be reached; None while it can."""
+    store: str | None = None
+    """Why the state takes no writes; None while it does."""
+    silent_since: float | None = None
+    """When the last webhook came, where the silence since then is long; else None."""
+    spool: SpoolVitals | None = None
+    unsure: frozenset[Topic] = frozenset()
+    """Of what nothing can be said now: it may last on, or be over."""
+
+
+class Conditions:
+    """Remembers since when each condition lasts."""
+
+    def __init__(self) -> None:
+        self._since: dict[Topic, float] = {}
+
+    def outages(self, vitals: Vitals, now: float) -> list[Outage]:
+        """What is wrong at `now`, epoch seconds."""
+        reasons: dict[Topic, str] = {}
+        if vitals.gateway is not None:
+            reasons[Topic.GATEWAY_DOWN] = vitals.gateway
+        if vitals.store is not None:
+            reasons[Topic.STORE] = vitals.store
+        if vitals.silent_since is not None:
+            self._since.setdefault(Topic.WEBHOOKS_SILENT, vitals.silent_since)
+            reasons[Topic.WEBHOOKS_SILENT] = "no webhook comes in"
+        stuck = None if vitals.spool is None else _stuck(vitals.spool, now)
+        if stuck is not None:
+            reasons[Topic.SPOOL] = stuck
+        self._since = {topic: self._since.get(topic, now) for topic in reasons}
+        return [Outage(topic=topic, since=self._since[topic], reason=reason) for topic, reason in reasons.items()]
+
+
+def _stuck(spool: SpoolVitals, now: float) -> str | None:
+    """Why an operator must look at the spool; None where everything goes on by itself."""
+    parts: list[str] = []
+    waited = 0.0 if spool.waiting_since is None else now - spool.waiting_since
+    away = 0.0 if spool.away_since is None else now - spool.away_since
+    if max(waited, away) > STUCK:
+        parts.append(f"{counted(spool.waiting, 'event waits', 'events wait')} to be taken")
+    if spool.unknown:
+        parts.append(f"{counted(spool.unknown, 'event was', 'events were')} sent and not answered")
+    if spool.dead:
+        parts.append(f"{counted(spool.dead, 'event is', 'events are')} refused each time")
+    return "; ".join(parts) or None

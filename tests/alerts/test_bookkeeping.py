@@ -1,0 +1,157 @@
+"""The book in memory and in the store: written when that takes it, kept when not, united with what another wrote."""
+
+import logging
+
+import msgspec
+import pytest
+
+from statusproxy.alerts.bookkeeping import Bookkeeping
+from statusproxy.alerts.values import Book, Told
+from statusproxy.store.outbox import OutboxDocument
+from tests.alerts.fakes import NOW, SharedOutbox, lost, message
+
+
+def keeping(outbox: SharedOutbox | None) -> Bookkeeping:
+    return Bookkeeping(outbox)
+
+
+def telling(session: str, by: str = "m1") -> Book:
+    return Book(told={f"lost:{session}": Told(lost(session), by, NOW)}, messages=(message(by, session),))
+
+
+async def test_what_is_put_is_in_the_store_when_it_is_flushed_and_another_reads_it() -> None:
+    outbox = SharedOutbox()
+    one, other = keeping(outbox), keeping(outbox)
+    one.put(telling("sales"))
+    assert one.unsaved
+    assert await one.flush()
+    assert not one.unsaved
+    assert await other.read()
+    assert other.book == telling("sales")
+    assert (outbox.document.version, outbox.writes) == (1, 1)
+
+
+async def test_nothing_new_is_not_written() -> None:
+    outbox = SharedOutbox()
+    books = keeping(outbox)
+    books.put(books.book)
+    assert await books.flush()
+    assert outbox.writes == 0
+
+
+async def test_a_store_without_a_place_leaves_it_in_memory() -> None:
+    books = keeping(None)
+    books.put(telling("sales"))
+    assert await books.read()
+    assert await books.flush()
+    assert (books.book, books.unsaved, books.failed) == (telling("sales"), False, False)
+
+
+async def test_while_the_store_is_away_it_goes_on_in_memory_says_so_once_and_is_written_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outbox = SharedOutbox()
+    outbox.away = True
+    books = keeping(outbox)
+    assert not await books.read()
+    books.put(telling("sales"))
+    assert not await books.flush()
+    assert not await books.flush()
+    assert (books.book, books.unsaved, books.failed) == (telling("sales"), True, True)
+    assert caplog.messages == ["alerts: what was told cannot be read: the server is away; alerts go on"]
+    outbox.away = False
+    assert await books.flush()
+    assert (books.unsaved, books.failed, outbox.writes) == (False, False, 1)
+
+
+async def test_another_proxys_book_is_united_with_ours_before_ours_is_written() -> None:
+    outbox = SharedOutbox()
+    one, other = keeping(outbox), keeping(outbox)
+    one.put(telling("sales", "m1"))
+    other.put(telling("support", "m2"))
+    assert await one.flush()
+    assert not await other.flush()
+    assert (sorted(other.book.told), other.unsaved, other.failed) == (["lost:sales", "lost:support"], True, False)
+    assert await other.flush()
+    assert await one.read()
+    assert one.book == other.book
+
+
+async def test_where_another_wrote_all_that_we_know_nothing_is_written() -> None:
+    outbox = SharedOutbox()
+    one, other = keeping(outbox), keeping(outbox)
+    one.put(telling("sales"))
+    other.put(telling("sales"))
+    assert await one.flush()
+    assert not await other.flush()
+    assert not other.unsaved
+
+
+async def test_a_write_whose_answer_was_lost_is_known_again() -> None:
+    outbox = SharedOutbox()
+    outbox.loses_answers = True
+    books = keeping(outbox)
+    books.put(telling("sales"))
+    assert not await books.flush()
+    outbox.loses_answers = False
+    assert await books.flush()
+    assert (outbox.writes, books.unsaved) == (1, False)
+
+
+async def test_what_changed_after_a_write_whose_answer_was_lost_is_written() -> None:
+    outbox = SharedOutbox()
+    outbox.loses_answers = True
+    books = keeping(outbox)
+    books.put(telling("sales"))
+    assert not await books.flush()
+    outbox.loses_answers = False
+    books.put(Book())
+    assert await books.flush()
+    assert (outbox.writes, books.unsaved, msgspec.json.decode(outbox.document.payload)) == (2, False, {})
+
+
+async def test_what_is_put_while_a_write_is_under_way_is_written_by_the_same_flush() -> None:
+    outbox = SharedOutbox()
+    books = keeping(outbox)
+    books.put(telling("sales"))
+    write = outbox.write
+
+    async def slow(payload: bytes, after: int) -> int | None:
+        if not after:
+            books.put(telling("support", "m2"))
+        return await write(payload, after)
+
+    outbox.write = slow  # type: ignore[method-assign]
+    assert await books.flush()
+    assert (outbox.writes, books.unsaved) == (2, False)
+    assert msgspec.json.decode(outbox.document.payload, type=Book) == telling("support", "m2")
+
+
+async def test_a_store_that_lost_its_memory_makes_nothing_untold() -> None:
+    outbox = SharedOutbox()
+    books = keeping(outbox)
+    books.put(telling("sales"))
+    assert await books.flush()
+    outbox.document = OutboxDocument(0, b"")
+    assert await books.read()
+    assert (books.book, books.unsaved) == (telling("sales"), True)
+    assert await books.flush()
+    assert outbox.document.version == 1
+
+
+async def test_a_document_that_cannot_be_read_is_an_empty_book_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    outbox = SharedOutbox()
+    outbox.document = OutboxDocument(3, b"{broken")
+    books = keeping(outbox)
+    with caplog.at_level(logging.ERROR):
+        assert await books.read()
+    assert books.book == Book()
+    assert "what was told before is told again" in caplog.text
+
+
+async def test_an_empty_document_of_a_later_version_is_an_empty_book() -> None:
+    outbox = SharedOutbox()
+    outbox.document = OutboxDocument(2, b"")
+    books = keeping(outbox)
+    assert await books.read()
+    assert books.book == Book()
