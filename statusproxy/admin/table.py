@@ -17,7 +17,7 @@ def sessions_table(answer: Sessions) -> str:
     rows = [
         (
             delimited(one.session),
-            _shown(one),
+            shown(one),
             local(one.since),
             one.reason or "–",
             one.last_event or "–",
@@ -46,7 +46,7 @@ def _untrusted(webhooks: WebhookTotals | None) -> str | None:
     )
 
 
-def _shown(one: Session) -> str:
+def shown(one: Session) -> str:
     """What the channel list reads; what no answer has shown yet only will be shown."""
     if one.shows != "disconnected":
         return "as gateway says"
