@@ -82,4 +82,4 @@ def _says(session: Session) -> str | None:
 
 def _told(session: Session) -> tuple[str | None, ...]:
     """What a person is told of: other members change with each message that a session gets."""
-    return shown(session), session.since, session.reason, session.gateway_said
+    return session.state, shown(session), session.since, session.reason, session.gateway_said

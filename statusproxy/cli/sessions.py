@@ -7,6 +7,7 @@ import click
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin import messages
+from statusproxy.cli.completing import session_ids
 from statusproxy.cli.options import admin_option, config_option, json_option, session_id
 from statusproxy.cli.output import show_json
 from statusproxy.cli.running_proxy import ask, typed
@@ -39,7 +40,7 @@ def sessions(config: Path | None, admin: str | None, as_json: bool, watching: bo
 
 
 @click.command()
-@click.argument("session", callback=session_id, required=False)
+@click.argument("session", callback=session_id, shell_complete=session_ids, required=False)
 @config_option
 @admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
@@ -56,7 +57,7 @@ def history(session: str | None, config: Path | None, admin: str | None, as_json
 
 
 @click.command()
-@click.argument("session", callback=session_id)
+@click.argument("session", callback=session_id, shell_complete=session_ids)
 @config_option
 @admin_option
 @json_option
@@ -73,7 +74,7 @@ def release(session: str, config: Path | None, admin: str | None, as_json: bool)
 
 
 @click.command()
-@click.argument("sessions", metavar="SESSION...", callback=session_id, nargs=-1, required=True)
+@click.argument("sessions", metavar="SESSION...", callback=session_id, shell_complete=session_ids, nargs=-1, required=True)
 @config_option
 @admin_option
 @json_option

@@ -8,6 +8,7 @@ import click
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin import messages
+from statusproxy.cli.completing import session_ids
 from statusproxy.cli.options import admin_option, config_option, json_option, session_id
 from statusproxy.cli.output import EXIT_FAILURE, fail, show_json
 from statusproxy.cli.running_proxy import ask, listener, typed
@@ -23,7 +24,9 @@ def spool() -> None:
 _CHANGING = 600.0
 
 _state_option = click.option("--state", type=click.Choice(["waiting", "unknown", "dead"]), help="Those in this state.")
-_of_session_option = click.option("--session", callback=session_id, metavar="ID", help="Those of this session.")
+_of_session_option = click.option(
+    "--session", callback=session_id, shell_complete=session_ids, metavar="ID", help="Those of this session."
+)
 _ids_argument = click.argument("ids", metavar="[ID]...", callback=session_id, nargs=-1)
 
 
