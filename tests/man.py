@@ -46,7 +46,7 @@ The stored state of the service.
 
 def page() -> str:
     """The page, in the macros of man(7)."""
-    context = click.Context(main, info_name="statusproxy")
+    context = click.Context(main, info_name="statusproxy", **main.context_settings)
     first, _, rest = (main.help or "").partition("\n\n")
     lines = [
         '.TH STATUSPROXY 1 "" "statusproxy" "User Commands"',

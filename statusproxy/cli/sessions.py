@@ -74,7 +74,9 @@ def release(session: str, config: Path | None, admin: str | None, as_json: bool)
 
 
 @click.command()
-@click.argument("sessions", metavar="SESSION...", callback=session_id, shell_complete=session_ids, nargs=-1, required=True)
+@click.argument(
+    "sessions", metavar="SESSION...", callback=session_id, shell_complete=session_ids, nargs=-1, required=True
+)
 @config_option
 @admin_option
 @json_option

@@ -38,7 +38,7 @@ def test_a_picture_is_drawn_over_the_one_before_and_fits_the_window() -> None:
 def test_a_picture_says_since_when_it_is_not_live_and_why_and_keeps_the_rest() -> None:
     picture = lines(screen(Sessions(sessions=[LOST]), "no \x1b[31manswer", AT, 10))
     assert picture[0] == r"NOT LIVE, as of 12:00:00: no \x1b[31manswer"
-    assert picture[3].startswith("sales    disconnected  ")
+    assert picture[3].startswith("sales    –      disconnected  ")
     assert lines(screen(None, "no answer", AT, 10)) == ["NOT LIVE, as of 12:00:00: no answer", ""]
 
 
