@@ -22,7 +22,9 @@ __all__ = ["QuotingBash", "completion", "session_ids"]
 #: Seconds that the proxy may take for one step of its answer: a person waits.
 _PATIENCE: Final = 0.5
 
-_QUOTED_BY_BASH: Final = re.compile(r"[^\w@%+=:,./-]")
+# What bash reads as more than itself: outside of quotes, and between double quotes.
+_READ_BY_BASH: Final = re.compile(r"[^\w@%+=:,./-]")
+_READ_IN_QUOTES: Final = re.compile(r'[$`"\\!]')
 
 
 @add_completion_class
@@ -32,10 +34,15 @@ class QuotingBash(BashComplete):
     name = "bash"
 
     def format_completion(self, item: CompletionItem[str]) -> str:
-        """A candidate, with a backslash before each character that bash would read; none within quotes, as typed."""
+        """A candidate as it stands on the command line, within the quotes that were begun, if any."""
         value = item.value
-        if item.type == "plain" and not os.environ.get("COMP_WORDS", "").rpartition("\n")[2].startswith(("'", '"')):
-            value = _QUOTED_BY_BASH.sub(r"\\\g<0>", value)
+        if item.type == "plain":
+            quote = os.environ.get("COMP_WORDS", "").rpartition("\n")[2][:1]
+            if quote == "'":
+                value = value.replace("'", "'\\''")
+            else:
+                value = (_READ_IN_QUOTES if quote == '"' else _READ_BY_BASH).sub(r"\\\g<0>", value)
+            value = value.replace("\\", "\\\\")  # the script's `read` takes one of two
         return f"{item.type},{value}"
 
 

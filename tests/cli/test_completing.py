@@ -45,9 +45,11 @@ def test_where_the_proxy_does_not_answer_there_is_no_candidate_and_no_word(
 @pytest.mark.parametrize(
     ("typed", "value", "told"),
     [
-        ("fr", "Front Desk", r"plain,Front\ Desk"),
-        ("", ODD, r"plain,\$\(touch\ hacked\)\ it\'s"),
+        ("fr", "Front Desk", r"plain,Front\\ Desk"),
+        ("", ODD, r"plain,\\$\\(touch\\ hacked\\)\\ it\\'s"),
         ('"fr', "Front Desk", "plain,Front Desk"),
+        ('"', ODD, r"plain,\\$(touch hacked) it's"),
+        ("'", ODD, r"plain,$(touch hacked) it'\\''s"),
         ("5", "5511@s.whatsapp.net", "plain,5511@s.whatsapp.net"),
     ],
 )
