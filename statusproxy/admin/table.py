@@ -28,7 +28,7 @@ def sessions_table(answer: Sessions) -> str:
         (
             delimited(one.session),
             _STATES.get(one.state, one.state or "–"),
-            _shown(one, answer),
+            shown(one, answer),
             local(one.since),
             one.reason or "–",
             one.last_event or "–",
@@ -68,9 +68,9 @@ def _untrusted(webhooks: WebhookTotals | None) -> str | None:
     )
 
 
-def _shown(one: Session, answer: Sessions) -> str:
+def shown(one: Session, answer: Sessions | None = None) -> str:
     """What the channel list reads; what no answer has shown yet only will be shown."""
-    if answer.list_seen_at and not one.listed and one.list_shows is None:
+    if answer is not None and answer.list_seen_at and not one.listed and one.list_shows is None:
         return "not listed"
     if one.shows != "disconnected":
         return one.list_shows or "as gateway says"

@@ -4,6 +4,7 @@ import click
 
 from statusproxy import __version__
 from statusproxy.cli.alerts import alerts
+from statusproxy.cli.completing import completion
 from statusproxy.cli.first_steps import demo, doctor, init
 from statusproxy.cli.presets import learn, rehearse
 from statusproxy.cli.service import check, run
@@ -39,5 +40,6 @@ for command in (
     state,
     backup,
     restore,
+    completion,
 ):
     main.add_command(command)

@@ -9,8 +9,8 @@ from typing import Literal
 
 import click
 
-from statusproxy.cli.options import admin_option, config_option
-from statusproxy.cli.output import EXIT_FAILURE, show
+from statusproxy.cli.options import admin_option, config_option, json_option
+from statusproxy.cli.output import EXIT_FAILURE, show, show_json
 from statusproxy.observe.terminal import colours
 from statusproxy.observe.visible import visible
 
@@ -58,7 +58,8 @@ def demo(serve: bool, gateway: str) -> None:
     show_default=True,
     help="The file to write; one that is there is never overwritten.",
 )
-def init(gateway: str, secret_file: Path | None, preset: str | None, output: Path) -> None:
+@json_option
+def init(gateway: str, secret_file: Path | None, preset: str | None, output: Path, as_json: bool) -> None:
     """Ask a gateway which kind it is, and write a config.yaml for it.
 
     Asks for a few lists with harmless GETs, and chooses the preset by the answers' shape.
@@ -72,6 +73,11 @@ def init(gateway: str, secret_file: Path | None, preset: str | None, output: Pat
         for line in str(error).split("\n"):
             click.echo(visible(line), err=True)
         sys.exit(EXIT_FAILURE)
+    if as_json:
+        import yaml
+
+        show_json({"file": str(output), "preset": yaml.safe_load(output.read_text())["preset"], "text": told})
+        return
     for line in told.split("\n"):
         click.echo(visible(line))
 

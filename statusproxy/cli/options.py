@@ -17,6 +17,8 @@ admin_option: Final = click.option(
     "--admin", metavar="URL", envvar="STATUSPROXY_ADMIN", help="The admin listener, if not as the configuration says."
 )
 
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
 
 def session_id(context: click.Context, parameter: click.Parameter, said: Any) -> Any:
     """An id of a session, or several, as given. None is empty, as a script's variable may be."""

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from statusproxy.admin import messages
-from statusproxy.cli.options import admin_option, config_option, session_id
-from statusproxy.cli.output import EXIT_CONFIG, fail, show
+from statusproxy.cli.options import admin_option, config_option, json_option, session_id
+from statusproxy.cli.output import EXIT_CONFIG, fail, show, show_json
 from statusproxy.cli.running_proxy import ask, typed
 from statusproxy.cli.settings import read_settings
 from statusproxy.config.layers import find_file
@@ -105,6 +105,7 @@ def _rehearsed(config: Path | None, preset: str | None) -> Settings:
 @click.option("--route", "routes", multiple=True, metavar="PATH", help="The route of --list; {session} for an id.")
 @config_option
 @admin_option
+@json_option
 def learn(
     minutes: int,
     show: bool,
@@ -115,6 +116,7 @@ def learn(
     routes: tuple[str, ...],
     config: Path | None,
     admin: str | None,
+    as_json: bool,
 ) -> None:
     """Draft a preset for a gateway that has none.
 
@@ -136,8 +138,12 @@ def learn(
         except (CaptureError, OSError) as error:
             raise click.UsageError(visible(str(error))) from None
         _check_paths(path, routes)
-        click.echo(draft, nl=False)
-        lacking = _tell_gaps(draft)
+        if as_json:
+            lacking = gaps(draft)
+            show_json({"draft": draft, "gaps": [gap.name.lower() for gap in lacking]})
+        else:
+            click.echo(draft, nl=False)
+            lacking = _tell_gaps(draft)
         if (captures and {Gap.EVENTS, Gap.LOSS} & set(lacking)) or (lists and Gap.CHANNELS in lacking):
             sys.exit(1)
         return
@@ -146,7 +152,12 @@ def learn(
     method, target = (
         ("GET", "/learn") if show else ("DELETE", "/learn") if stop else ("POST", f"/learn?minutes={minutes}")
     )
-    answer = typed(ask(config, admin, method, target), messages.Learned)
+    said = ask(config, admin, method, target)
+    answer = typed(said, messages.Learned)
+    if as_json:
+        more = {"gaps": [gap.name.lower() for gap in gaps(answer.draft or "")]} if show else {}
+        show_json({**said, **more})
+        return
     if show:
         click.echo(answer.draft or "", nl=False)
     from statusproxy.admin.table import learned_text

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
-from statusproxy.cli.options import config_option
-from statusproxy.cli.output import EXIT_CONFIG, EXIT_FAILURE, fail
+from statusproxy.cli.options import config_option, json_option
+from statusproxy.cli.output import EXIT_CONFIG, EXIT_FAILURE, fail, show_json
 from statusproxy.cli.settings import read_settings
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import dump, load
@@ -61,7 +62,8 @@ def run(
 @config_option
 @click.option("--listen", multiple=True, metavar="ADDRESS", hidden=True)
 @click.option("--gateway", metavar="URL", help="As in `run`.")
-def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> None:
+@json_option
+def check(config: Path | None, listen: tuple[str, ...], gateway: str | None, as_json: bool) -> None:
     """Validate the configuration and print the effective settings, secrets masked."""
     known = environment()
     settings = read_settings(lambda: load(config, None, known, listen=list(listen) or None, gateway=gateway))
@@ -73,9 +75,12 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> 
     if missing is not None:
         source = config or find_file(known)
         fail(f"{source}: {missing}" if source else missing, EXIT_CONFIG)
-    click.echo(dump(settings), nl=False)
     from statusproxy.config.hints import warnings
 
+    if as_json:
+        show_json({"settings": yaml.safe_load(dump(settings)), "warnings": list(warnings(settings))})
+        return
+    click.echo(dump(settings), nl=False)
     for warning in warnings(settings):
         click.echo(f"warning: {warning}", err=True)
 

@@ -1,12 +1,15 @@
 """The commands about single sessions: sessions, history, release, forget."""
 
+import os
 from pathlib import Path
 
 import click
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin import messages
-from statusproxy.cli.options import admin_option, config_option, session_id
+from statusproxy.cli.completing import session_ids
+from statusproxy.cli.options import admin_option, config_option, json_option, session_id
+from statusproxy.cli.output import show_json
 from statusproxy.cli.running_proxy import ask, typed
 from statusproxy.observe.visible import delimited, visible
 from statusproxy.status.model import RELEASED
@@ -16,8 +19,17 @@ from statusproxy.status.model import RELEASED
 @config_option
 @admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
-def sessions(config: Path | None, admin: str | None, as_json: bool) -> None:
-    """Show what the running proxy knows of each session."""
+@click.option("--watch", "watching", is_flag=True, help="Go on showing it, as it changes, until Ctrl-C.")
+def sessions(config: Path | None, admin: str | None, as_json: bool, watching: bool) -> None:
+    """Show what the running proxy knows of each session.
+
+    With --watch the table is drawn again in place, each second; it says where it is not live, such as while the proxy
+    restarts. Into a pipe goes a line for each session, then one for each change; with --json a document in each line.
+    """
+    if watching:
+        from statusproxy.cli.watching import watch
+
+        watch(config, admin, as_json=as_json, environ=os.environ)
     answer = ask(config, admin, "GET", "/sessions")
     if as_json:
         click.echo(admin_client.pretty(answer))
@@ -28,7 +40,7 @@ def sessions(config: Path | None, admin: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("session", callback=session_id, required=False)
+@click.argument("session", callback=session_id, shell_complete=session_ids, required=False)
 @config_option
 @admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
@@ -45,31 +57,42 @@ def history(session: str | None, config: Path | None, admin: str | None, as_json
 
 
 @click.command()
-@click.argument("session", callback=session_id)
+@click.argument("session", callback=session_id, shell_complete=session_ids)
 @config_option
 @admin_option
-def release(session: str, config: Path | None, admin: str | None) -> None:
+@json_option
+def release(session: str, config: Path | None, admin: str | None, as_json: bool) -> None:
     """End the correction of SESSION by hand: the gateway's own word shows again."""
     answer = ask(config, admin, "POST", f"/sessions/{admin_client.quote(session)}/release", session)
-    if typed(answer, messages.Released).released:
+    released = typed(answer, messages.Released).released
+    if as_json:
+        show_json(answer)
+    elif released:
         click.echo(f"{visible(delimited(session))}: released; the list shows again what the gateway says")
     else:
         click.echo(f"{visible(delimited(session))}: nothing to release; the list already shows what the gateway says")
 
 
 @click.command()
-@click.argument("sessions", metavar="SESSION...", callback=session_id, nargs=-1, required=True)
+@click.argument(
+    "sessions", metavar="SESSION...", callback=session_id, shell_complete=session_ids, nargs=-1, required=True
+)
 @config_option
 @admin_option
-def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None) -> None:
+@json_option
+def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None, as_json: bool) -> None:
     """Remove all that is known of each SESSION, such as one that was deleted long ago.
 
     A correction that stands ends, with the reason `operator`. The history keeps what happened. The next event about
-    the session makes it known again.
+    the session makes it known again. With --json, one document for each SESSION.
     """
     for session in sessions:
         path = f"/sessions/{admin_client.quote(session)}/forget"
-        answer = typed(ask(config, admin, "POST", path, session), messages.Forgotten)
+        said = ask(config, admin, "POST", path, session)
+        answer = typed(said, messages.Forgotten)
+        if as_json:
+            show_json(said)
+            continue
         also = [visible(delimited(name)) for name in answer.forgotten if name != session]
         ended = any(change.change == RELEASED for change in answer.changes)
         click.echo(

@@ -8,8 +8,9 @@ import click
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin import messages
-from statusproxy.cli.options import admin_option, config_option, session_id
-from statusproxy.cli.output import EXIT_FAILURE, fail
+from statusproxy.cli.completing import session_ids
+from statusproxy.cli.options import admin_option, config_option, json_option, session_id
+from statusproxy.cli.output import EXIT_FAILURE, fail, show_json
 from statusproxy.cli.running_proxy import ask, listener, typed
 from statusproxy.observe.visible import visible
 
@@ -23,7 +24,9 @@ def spool() -> None:
 _CHANGING = 600.0
 
 _state_option = click.option("--state", type=click.Choice(["waiting", "unknown", "dead"]), help="Those in this state.")
-_of_session_option = click.option("--session", callback=session_id, metavar="ID", help="Those of this session.")
+_of_session_option = click.option(
+    "--session", callback=session_id, shell_complete=session_ids, metavar="ID", help="Those of this session."
+)
 _ids_argument = click.argument("ids", metavar="[ID]...", callback=session_id, nargs=-1)
 
 
@@ -92,15 +95,18 @@ def show_spooled(id_: str, config: Path | None, admin: str | None, with_body: bo
 @admin_option
 @_state_option
 @_of_session_option
+@json_option
 def replay(
-    ids: tuple[str, ...], config: Path | None, admin: str | None, state: str | None, session: str | None
+    ids: tuple[str, ...], config: Path | None, admin: str | None, state: str | None, session: str | None, as_json: bool
 ) -> None:
     """Deliver kept events now: those named, or those of a state or session.
 
-    One that is unknown may have arrived before: its receiver then gets it twice.
+    One that is unknown may have arrived before: its receiver then gets it twice. With --json, one document for each ID.
     """
     _check_choice(ids, state, session)
-    _changed(config, admin, "POST", "/replay", ids, _query(state=state, session=session), "to be delivered now")
+    _changed(
+        config, admin, "POST", "/replay", ids, _query(state=state, session=session), "to be delivered now", as_json
+    )
 
 
 @spool.command()
@@ -110,17 +116,27 @@ def replay(
 @_state_option
 @_of_session_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
 def drop(
-    ids: tuple[str, ...], config: Path | None, admin: str | None, state: str | None, session: str | None, yes: bool
+    ids: tuple[str, ...],
+    config: Path | None,
+    admin: str | None,
+    state: str | None,
+    session: str | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
-    """Drop kept events for good: those named, or those of a state or session."""
+    """Drop kept events for good: those named, or those of a state or session.
+
+    With --json, one document for each ID.
+    """
     _check_choice(ids, state, session)
     if not yes and sys.stdin.isatty():
         which = " ".join(map(visible, ids)) or " and ".join(
             text for text, said in ((f"state {state}", state), (f"session {visible(session or '')}", session)) if said
         )
         click.confirm(f"Drop for good: {which}. They are never delivered. Go on?", abort=True, err=True)
-    _changed(config, admin, "DELETE", "", ids, _query(state=state, session=session), "dropped")
+    _changed(config, admin, "DELETE", "", ids, _query(state=state, session=session), "dropped", as_json)
 
 
 def _check_choice(ids: tuple[str, ...], state: str | None, session: str | None) -> None:
@@ -132,15 +148,29 @@ def _check_choice(ids: tuple[str, ...], state: str | None, session: str | None) 
 
 
 def _changed(
-    config: Path | None, admin: str | None, method: str, what: str, ids: tuple[str, ...], query: str, done: str
+    config: Path | None,
+    admin: str | None,
+    method: str,
+    what: str,
+    ids: tuple[str, ...],
+    query: str,
+    done: str,
+    as_json: bool,
 ) -> None:
     """Have events replayed or dropped, and tell how many there were."""
     if ids:
         for id_ in ids:
-            ask(config, admin, method, f"/spool/{admin_client.quote(id_)}{what}")
-            click.echo(f"{visible(id_)}: {done}")
+            said = ask(config, admin, method, f"/spool/{admin_client.quote(id_)}{what}")
+            if as_json:
+                show_json({"id": id_, **said})
+            else:
+                click.echo(f"{visible(id_)}: {done}")
         return
-    answer = typed(ask(config, admin, method, f"/spool{what}{query}", patience=_CHANGING), messages.SpoolChanged)
+    said = ask(config, admin, method, f"/spool{what}{query}", patience=_CHANGING)
+    answer = typed(said, messages.SpoolChanged)
+    if as_json:
+        show_json(said)
+        return
     click.echo(f"{answer.changed} {'event' if answer.changed == 1 else 'events'}: {done}" if answer.changed else "none")
 
 

@@ -8,8 +8,8 @@ import click
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin import messages
-from statusproxy.cli.options import admin_option, config_option
-from statusproxy.cli.output import EXIT_FAILURE, fail
+from statusproxy.cli.options import admin_option, config_option, json_option
+from statusproxy.cli.output import EXIT_FAILURE, fail, show_json
 from statusproxy.cli.running_proxy import ask, typed
 from statusproxy.cli.settings import read_settings
 from statusproxy.config.layers import find_file
@@ -52,9 +52,14 @@ def show_state(config: Path | None, admin: str | None, as_json: bool) -> None:
 @state.command()
 @config_option
 @admin_option
-def acknowledge(config: Path | None, admin: str | None) -> None:
+@json_option
+def acknowledge(config: Path | None, admin: str | None, as_json: bool) -> None:
     """Confirm that you know of the damage to the stored state: `/readyz`, page and doctor stop telling of it."""
-    count = typed(ask(config, admin, "POST", "/state/acknowledge"), messages.Acknowledged).acknowledged
+    answer = ask(config, admin, "POST", "/state/acknowledge")
+    count = typed(answer, messages.Acknowledged).acknowledged
+    if as_json:
+        show_json(answer)
+        return
     click.echo(f"{count} acknowledged" if count else "nothing to acknowledge: no damage is known")
 
 
@@ -62,7 +67,8 @@ def acknowledge(config: Path | None, admin: str | None) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @config_option
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-def backup(file: Path, config: Path | None, force: bool) -> None:
+@json_option
+def backup(file: Path, config: Path | None, force: bool, as_json: bool) -> None:
     """Copy the stored state to FILE, also while the proxy runs.
 
     FILE appears once it is whole and checked. It holds the sessions, their history and the events of the spool, whose
@@ -81,6 +87,9 @@ def backup(file: Path, config: Path | None, force: bool) -> None:
             done = back_up_redis(place, file, force=force)
     except (ValueError, StoreError) as error:
         fail(f"no backup was made: {error}", EXIT_FAILURE)
+    if as_json:
+        show_json({"file": str(file), **_counts(done)})
+        return
     click.echo(f"{file}: {_told(done)}, checked")
 
 
@@ -89,7 +98,8 @@ def backup(file: Path, config: Path | None, force: bool) -> None:
 @config_option
 @click.option("--force", is_flag=True, help="Replace a state that is there; it is kept beside the new one.")
 @click.option("--no-spool", is_flag=True, help="Leave out the events that waited when the backup was made.")
-def restore(file: Path, config: Path | None, force: bool, no_spool: bool) -> None:
+@json_option
+def restore(file: Path, config: Path | None, force: bool, no_spool: bool, as_json: bool) -> None:
     """Put a backup in the place of the stored state. The proxy must be stopped.
 
     The backup is checked first. Events that waited when it was made are delivered after the start, also where they
@@ -109,6 +119,9 @@ def restore(file: Path, config: Path | None, force: bool, no_spool: bool) -> Non
             holdings, kept = restore_redis(file, place, force=force, spool=not no_spool, journal=journal)
     except (ValueError, StoreError) as error:
         fail(f"nothing was restored: {error}", EXIT_FAILURE)
+    if as_json:
+        show_json({"state": str(place), **_counts(holdings), "kept": None if kept is None else str(kept)})
+        return
     click.echo(f"{place}: {_told(holdings)}, restored")
     if kept is not None:
         click.echo(f"the state before is kept as {kept}")
@@ -121,6 +134,13 @@ def _state(config: Path | None) -> "tuple[Path | Place, Path | None]":
     environ = with_state_directory(known, config or find_file(known))
     journal = None if settings.journal is None else resolve(settings.journal, environ)
     return state_place(settings.url, environ), journal
+
+
+def _counts(holdings: "Holdings") -> dict[str, int]:
+    """What a copy holds, for JSON."""
+    return {
+        "sessions": holdings.sessions, "changes": holdings.changes, "spooled": holdings.spooled, "bytes": holdings.size,
+    }  # fmt: skip
 
 
 def _told(holdings: "Holdings") -> str:

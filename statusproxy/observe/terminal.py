@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TextIO
 
-__all__ = ["colours"]
+__all__ = ["colours", "commands"]
 
 
 def colours(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -12,4 +12,9 @@ def colours(stream: TextIO, environ: Mapping[str, str]) -> bool:
     Not in a file or a pipe, not where `NO_COLOR` holds anything (https://no-color.org), and not on a terminal that
     knows no commands (`TERM=dumb`, terminfo(5)).
     """
-    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return commands(stream, environ) and not environ.get("NO_COLOR")
+
+
+def commands(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether `stream` is a terminal that knows commands, such as one that moves its cursor."""
+    return stream.isatty() and environ.get("TERM") != "dumb"

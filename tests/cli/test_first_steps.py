@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from statusproxy.cli.commands import main
 from statusproxy.demo.dialect import Dialect
-from tests.cli.calling import call
+from tests.cli.calling import call, written
 
 
 @pytest.mark.parametrize(("arguments", "held", "code"), [([], True, 0), ([], False, 1), (["--serve"], True, 0)])
@@ -82,6 +82,18 @@ def test_init_writes_a_configuration_and_says_so(tmp_path: Path, monkeypatch: py
         0,
         "The gateway answers as X.\na.yaml is written for http://127.0.0.1:9.\n",
     )
+
+
+def test_init_says_as_json_which_file_and_preset_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def init(*_: object, **__: object) -> str:
+        return "The gateway answers as X."
+
+    monkeypatch.setattr("statusproxy.detection.command.init", init)
+    file = written(tmp_path, "gateway: http://127.0.0.1:9\npreset: evolution-api\n")
+    result = call("init", "--gateway", "http://127.0.0.1:9", "-o", file, "--json")
+    assert json.loads(result.stdout) == {
+        "file": str(file), "preset": "evolution-api", "text": "The gateway answers as X.",
+    }  # fmt: skip
 
 
 def test_the_doctor_prints_its_report_and_ends_with_its_code(tmp_path: Path) -> None:

@@ -103,6 +103,14 @@ def test_learn_says_what_its_draft_lacks(
     assert [line.startswith(f"Note: {note}") for line, note in zip(said, notes, strict=True)] == [True]
 
 
+def test_learn_gives_draft_and_gaps_as_json(tmp_path: Path) -> None:
+    (tmp_path / "event.json").write_text(ODD_EVENT)
+    arguments = ("learn", "--from", tmp_path / "event.json")
+    result = call(*arguments, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == {"draft": call(*arguments).stdout, "gaps": ["channels"]}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -139,6 +147,9 @@ async def test_learn_asks_the_running_proxy(proxy: Running, tmp_path: Path) -> N
     assert shown.stdout.startswith("# A draft preset, made by `statusproxy learn` from 0 events and 0 answers.\n")
     assert shown.stderr.startswith("Learning until ")
     assert (shown.exit_code, shown.stderr.count("\nNote: the draft has no ")) == (0, 2)
+    document = json.loads((await asking(tmp_path, "learn", "--show", "--json")).stdout)
+    assert (document["learning"], document["draft"], document["gaps"]) == (True, shown.stdout, ["events", "channels"])
+    assert "gaps" not in json.loads((await asking(tmp_path, "learn", "--json")).stdout)
     stopped = await asking(tmp_path, "learn", "--stop")
     assert stopped.stdout.startswith("Learning is off; 0 events")
     again = await asking(tmp_path, "learn", "--show")

@@ -32,6 +32,21 @@ def test_check_prints_settings_that_can_be_loaded_again(tmp_path: Path) -> None:
     assert again.stdout == first.stdout
 
 
+def test_check_prints_settings_and_warnings_as_json(tmp_path: Path) -> None:
+    text = "gateway: http://127.0.0.1:3000\nadmin: {token: hunter2}\n"
+    file = written(tmp_path, text + "channels: [{path: /a, list: [x]}, {path: /b, list: [x]}]\n")
+    result = call("check", "--config", file, "--json")
+    assert (result.exit_code, result.stderr, "hunter2" in result.stdout) == (0, "", False)
+    document = json.loads(result.stdout)
+    assert document["settings"] == yaml.safe_load(call("check", "--config", file).stdout)
+    assert [warning.partition(":")[0] for warning in document["warnings"]] == ["channels"] * 2
+
+
+def test_what_check_refuses_is_told_as_text_beside_no_json(tmp_path: Path) -> None:
+    result = call("check", "--config", written(tmp_path, "gatewy: x\n"), "--json")
+    assert (result.exit_code, result.stdout, "gatewy" in result.stderr) == (2, "", True)
+
+
 def test_check_masks_every_secret(tmp_path: Path) -> None:
     file = written(
         tmp_path,

@@ -100,3 +100,16 @@ async def test_forget_removes_sessions_and_ends_their_corrections(proxy: Running
     result = await asking(tmp_path, "forget", "sales")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no session 'sales' is known" in result.stderr
+
+
+async def test_release_and_forget_give_the_admin_listener_s_messages(proxy: Running, tmp_path: Path) -> None:
+    await tell(proxy.url + INBOUND, status_find("Front Desk", "browserClose"), status_find("sales", "inChat"))
+    answers = [json.loads((await asking(tmp_path, "release", "Front Desk", "--json")).stdout) for _ in range(2)]
+    assert [(answer["session"], answer["released"]) for answer in answers] == [
+        ("Front Desk", True),
+        ("Front Desk", False),
+    ]
+    result = await asking(tmp_path, "forget", "frontdesk", "sales", "nobody", "--json")
+    assert (result.exit_code, "no session 'nobody' is known" in result.stderr) == (1, True)
+    documents = [json.loads(text + "}") for text in result.stdout.split("\n}\n") if text]
+    assert [document["forgotten"] for document in documents] == [["Front Desk"], ["sales"]]

@@ -93,3 +93,11 @@ def test_what_steers_a_terminal_reaches_none(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(admin_client, "download", lambda *_: iter([b"a\x1b[2J"]))
     done = CliRunner().invoke(main, ["spool", "show", "1", "--body", "--admin", "127.0.0.1:1"])
     assert done.stdout == "a\\x1b[2J\n"
+
+
+async def test_as_json_each_event_is_a_document_and_many_are_one(kept: tuple[Spool, str]) -> None:
+    _, where = kept
+    assert json.loads((await spooled(where, "replay", "000002", "--json")).stdout) == {"id": "000002", "changed": 1}
+    assert json.loads((await spooled(where, "drop", "--state", "unknown", "--json")).stdout) == {"changed": 0}
+    gone = await spooled(where, "drop", "9", "--json")
+    assert (gone.exit_code, gone.stdout, gone.stderr.count("\n")) == (1, "", 1)

@@ -42,6 +42,7 @@ async def test_damage_is_shown_until_it_is_acknowledged(damaged: Running, tmp_pa
     assert len(json.loads((await asking(tmp_path, "state", "show", "--json")).stdout)["damage"]) == 1
     result = await asking(tmp_path, "state", "acknowledge")
     assert (result.exit_code, result.stdout) == (0, "1 acknowledged\n")
+    assert json.loads((await asking(tmp_path, "state", "acknowledge", "--json")).stdout) == {"acknowledged": 0}
     result = await asking(tmp_path, "state", "acknowledge")
     assert (result.exit_code, result.stdout) == (0, "nothing to acknowledge: no damage is known\n")
     result = await asking(tmp_path, "state", "show")
@@ -116,6 +117,23 @@ def test_the_events_of_a_backup_are_told_and_can_be_left_out(tmp_path: Path) -> 
     assert "of the spool" not in restored_by(tmp_path, copy, "--force", "--no-spool").stdout
     backup = call("backup", tmp_path / "other.db", "-c", tmp_path / "config.yaml")
     assert (backup.exit_code, "of the spool" in backup.stdout) == (0, False)
+
+
+def test_backup_and_restore_say_as_json_what_there_is_and_where(tmp_path: Path) -> None:
+    copy, other = tmp_path / "copy.db", tmp_path / "other.db"
+    filled(copy, ["sales", "support"])
+    counts = {"sessions": 2, "changes": 4, "spooled": 0}
+    folder = tmp_path / "state"
+    folder.mkdir()
+    done = json.loads(restored_by(folder, copy, "--json").stdout)
+    assert done.pop("bytes") > 10_000
+    assert done == {"state": f"{folder}/state.db", **counts, "kept": None}
+    done = json.loads(restored_by(folder, copy, "--force", "--json").stdout)
+    assert Path(done["kept"]).is_file()
+    done = json.loads(call("backup", other, "-c", folder / "config.yaml", "--json").stdout)
+    assert done == {"file": str(other), **counts, "bytes": other.stat().st_size}
+    again = call("backup", other, "-c", folder / "config.yaml", "--json")
+    assert (again.exit_code, again.stdout, "--force" in again.stderr) == (1, "", True)
 
 
 @pytest.mark.parametrize("url", ["memory:", "redis://:hunter2@127.0.0.1:9/3"])

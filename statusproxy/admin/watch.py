@@ -1,0 +1,85 @@
+"""What `statusproxy sessions --watch` shows: the sessions as they were last told, and whether that is live. Pure.
+
+A screen for a terminal, redrawn in place, or lines and JSON documents for a pipe: one for each session at first, then
+one for each change.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from statusproxy.admin.messages import Moment, Session, Sessions, to_text
+from statusproxy.admin.table import sessions_table, shown
+from statusproxy.observe.counted import counted
+from statusproxy.observe.visible import delimited, json_visible, visible
+
+__all__ = ["ENTER", "LEAVE", "changes", "json_line", "plain", "screen", "text_line"]
+
+#: The alternate screen, with no line wrapped and no cursor; and back (xterm's control sequences, DEC private modes).
+ENTER: Final = "\x1b[?1049h\x1b[?7l\x1b[?25l"
+LEAVE: Final = "\x1b[?25h\x1b[?7h\x1b[?1049l"
+
+_CLEAR_LINE: Final = "\x1b[K"
+_HOME: Final = "\x1b[H"
+_CLEAR_REST: Final = "\x1b[J"
+
+
+def screen(answer: Sessions | None, lost: str | None, at: str, lines: int) -> str:
+    """One picture of at most `lines` lines, drawn over the one before.
+
+    `answer` is the newest, None before the first. `lost` says why it is not live, None where it is; `at` is the time of
+    day to show: of the newest answer.
+    """
+    head = f"Live, {at}. Ctrl-C ends it." if lost is None else f"NOT LIVE, as of {at}: {visible(lost)}"
+    rows = [] if answer is None else sessions_table(answer).split("\n")
+    room = max(lines - 2, 1)
+    if len(rows) > room:
+        hidden = len(rows) - (room - 1)
+        rows = [*rows[: room - 1], f"… and {counted(hidden, 'line')} more; a taller window shows them"]
+    text = f"{_CLEAR_LINE}\r\n".join([head, "", *rows])
+    return f"{_HOME}{text}{_CLEAR_LINE}{_CLEAR_REST}"
+
+
+def plain(picture: str) -> str:
+    """The lines of a picture without what places them."""
+    for sequence in (_HOME, _CLEAR_LINE, _CLEAR_REST, "\r"):
+        picture = picture.replace(sequence, "")
+    return picture
+
+
+def changes(before: Mapping[str, Session], now: Mapping[str, Session]) -> Iterator[tuple[str, Session | None]]:
+    """The sessions that differ in what people watch for, with what they are now; None for those that are gone."""
+    for name in before:
+        if name not in now:
+            yield name, None
+    for name, session in now.items():
+        if name not in before or _told(before[name]) != _told(session):
+            yield name, session
+
+
+def text_line(at: str, name: str, session: Session | None) -> str:
+    """A change as a line: when, which session, what the list shows, since when, why."""
+    if session is None:
+        return f"{at}  {visible(delimited(name))}  forgotten"
+    cells = [at, delimited(name), shown(session), session.reason, _says(session)]
+    return "  ".join(visible(cell) for cell in cells if cell)
+
+
+def json_line(at: Moment, name: str, session: Session | None) -> str:
+    """A change as a JSON document of one line: the session's message with `at`; of one that is gone `"gone": true`."""
+    text = to_text(session, at=at) if session is not None else to_text(_Named(name), at=at, gone=True)
+    return json_visible(text)
+
+
+class _Named(msgspec.Struct):
+    session: str
+
+
+def _says(session: Session) -> str | None:
+    return None if session.gateway_said is None else f"(gateway: {session.gateway_said})"
+
+
+def _told(session: Session) -> tuple[str | None, ...]:
+    """What a person is told of: other members change with each message that a session gets."""
+    return session.state, shown(session), session.since, session.reason, session.gateway_said
