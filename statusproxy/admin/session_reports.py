@@ -36,6 +36,8 @@ class SessionReports:
         self._all = True  # whether every session is to be looked at
         self._versions = (0, 0)
         self._all_at = 0.0
+        self._figures: object = None
+        self._minute = 0.0
 
     def begin(self) -> None:
         """Collect changes from now on. No effect if begun already."""
@@ -65,8 +67,13 @@ class SessionReports:
         versions = self._registry.gateway_versions
         rule = self._current_rule()
         now = time.monotonic()
+        figures, self._figures = self._figures, self._registry.ledger.mark("")
+        if now - self._minute >= SAME_AGAIN:
+            self._minute = now
+            changed = [*dict.fromkeys([*changed, *self._registry.sessions.lost()])]  # they are lost for longer
         if (
             self._all
+            or figures != self._figures  # a new day, or the history was read
             or rule is not self._rule
             or versions[0] != self._versions[0]  # other words
             or (versions != self._versions and now - self._all_at >= SAME_AGAIN)  # the same, later
@@ -101,33 +108,43 @@ class SessionReports:
             return False
         before = self._told.get(session)
         word = _word(self._registry.gateway_word(session), before.word if before is not None else None)
+        mark = self._registry.ledger.mark(session)
         # Records and words are values that are replaced, so that the same object means that nothing is new.
-        if before is not None and before.record is record and before.word is word and before.rule is self._rule:
+        if (
+            before is not None
+            and before.record is record
+            and before.word is word
+            and before.rule is self._rule
+            and before.mark == mark
+        ):
             return False
-        self._told[session] = _Told(record, word, self._rule, self._registry.in_system_time)
+        self._told[session] = _Told(record, word, self._rule, mark, self._registry)
         return True
 
 
 class _Told:
     """What pages were sent of one session."""
 
-    __slots__ = ("_shown", "_text", "record", "rule", "word")
+    __slots__ = ("_registry", "_text", "mark", "record", "rule", "word")
 
     def __init__(
-        self, record: Record, word: Word | None, rule: ChannelRule | None, shown: Callable[[Record], Record]
+        self, record: Record, word: Word | None, rule: ChannelRule | None, mark: object, registry: SessionRegistry
     ) -> None:
-        """`shown` gives a record in the system's time."""
-        self._shown = shown
+        """`mark` is that of its figures (`OutageLedger.mark`)."""
+        self._registry = registry
         self.record = record
         self.word = word
         self.rule = rule
+        self.mark = mark
         self._text = ""
 
     @property
     def text(self) -> str:
         """The report as JSON, written when the first page is told."""
         if not self._text:
-            self._text = to_text(session_report(self._shown(self.record), self.word, self.rule), compact=True)
+            record = self._registry.in_system_time(self.record)
+            figures = self._registry.ledger.figures(record)
+            self._text = to_text(session_report(record, self.word, self.rule, figures), compact=True)
         return self._text
 
 

@@ -113,6 +113,10 @@ class SessionMap:
         """Every record, in the order in which the sessions were first heard of."""
         return list(self._records)
 
+    def lost(self) -> list[str]:
+        """The sessions for which an override is in force."""
+        return list(self._records.overridden)
+
     def get(self, session: str) -> Record | None:
         """The record of the session with exactly this id."""
         return self._records.get(session)

@@ -1,9 +1,7 @@
 """The history in Redis, read a page at a time from the newest line on."""
 
-import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import suppress
-from typing import Final
 
 from statusproxy.status.model import Change
 from statusproxy.status.stored_times import moved_change
@@ -15,8 +13,6 @@ from statusproxy.store.redis_link import Link, raise_first
 
 __all__ = ["history_pages"]
 
-_ALL: Final = b"-inf"
-
 
 async def history_pages(
     link: Link, prefix: str, session: str | None, since: float, known: Sequence[Entry], offset: float = 0.0
@@ -26,39 +22,30 @@ async def history_pages(
     `known`: changes that may not be on the server yet, oldest first; those that are there count once. `offset`: seconds
     that the server's clock is ahead of the system's. Raises redis-py's errors.
     """
-    seen: set[bytes] = set()
+    written: set[bytes] = set()
     waiting: list[Change] = []
     for entry in reversed(known):
         with suppress(TypeError, ValueError):
-            seen.add(member(Entry(moved_change(entry.change, offset), entry.number) if offset else entry))
+            written.add(member(Entry(moved_change(entry.change, offset), entry.number) if offset else entry))
         if session in (None, entry.change.session) and entry.change.recorded_at >= since:
             waiting.append(entry.change)
     yield waiting
-    oldest, newest = (_ALL if since == -math.inf else repr(since + offset).encode()), b"+inf"
-    at_newest: set[bytes] = set()
-    while True:
-        count = PAGE + len(at_newest)
-        (flat,) = await link.ask(
-            ("ZREVRANGEBYSCORE", f"{prefix}history", newest, oldest, "WITHSCORES", "LIMIT", 0, count)
-        )
-        raise_first([flat])
-        rows = list(zip(flat[::2], flat[1::2], strict=True))
-        fresh = [row for row, _ in rows if row not in at_newest and row not in seen]
-        page = _changes(fresh, session)
-        yield [moved_change(change, -offset) for change in page] if offset else page
-        if len(rows) < count:
-            return
-        last = rows[-1][1]
-        at_newest = {row for row, score in rows if score == last} | (at_newest if last == newest else set())
-        newest = last
+    start, before, last = 0, set[bytes](), False
+    while not last:
+        (rows,) = await link.ask(("ZREVRANGE", f"{prefix}history", start, start + PAGE - 1))
+        raise_first([rows])
+        # What others wrote meanwhile moved rows of the page before into this one.
+        changes = _changes(row for row in rows if row not in before and row not in written)
+        page = [moved_change(change, -offset) for change in changes] if offset else changes
+        last = len(rows) < PAGE or any(change.recorded_at < since for change in page)
+        yield [change for change in page if session in (None, change.session) and change.recorded_at >= since]
+        start, before = start + PAGE, set(rows)
 
 
-def _changes(rows: Sequence[bytes], session: str | None) -> list[Change]:
-    """The changes of these rows of one session or of all; rows that cannot be read are left out."""
+def _changes(rows: Iterable[bytes]) -> list[Change]:
+    """The changes of these rows; those that cannot be read are left out."""
     found = []
     for row in rows:
         with suppress(RowError):
-            change = decode_change(row.partition(b" ")[2])
-            if session in (None, change.session):
-                found.append(change)
+            found.append(decode_change(row.partition(b" ")[2]))
     return found

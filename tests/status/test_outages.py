@@ -1,5 +1,6 @@
 """Lines of history paired into outages: what is missing, double, late or out of order."""
 
+from itertools import pairwise
 from random import Random
 
 from hypothesis import given
@@ -139,7 +140,7 @@ _DISTINCT = _LINES.map(lambda lines: list({one.recorded_at: one for one in lines
 def test_outages_of_one_session_never_overlap_and_end_after_they_began(lines: list[Change]) -> None:
     for session in ("sales", "support"):
         found = [one for one in reversed(outages(lines)) if one.session == session]
-        for one, following in zip(found, found[1:], strict=False):
+        for one, following in pairwise(found):
             assert one.until is not None
             assert one.since <= one.until <= following.since
         assert all(one.until is None or one.since <= one.until for one in found)
