@@ -21,6 +21,7 @@ from statusproxy.admin.messages import History, OutageList, Uptime, to_text
 from statusproxy.admin.report import change_report, moment, month_report, outage_report
 from statusproxy.admin.since import parse_since
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.registry.session_rows import Row
 from statusproxy.status.model import Record
 from statusproxy.status.outages import Outage, Pairing, newest_first, standing
 from statusproxy.status.uptime import Share, months, together
@@ -109,7 +110,7 @@ class HistoryAnswers:
     # ---- what is found ----
 
     def _is_unknown(self, session: str | None) -> bool:
-        return session is not None and self._registry.sessions.get(session) is None
+        return session is not None and self._registry.rows.row(session) is None
 
     async def _lines(self, session: str | None, since: float | None, limit: int) -> AsyncGenerator[str, None]:
         left = limit
@@ -123,8 +124,6 @@ class HistoryAnswers:
 
     async def _outages(self, session: str | None, since: float | None, limit: int) -> tuple[list[Outage], bool]:
         """The newest outages, and whether there are more. Lines from before are read until none lacks its beginning."""
-        records = self._registry.records() if session is None else self._of(session)
-        pairing = Pairing({one.session: lost for one in records if (lost := standing(one)) is not None})
         newest: list[tuple[float, int, Outage]] = []
         count = 0
 
@@ -135,31 +134,50 @@ class HistoryAnswers:
                     count += 1
                     (heapq.heappush if len(newest) < limit else heapq.heappushpop)(newest, (one.since, count, one))
 
-        async with aclosing(self._registry.store.history_pages(session, None)) as pages:
-            async for page in pages:
-                for change in page:
-                    if since is None or change.recorded_at >= since or pairing.has(change.session):
-                        keep(pairing.take(change))
-                if since is not None and page and page[-1].recorded_at < since and not pairing.lacking:
-                    break
-                await asyncio.sleep(0)
-        keep(pairing.rest())
+        records = {record.session: record for record in self._registry.records()}
+        for name in (None,) if session is None else self._spellings(session):
+            known = records.values() if name is None else [records[name]] if name in records else []
+            pairing = Pairing({one.session: lost for one in known if (lost := standing(one)) is not None})
+            async with aclosing(self._registry.store.history_pages(name, None)) as pages:
+                async for page in pages:
+                    for change in page:
+                        if since is None or change.recorded_at >= since or pairing.has(change.session):
+                            keep(pairing.take(change))
+                    if since is not None and page and page[-1].recorded_at < since and not pairing.lacking:
+                        break
+                    await asyncio.sleep(0)
+            keep(pairing.rest())
         return sorted((one for *_, one in newest), key=newest_first), count > limit
 
-    def _of(self, session: str) -> Sequence[Record]:
-        record = self._registry.sessions.get(session)
-        return [] if record is None else [self._registry.in_system_time(record)]
+    def _spellings(self, session: str) -> Sequence[str]:
+        """The ids by which the history may tell of a session; one that is forgotten is known by that id alone."""
+        row = self._registry.rows.row(session)
+        return row.spellings if row is not None and row.spellings else (session,)
+
+    def _row(self, session: str) -> Sequence[Row]:
+        row = self._registry.rows.row(session)
+        return [] if row is None else [row]
+
+    async def _rows(self) -> list[Row]:
+        """Every session, listed or not; found in steps."""
+        found: list[Row] = []
+        await self._registry.rows.read()
+        for rows in self._registry.rows.rows():
+            found += rows
+            await asyncio.sleep(0)
+        return found
 
     async def _months(self, session: str | None, count: int) -> AsyncIterator[str]:
-        ledger = self._registry.ledger
-        records = self._registry.records() if session is None else self._of(session)
+        ledger, shown = self._registry.ledger, self._registry.in_system_time
+        rows = await self._rows() if session is None else self._row(session)
         found: dict[str, list[tuple[str, Share]]] = {month: [] for month, *_ in months(count, time.time())}
-        for number, record in enumerate(records):
-            for month, share in ledger.monthly(record, count):
-                found.setdefault(month, []).append((record.session, share))
+        for number, row in enumerate(rows):
+            record = shown(row.record) if row.record is not None else Record(row.session)
+            for month, share in ledger.monthly(record, row.spellings, count):
+                found.setdefault(month, []).append((row.session, share))
             if number % _SESSIONS_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        keys = await _keys(records)
+        keys = await _keys(rows)
         for month, shares in found.items():
             shares.sort(key=lambda one: keys[one[0]])
             if shares and session is None:
@@ -168,11 +186,11 @@ class HistoryAnswers:
                 yield to_text(month_report(month, name, share))
 
 
-async def _keys(records: Sequence[Record]) -> dict[str, str]:
+async def _keys(rows: Sequence[Row]) -> dict[str, str]:
     """By what each session is put into natural order; yields to the event loop."""
     keys: dict[str, str] = {}
-    for start in range(0, len(records), _AT_ONCE):
-        keys |= {one.session: natural_key(one.session) for one in records[start : start + _AT_ONCE]}
+    for start in range(0, len(rows), _AT_ONCE):
+        keys |= {one.session: natural_key(one.session) for one in rows[start : start + _AT_ONCE]}
         await asyncio.sleep(0)
     return keys
 

@@ -1,14 +1,20 @@
 """Sessions, changes and damage converted to the admin listener's messages."""
 
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec.structs import replace
+
 from statusproxy.admin.messages import ChangeLine, DamageLine, Moment, MonthLine, OutageLine, Session
 from statusproxy.registry.gateway_view import Word
+from statusproxy.registry.session_rows import Row
 from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.lost_word import lost_word
 from statusproxy.status.model import Change, Override, Record, Transient
 from statusproxy.status.outages import Outage
+from statusproxy.status.session_state import SessionState
 from statusproxy.status.uptime import Figures, Share
 from statusproxy.store.damage import Damage
 
@@ -66,6 +72,37 @@ def session_report(
         uptime=figures.uptime,
         days=figures.days,
     )
+
+
+def row_report(
+    row: Row,
+    rule: ChannelRule | None = None,
+    shown: Callable[[Record], Record] | None = None,
+    shift: float = 0.0,
+    figures: Callable[[Record, Sequence[str]], Figures] | None = None,
+) -> Session:
+    """One session as it stands, listed or not.
+
+    `shown` gives a record in the system's time, which is `shift` seconds ahead of the row's. `figures` gives those of
+    a session's uptime (`OutageLedger.figures`).
+    """
+    record = row.record or Record(row.session)
+    record = record if shown is None else shown(record)
+    word = None if row.claim is None else Word(row.claim.word, row.claim.at + shift)
+    return replace(
+        session_report(record, word, rule, None if figures is None else figures(record, row.spellings)),
+        session=row.session,
+        channel=row.channel,
+        state=row.state.value,
+        listed=row.listed,
+        list_shows=row.shows,
+    )
+
+
+def counts(states: Iterable[SessionState]) -> dict[str, int]:
+    """How many there are of each state; all states are named."""
+    found = Counter(states)
+    return {state.value: found[state] for state in SessionState}
 
 
 def change_report(change: Change) -> ChangeLine:

@@ -10,13 +10,13 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Final
+from typing import Final, NamedTuple
 
 from statusproxy.clock import OwnClock
 from statusproxy.status.model import REPEATED, STARTED, Change, Record
 from statusproxy.status.outages import Outage, Pairing, standing
 from statusproxy.status.stored_times import moved
-from statusproxy.status.uptime import DAY, Figures, Outages, Share, figures, months
+from statusproxy.status.uptime import DAY, Figures, Outages, Share, figures, months, united
 from statusproxy.store.base import Store
 
 log = logging.getLogger("statusproxy.sessions")
@@ -136,41 +136,42 @@ class OutageLedger:
 
     # ---- figures ----
 
-    def figures(self, record: Record) -> Figures:
-        """The last 90 days of a session, up to now. `record` is in the system's time."""
-        known = self._sessions.get(record.session)
-        first_heard = self._first_heard(record, known)
-        outages = None if known is None or known.is_empty else known.outages
-        return figures(outages, self._known_from(first_heard, known), first_heard, self._clock.wall())
+    def figures(self, record: Record, spellings: Sequence[str] = ()) -> Figures:
+        """The last 90 days of a session, up to now. `record` is in the system's time.
 
-    def monthly(self, record: Record, count: int) -> Iterator[tuple[str, Share]]:
+        `spellings` are the ids by which events told of it, where these are not the record's alone.
+        """
+        known = self._known(record, spellings)
+        return figures(known.outages, known.known_from, known.first_heard, self._clock.wall())
+
+    def monthly(self, record: Record, spellings: Sequence[str], count: int) -> Iterator[tuple[str, Share]]:
         """The last calendar months of a session of which something is known, this one first."""
-        now, known = self._clock.wall(), self._sessions.get(record.session)
-        known_from = self._known_from(self._first_heard(record, known), known)
-        outages = _NEVER if known is None else known.outages
-        for month, begins, ends in months(count, now) if known_from is not None else ():
-            assert known_from is not None
-            share = outages.share(max(begins, known_from), ends, now)
+        now, known = self._clock.wall(), self._known(record, spellings)
+        outages = known.outages or _NEVER
+        for month, begins, ends in months(count, now) if known.known_from is not None else ():
+            assert known.known_from is not None
+            share = outages.share(max(begins, known.known_from), ends, now)
             if share.known_seconds > 0:
                 yield month, share
 
-    def mark(self, session: str) -> tuple[object, ...]:
+    def mark(self, spellings: Sequence[str]) -> tuple[object, ...]:
         """Differs where a session's figures may differ: a new day, a loss or its end, each minute that it lasts."""
-        now, known = self._clock.wall(), self._sessions.get(session)
-        version = 0 if known is None else known.version
-        minute = now // 60 if known is not None and known.outages.open_since is not None else None
-        return self.version, now // DAY, version, minute
+        now = self._clock.wall()
+        known = [one for name in spellings if (one := self._sessions.get(name)) is not None]
+        lost = any(one.outages.open_since is not None for one in known)
+        return self.version, now // DAY, sum(one.version for one in known), now // 60 if lost else None
 
-    def _first_heard(self, record: Record, known: "_Session | None") -> float | None:
-        oldest = math.inf if known is None else known.oldest
-        return min(record.first_heard or math.inf, oldest) if record.first_heard or oldest < math.inf else None
-
-    def _known_from(self, first_heard: float | None, known: "_Session | None") -> float | None:
-        if first_heard is None:
-            return None
-        dropped = -math.inf if known is None else known.dropped_until
+    def _known(self, record: Record, spellings: Sequence[str]) -> "_Known":
+        """What is known of a session under all its spellings."""
+        names = spellings or (record.session,)
+        told = [one for name in names if (one := self._sessions.get(name)) is not None]
+        first_heard = min((at for at in (record.first_heard, *(one.oldest for one in told)) if at), default=math.inf)
+        if first_heard == math.inf:
+            return _Known(None, None, None)
         start = self._kept_from() if self.filled else self._begun_at
-        return max(first_heard, dropped, start, self._cut)
+        known_from = max(first_heard, start, self._cut, *(one.dropped_until for one in told))
+        lost = [one.outages for one in told if not one.is_empty]
+        return _Known(first_heard, known_from, lost[0] if len(lost) == 1 else united(lost) if lost else None)
 
     def _kept_from(self) -> float:
         return self._clock.wall() - self._days * DAY
@@ -233,6 +234,13 @@ class _Session:
     @property
     def is_empty(self) -> bool:
         return not self.outages and self.outages.open_since is None
+
+
+class _Known(NamedTuple):
+    first_heard: float | None
+    known_from: float | None
+    outages: Outages | None
+    """None where it was never lost."""
 
 
 _NEVER: Final = Outages()

@@ -71,6 +71,10 @@ class Outages:
         """How many are over."""
         return len(self._starts)
 
+    def __iter__(self) -> Iterator[tuple[float, float]]:
+        """Those that are over: from, to."""
+        return zip(self._starts, self._ends, strict=True)
+
     def add(self, since: float, until: float) -> None:
         """Count an outage that is over. The same again, or one that overlaps others, is one with them."""
         starts, ends = self._starts, self._ends
@@ -113,6 +117,17 @@ class Outages:
         parts = list(self.within(start, end, now))
         lost = math.fsum(until - since for since, until, _ in parts)
         return Share(end - start, min(lost, end - start), sum(begins for *_, begins in parts))
+
+
+def united(several: Iterable[Outages]) -> Outages:
+    """When a session was lost that is known under several ids: while it was by any of them."""
+    whole = Outages()
+    for one in several:
+        for since, until in one:
+            whole.add(since, until)
+        if one.open_since is not None:
+            whole.open_since = min(one.open_since, whole.open_since or math.inf)
+    return whole
 
 
 def figures(outages: Outages | None, known_from: float | None, first_heard: float | None, now: float) -> Figures:

@@ -93,10 +93,10 @@ async def test_until_the_history_is_read_only_the_time_since_the_start_is_known(
     bench = Bench()
     bench.now = NOW + 30
     assert bench.figures() == Figures(NOW - 10 * DAY, uptime=1.0, days="-" * 89 + "0")
-    before = bench.ledger.mark("sales")
+    before = bench.ledger.mark(["sales"])
     await bench.open()
     assert bench.figures().days == "-" * 79 + "0" * 11
-    assert bench.ledger.mark("sales") != before
+    assert bench.ledger.mark(["sales"]) != before
 
 
 async def test_a_history_that_cannot_be_read_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,20 +174,20 @@ async def test_a_session_that_another_proxy_forgot_is_not_lost_any_more() -> Non
 async def test_months_begin_when_the_session_was_first_heard_of() -> None:
     bench = Bench(line(STARTED, NOW - 20 * DAY), line(RELEASED, NOW - 19 * DAY))
     await bench.open()
-    months = dict(bench.ledger.monthly(known(first_heard=NOW - 20 * DAY), 12))
+    months = dict(bench.ledger.monthly(known(first_heard=NOW - 20 * DAY), (), 12))
     assert list(months) == ["2026-01", "2025-12"]
     assert (months["2025-12"].lost_seconds, months["2025-12"].losses, months["2026-01"].uptime) == (DAY, 1, 1.0)
-    assert list(bench.ledger.monthly(Record("nobody"), 12)) == []
-    assert [month for month, _ in bench.ledger.monthly(Record("other", first_heard=NOW - 1), 12)] == ["2026-01"]
+    assert list(bench.ledger.monthly(Record("nobody"), (), 12)) == []
+    assert [month for month, _ in bench.ledger.monthly(Record("other", first_heard=NOW - 1), (), 12)] == ["2026-01"]
 
 
 async def test_a_mark_differs_with_a_loss_its_end_each_minute_of_it_and_each_day() -> None:
     bench = Bench()
     await bench.open()
-    marks = [bench.ledger.mark("sales")]
+    marks = [bench.ledger.mark(["sales"])]
 
     def note() -> None:
-        marks.append(bench.ledger.mark("sales"))
+        marks.append(bench.ledger.mark(["sales"]))
 
     bench.ledger.changed([line(STARTED, NOW)], NOW)
     note()
@@ -199,7 +199,7 @@ async def test_a_mark_differs_with_a_loss_its_end_each_minute_of_it_and_each_day
     note()
     assert len(set(marks)) == 5
     bench.now += 60
-    assert bench.ledger.mark("sales") == marks[-1]
+    assert bench.ledger.mark(["sales"]) == marks[-1]
 
 
 async def test_of_a_session_that_flaps_the_oldest_outages_go_and_its_time_begins_after_them(

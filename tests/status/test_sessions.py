@@ -1231,3 +1231,13 @@ def test_a_release_of_a_session_that_is_not_lost_names_nobody() -> None:
 def test_who_had_a_session_forgotten_stands_in_its_lines_of_history() -> None:
     changes = down("sales").forget("sales", 200.0, "ana")
     assert [(change.what, change.by) for change in changes] == [("released", "ana"), ("forgotten", "ana")]
+
+
+def test_the_record_that_decides_among_spellings_is_the_one_whose_override_the_list_will_show() -> None:
+    sessions = SessionMap(SessionRules(aliases={"Front": "desk"}))
+    override = Override(since=5.0, at=5.0, began=5.0, event="close")
+    sessions.load([Record("sales"), Record("SALES", override=override), Record("Front")])
+    assert sessions.kin("Sales") == ["sales", "SALES"]
+    assert sessions.kin("desk") == ["Front"]
+    assert sessions.aliases.of("Front") == "desk"
+    assert sessions.deciding(["sales", "SALES"], 50.0).session == "SALES"
