@@ -74,7 +74,7 @@ class HistoryAnswers:
                 first = await anext(lines, None)
             except StoreError as error:
                 return _unreadable(error)
-            if first is None and self._is_unknown(session):
+            if first is None and await self._is_unknown(session):
                 return _nobody(session)
             return await _stream(request, History([]), _with(first, lines))
 
@@ -89,7 +89,7 @@ class HistoryAnswers:
             found, more = await self._outages(session, since, limit)
         except StoreError as error:
             return _unreadable(error)
-        if not found and self._is_unknown(session):
+        if not found and await self._is_unknown(session):
             return _nobody(session)
         now = time.time()
         head = OutageList(now=moment(now), more=more, outages=[])
@@ -102,14 +102,15 @@ class HistoryAnswers:
             count = _number(request, "months", MONTHS, MOST_MONTHS)
         except ValueError as error:
             return refuse(400, str(error))
-        if self._is_unknown(session):
+        if await self._is_unknown(session):
             return _nobody(session)
         head = Uptime(now=moment(time.time()), complete=self._registry.ledger.filled, months=[])
         return await _stream(request, head, self._months(session, count))
 
     # ---- what is found ----
 
-    def _is_unknown(self, session: str | None) -> bool:
+    async def _is_unknown(self, session: str | None) -> bool:
+        await self._registry.rows.read()
         return session is not None and self._registry.rows.row(session) is None
 
     async def _lines(self, session: str | None, since: float | None, limit: int) -> AsyncGenerator[str, None]:

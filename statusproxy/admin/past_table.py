@@ -89,7 +89,7 @@ def percent(share: float | None) -> str:
 def how_long(seconds: float) -> str:
     """A duration in its two largest units: `3d 4h`, `12m 5s`."""
     left = round(seconds)
-    parts = []
+    parts: list[str] = []
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
         count, left = divmod(left, size)
         if parts or count:

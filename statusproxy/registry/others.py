@@ -73,8 +73,9 @@ class Others:
         now = self._clock.now()
         try:
             self._follow(self._sessions.adopt(records, gone, now, self._clock.shift))
-            for session in (*gone, *(record.session for record in records)) if self._taken_over is not None else ():
-                self._taken_over(session, self._sessions.get(session), now)
+            if self._taken_over is not None:
+                for session in (*gone, *(record.session for record in records)):
+                    self._taken_over(session, self._sessions.get(session), now)
         except Exception:
             what = counted(len(records) + len(gone), "session")
             log.exception("what other proxies wrote of %s could not be taken over", what)

@@ -147,7 +147,7 @@ class OutageLedger:
     def monthly(self, record: Record, spellings: Sequence[str], count: int) -> Iterator[tuple[str, Share]]:
         """The last calendar months of a session of which something is known, this one first."""
         now, known = self._clock.wall(), self._known(record, spellings)
-        outages = known.outages or _NEVER
+        outages = _NEVER if known.outages is None else known.outages
         for month, begins, ends in months(count, now) if known.known_from is not None else ():
             assert known.known_from is not None
             share = outages.share(max(begins, known.known_from), ends, now)

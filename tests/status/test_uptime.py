@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status.uptime import DAY, DAYS, Figures, Outages, Share, figures, months, together
+from statusproxy.status.uptime import DAY, DAYS, Figures, Outages, Share, figures, months, together, united
 
 NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
 MIDNIGHT = NOW - NOW % DAY
@@ -105,6 +105,13 @@ def test_a_share_of_no_time_has_no_uptime() -> None:
 def test_shares_of_several_sessions_add_up() -> None:
     whole = together([Share(100.0, 50.0, 1), Share(100.0, 0.0, 0)])
     assert (whole, whole.uptime) == (Share(200.0, 50.0, 1), 0.75)
+
+
+def test_a_session_known_by_several_ids_was_lost_while_it_was_by_any_of_them() -> None:
+    whole = united([lost((10.0, 20.0)), lost((15.0, 30.0), now_since=50.0), lost(now_since=40.0), lost((60.0, 61.0))])
+    assert (list(whole), whole.open_since) == ([(10.0, 30.0), (60.0, 61.0)], 40.0)
+    assert whole.share(0.0, 100.0, 70.0).lost_seconds == 20.0 + 30.0
+    assert len(united([])) == 0
 
 
 _SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)).map(lambda one: (float(one[0]), float(sum(one)))))

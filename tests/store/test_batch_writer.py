@@ -13,7 +13,7 @@ from statusproxy.status.model import Change, Record
 from statusproxy.store import backlog as backlog_module
 from statusproxy.store import batch_writer as batch_writer_module
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry, Item
-from statusproxy.store.base import Backend, Reattached
+from statusproxy.store.base import PAGE, Backend, Reattached
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.claims import Claims
 from statusproxy.store.condition import Timing
@@ -670,6 +670,17 @@ async def test_a_history_that_cannot_be_read_says_why(bench: Bench) -> None:
     bench.backend.error = NotAttachedError("not open")
     with pytest.raises(StoreError, match=r"^no way$"):  # what the last attempt to write said
         await bench.writer.history("sales", 9)
+
+
+async def test_pages_of_history_are_cut_where_too_much_waits_and_an_error_among_them_is_told(bench: Bench) -> None:
+    await asyncio.gather(*(bench.put("a") for _ in range(PAGE + 1)))
+    sizes = [len(page) async for page in bench.writer.history_pages("a", 5.0)]
+    assert (sizes, bench.backend.steps[-1]) == ([PAGE, 1], "pages a 5.0 []")
+    assert bench.writer.history_rows == 7
+    bench.backend.error = OSError("no way")
+    with pytest.raises(StoreError, match=r"^no way$"):
+        [page async for page in bench.writer.history_pages(None, None)]
+    assert bench.backend.steps[-1] == "pages None -inf []"
 
 
 # While nobody waits ----------------------------------------------------------------------------------------
