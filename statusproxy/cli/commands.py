@@ -6,9 +6,10 @@ from statusproxy import __version__
 from statusproxy.cli.alerts import alerts
 from statusproxy.cli.completing import completion
 from statusproxy.cli.first_steps import demo, doctor, init
+from statusproxy.cli.history import history, uptime
 from statusproxy.cli.presets import learn, rehearse
 from statusproxy.cli.service import check, run
-from statusproxy.cli.sessions import forget, history, release, sessions
+from statusproxy.cli.sessions import forget, release, sessions
 from statusproxy.cli.spool import spool
 from statusproxy.cli.state import backup, restore, state
 
@@ -33,6 +34,7 @@ for command in (
     learn,
     sessions,
     history,
+    uptime,
     release,
     forget,
     spool,

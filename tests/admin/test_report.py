@@ -1,16 +1,29 @@
 """What is told of a session: only what is known."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
-from statusproxy.admin.messages import ChangeLine, DamageLine
-from statusproxy.admin.report import change_report, counts, damage_report, moment, row_report, session_report
+from statusproxy.admin.messages import ChangeLine, DamageLine, MonthLine, OutageLine
+from statusproxy.admin.report import (
+    change_report,
+    counts,
+    damage_report,
+    moment,
+    month_report,
+    outage_report,
+    row_report,
+    session_report,
+)
 from statusproxy.registry.gateway_view import Word
 from statusproxy.registry.session_rows import Row
 from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, Transient
+from statusproxy.status.outages import Outage
 from statusproxy.status.session_state import Claim, SessionState
 from statusproxy.status.set_values import ByWord
 from statusproxy.status.signals import SignalKind
+from statusproxy.status.uptime import Figures, Share
 from statusproxy.store.damage import Damage
 from tests.status.test_channels import LIST
 
@@ -136,3 +149,33 @@ def test_every_state_is_counted_and_named() -> None:
     assert counts([SessionState.LOST, SessionState.LOST, SessionState.UNKNOWN]) == {
         "lost": 2, "reported_down": 0, "needs_qr": 0, "connected": 0, "unknown": 1,
     }  # fmt: skip
+
+
+def test_figures_of_uptime_are_told_of_all_spellings() -> None:
+    row = Row("SALES", None, LOST, ("SALES", "sales"), False, None, SessionState.LOST, None)
+    asked: list[tuple[str, ...]] = []
+
+    def figures(record: Record, spellings: Sequence[str]) -> Figures:
+        asked.append((record.session, *spellings))
+        return Figures(NOW, 12.3456, 2, 0.5, "0" * 90)
+
+    told = row_report(row, figures=figures)
+    assert asked == [(LOST.session, "SALES", "sales")]
+    assert (told.first_heard, told.lost_seconds, told.losses, told.uptime) == (moment(NOW), 12.346, 2, 0.5)
+    assert told.days == "0" * 90
+
+
+def test_an_outage_is_told_with_how_long_it_lasts() -> None:
+    one = Outage("sales", NOW, None, "close", "gone", "connected", began_before=True)
+    assert outage_report(one, NOW + 60) == OutageLine(
+        session="sales", since=moment(NOW), seconds=60.0, reason="close", word="gone", gateway_said="connected",
+        began_before=True,
+    )  # fmt: skip
+    over = outage_report(replace(one, until=NOW + 5, released="operator", released_by="ana"), NOW + 60)
+    assert (over.until, over.seconds, over.released, over.released_by) == (moment(NOW + 5), 5.0, "operator", "ana")
+
+
+def test_a_month_is_told_with_its_uptime() -> None:
+    assert month_report("2026-01", None, Share(100.0, 25.0, 2)) == MonthLine(
+        month="2026-01", uptime=0.75, lost_seconds=25.0, losses=2
+    )

@@ -13,7 +13,7 @@ from statusproxy.admin.session_reports import LOOKED_AT, SessionReports
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.registry.session_rows import Row
-from statusproxy.status.model import Override, Record, SessionRules
+from statusproxy.status.model import Change, Override, Record, SessionRules
 from statusproxy.status.signals import SignalRules
 from tests.registry.disk import Disk
 from tests.status.test_channels import LIST
@@ -247,3 +247,44 @@ def test_those_that_need_someone_come_in_the_order_of_how_much(registry: Session
     listed(registry, "fine")
     looked(reports)
     assert reports.in_order(["quiet", "fine", "lost"]) == ["lost", "fine", "quiet"]
+
+
+class Bench:
+    """Reports over a registry with a clock that a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *records: Record) -> None:
+        self.now = 1_768_504_026.0
+        self.registry = SessionRegistry(
+            SignalRules(()), SessionRules(), Disk(), Metrics(), lambda: self.now, lambda: self.now
+        )
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+        self.registry.sessions.load(records)
+        self.registry.ledger.changed([Change("sales", "started", "close", self.now, self.now)], self.now)
+        self.reports = SessionReports(self.registry)
+        self.reports.begin()
+        looked(self.reports)
+
+    def later(self, seconds: float) -> list[str]:
+        """What differs so much later, and is written for pages."""
+        self.now += seconds
+        _, different = looked(self.reports)
+        self.reports.texts(different)
+        return different
+
+
+def test_a_session_that_is_lost_is_told_anew_each_minute_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, Record("sales", override=LOST), Record("support"))
+    assert bench.later(1.0) == []
+    assert bench.later(60.0) == ["sales"]
+    assert '"losses":1' in bench.reports.texts(["sales"])[0]
+    assert bench.later(1.0) == []
+
+
+def test_with_a_new_day_every_session_is_told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, Record("sales"), Record("support", first_heard=1.0))
+    bench.registry.ledger.changed([Change("sales", "released", "alive", bench.now, bench.now)], bench.now)
+    bench.reports.look_at_all()
+    bench.later(0.0)
+    assert bench.later(3_600.0) == []
+    assert bench.later(86_400.0) == ["sales", "support"]
+    assert bench.later(60.0) == []

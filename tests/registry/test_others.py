@@ -81,3 +81,14 @@ async def test_an_error_is_logged_and_the_rest_is_taken_over(
     assert [record.session for record in stage.sessions.records()] == [f"s{AT_ONCE}"]
     assert caplog.messages == [f"what other proxies wrote of {AT_ONCE} sessions could not be taken over"]
     assert caplog.records[0].exc_info is not None
+
+
+async def test_each_session_taken_over_is_told_with_what_is_known_of_it_now() -> None:
+    stage = Stage()
+    told: list[tuple[str, bool]] = []
+    clock = OwnClock(lambda: NOW, lambda: 0.0)
+    others = Others(
+        stage.sessions, clock, stage.told.append, lambda session, record, _: told.append((session, record is not None))
+    )
+    others.take([lost("sales")], [Dropped("gone", NOW)])
+    assert told == [("gone", False), ("sales", True)]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,7 +13,7 @@ from statusproxy.status.model import Change, Record
 from statusproxy.store import backlog as backlog_module
 from statusproxy.store import batch_writer as batch_writer_module
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry, Item
-from statusproxy.store.base import Backend, Reattached
+from statusproxy.store.base import PAGE, Backend, Reattached
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.claims import Claims
 from statusproxy.store.condition import Timing
@@ -36,6 +36,7 @@ class Plain(Backend):
     """A backend in memory that a test can hold up, break, and look into."""
 
     name = "plain"
+    history_rows = 7
 
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
@@ -89,6 +90,14 @@ class Plain(Backend):
             raise self.error
         self.steps.append(f"history {session} {limit} {[entry.change.session for entry in waiting]}")
         return [entry.change for entry in reversed(self.entries)]
+
+    async def history_pages(
+        self, session: str | None, since: float, waiting: Sequence[Entry]
+    ) -> AsyncGenerator[Sequence[Change], None]:
+        self.steps.append(f"pages {session} {since} {[entry.change.session for entry in waiting]}")
+        yield [entry.change for entry in reversed(self.entries)]
+        if self.error is not None:
+            raise self.error
 
     async def close(self, left: Batch) -> None:
         self.left = left
@@ -661,6 +670,17 @@ async def test_a_history_that_cannot_be_read_says_why(bench: Bench) -> None:
     bench.backend.error = NotAttachedError("not open")
     with pytest.raises(StoreError, match=r"^no way$"):  # what the last attempt to write said
         await bench.writer.history("sales", 9)
+
+
+async def test_pages_of_history_are_cut_where_too_much_waits_and_an_error_among_them_is_told(bench: Bench) -> None:
+    await asyncio.gather(*(bench.put("a") for _ in range(PAGE + 1)))
+    sizes = [len(page) async for page in bench.writer.history_pages("a", 5.0)]
+    assert (sizes, bench.backend.steps[-1]) == ([PAGE, 1], "pages a 5.0 []")
+    assert bench.writer.history_rows == 7
+    bench.backend.error = OSError("no way")
+    with pytest.raises(StoreError, match=r"^no way$"):
+        [page async for page in bench.writer.history_pages(None, None)]
+    assert bench.backend.steps[-1] == "pages None -inf []"
 
 
 # While nobody waits ----------------------------------------------------------------------------------------
