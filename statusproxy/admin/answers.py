@@ -28,16 +28,19 @@ from statusproxy.admin.messages import (
     State,
     to_text,
 )
-from statusproxy.admin.report import change_report, damage_report, moment, session_report
-from statusproxy.admin.scrape import gauges
+from statusproxy.admin.polling import PollAnswers
+from statusproxy.admin.report import change_report, counts, damage_report, moment, row_report
+from statusproxy.admin.scrape import gauges, sessions_now
 from statusproxy.admin.selfreport import self_report
 from statusproxy.admin.spool import SpoolAnswers
 from statusproxy.config.settings import Settings
 from statusproxy.observe.exposition import Exposition
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.registry.session_rows import Row
 from statusproxy.spool.spool import Spool
-from statusproxy.status.model import FORGOTTEN, Record, Release
+from statusproxy.status.model import FORGOTTEN, Release
+from statusproxy.status.session_state import SessionState
 from statusproxy.store import StoreError
 
 #: Reports of sessions written before others have their turn; some 20 µs each.
@@ -65,6 +68,7 @@ class Answers:
         settings: Settings,
         spool: Spool | None = None,
     ) -> None:
+        self._registry = registry
         self.configure(settings)
         self.waiting: Sequence[str] = ()
         """The keys of settings that were changed in the file and wait for a restart."""
@@ -72,13 +76,13 @@ class Answers:
         """The keys of settings that the command line sets, regardless of the file."""
         self.listening: list[str] = []
         """Where the proxy itself listens."""
-        self._registry = registry
         self._exposition = exposition
         self._proxy = proxy
         self._writing = asyncio.Lock()
         self._learning = LearningAnswers(registry.learning)
         self._health = HealthCheck(registry, proxy)
         self._kept = spool
+        self._polling = PollAnswers(registry, lambda: self.settings.language)
         self._spool = SpoolAnswers(spool, lambda: self.settings)
         self.alerts = AlertAnswers(exposition.metrics.alerts.heartbeat)
         """What is told of alerts; `alerts.alerts` is set while there are any."""
@@ -89,6 +93,7 @@ class Answers:
         self.settings = settings
         """The settings in force."""
         self._gateway = gateway_words(settings)
+        self._registry.rows.mean(self._gateway.guidance.states)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All paths with their handlers."""
@@ -106,6 +111,7 @@ class Answers:
             *self._learning.routes(),
             *self._spool.routes(),
             *self.alerts.routes(),
+            *self._polling.routes(),
             web.get("/events", self.events),
             web.get("/doctor", self.doctor),
             *assets.routes(),
@@ -130,32 +136,48 @@ class Answers:
         """The numbers for Prometheus."""
         alerts = self.alerts.alerts
         waiting = None if alerts is None else sum(alerts.waiting.values())
-        body = self._exposition.expose(gauges(self._registry, self._proxy, self._kept, waiting))
-        return web.Response(body=body, headers={"Content-Type": self._exposition.content_type})
+        up = await self._health.gateway_up()
+        sessions = await sessions_now(self._registry)
+        now = gauges(self._registry, self._proxy, self._kept, gateway_up=up, sessions=sessions, alerts_waiting=waiting)
+        pieces: list[bytes] = []
+        for piece in self._exposition.pieces(now):
+            pieces.append(piece)
+            await asyncio.sleep(0)
+        return web.Response(body=b"".join(pieces), headers={"Content-Type": self._exposition.content_type})
 
     async def sessions(self, request: web.Request) -> web.Response:
-        """All known sessions: those shown as disconnected first, each part in natural order."""
-        records = await _in_order(self._registry.records())
+        """Every session, listed or not: those shown as disconnected first, each part in natural order."""
+        rows = await _in_order(await self._rows())
         head = Sessions(
             now=moment(time.time()),
             started=moment(self._registry.started_at),
             webhook_last_heard=moment(self._registry.webhooks.last_heard),
             webhooks=self._registry.webhooks.totals(),
-            disconnected=sum(record.override is not None for record in records),
+            disconnected=sum(row.state is SessionState.LOST for row in rows),
+            list_seen_at=moment(self._registry.list_seen_at),
+            counts=counts(row.state for row in rows),
             sessions=[],
         )
         reports: list[str] = []
-        for start in range(0, len(records), AT_ONCE):
+        shown, shift, rule = self._registry.in_system_time, self._registry.clock.shift, self._gateway.rule
+        for start in range(0, len(rows), AT_ONCE):
             async with self._writing:  # thousands take a while, which the traffic must not wait for
                 reports += [
-                    to_text(
-                        session_report(record, self._registry.gateway_word(record.session), self._gateway.rule),
-                        compact=True,
-                    )
-                    for record in records[start : start + AT_ONCE]
+                    to_text(row_report(row, rule, shown, shift), compact=True) for row in rows[start : start + AT_ONCE]
                 ]
                 await asyncio.sleep(0)
         return answer_list(head, reports)
+
+    async def _rows(self) -> list[Row]:
+        """Every session as it stands now, found in steps."""
+        registry = self._registry
+        registry.judge()
+        await registry.rows.read()
+        found: list[Row] = []
+        for rows in registry.rows.rows():
+            found += rows
+            await asyncio.sleep(0)
+        return found
 
     async def doctor(self, request: web.Request) -> web.Response:
         """What `statusproxy doctor` asks of a running proxy."""
@@ -248,11 +270,11 @@ class Answers:
         return response
 
 
-async def _in_order(records: Sequence[Record]) -> list[Record]:
+async def _in_order(rows: Sequence[Row]) -> list[Row]:
     """Sort sessions: those shown as disconnected first, each part in natural order; yields to the event loop."""
-    parts: tuple[list[tuple[str, Record]], list[tuple[str, Record]]] = ([], [])
-    for start in range(0, len(records), _KEYS_AT_ONCE):
-        for record in records[start : start + _KEYS_AT_ONCE]:
-            parts[record.override is None].append((natural_key(record.session), record))
+    parts: tuple[list[tuple[str, Row]], list[tuple[str, Row]]] = ([], [])
+    for start in range(0, len(rows), _KEYS_AT_ONCE):
+        for row in rows[start : start + _KEYS_AT_ONCE]:
+            parts[row.state is not SessionState.LOST].append((natural_key(row.session), row))
         await asyncio.sleep(0)
-    return [record for part in parts for _, record in sorted(part, key=itemgetter(0))]
+    return [row for part in parts for _, row in sorted(part, key=itemgetter(0))]

@@ -69,10 +69,11 @@ class _Page:
 
     def owe(self, sessions: Sequence[str]) -> None:
         """These sessions changed."""
-        self.stale.update(dict.fromkeys(sessions))
-        for session in sessions:
-            self.gone.pop(session, None)
-        self.something.set()
+        if sessions:
+            self.stale.update(dict.fromkeys(sessions))
+            for session in sessions:
+                self.gone.pop(session, None)
+            self.something.set()
 
     def forget(self, sessions: Sequence[str]) -> None:
         """These sessions are gone."""
@@ -141,7 +142,7 @@ class Feed:
                 gone = list(page.gone)
                 page.gone.clear()
                 for start in range(0, len(gone), GONE):
-                    yield _event("gone", Gone(gone[start : start + GONE]))
+                    yield _event("gone", Gone(gone[start : start + GONE]), self._heard())
                 stale = self._reports.in_order(page.stale)
                 page.stale.clear()
                 for start in range(0, len(stale), BATCH):
@@ -196,7 +197,13 @@ class Feed:
 
     def _heard(self) -> Heard:
         webhooks = self._registry.webhooks
-        return Heard(moment(webhooks.last_heard), webhooks.totals(), moment(self._registry.started_at))
+        return Heard(
+            moment(webhooks.last_heard),
+            webhooks.totals(),
+            moment(self._registry.started_at),
+            moment(self._registry.list_seen_at),
+            self._reports.counts(),
+        )
 
     # ---- the one task ----
 
@@ -225,11 +232,10 @@ class Feed:
     async def _look(self, *, health: bool = True) -> None:
         """Find what changed since the last event, and queue it for every page."""
         self._reports.begin()
-        gone, changed = self._reports.look()
-        for page in self._pages:
-            page.forget(gone)
-        for different in changed:
-            for page in self._pages if different else ():
+        await self._registry.rows.read()
+        for gone, different in self._reports.look():
+            for page in self._pages if gone or different else ():
+                page.forget(gone)
                 page.owe(different)
             await asyncio.sleep(0)
         kept, self._kept = self._kept, self._spool()

@@ -59,10 +59,19 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     released: str | None = None
     """How the last correction ended."""
     released_at: Moment = None
+    state: str = ""
+    """How it stands: `lost`, `reported_down`, `needs_qr`, `connected` or `unknown` (`SessionState`)."""
+    listed: bool = False
+    """Whether the gateway's last list has it."""
+    list_shows: str | None = None
+    """The word that the list shows now, corrected where a correction is in force; None where it has none."""
 
 
 class Sessions(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /sessions`: all known sessions, those shown as disconnected first, in natural order."""
+    """`GET /sessions`: every session of the gateway's last list and every one that events told of, each once.
+
+    Those shown as disconnected come first, each part in natural order.
+    """
 
     now: Moment = None
     started: Moment = None
@@ -71,7 +80,42 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: WebhookTotals | None = None
     disconnected: int = 0
     """How many are shown, or will be shown, as disconnected."""
+    list_seen_at: Moment = None
+    """When the gateway's last list passed; None where none has since the start, so that only sessions of events are
+    here."""
+    counts: dict[str, int] = {}
+    """How many sessions are in each state; they add up to the sessions."""
     sessions: list[Session]
+
+
+class Up(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /sessions/{session}/up`: 200 where the session is up, else 503."""
+
+    session: str
+    up: bool
+    state: str
+    """As in `Session`, with `listed` and `list_shows`."""
+    since: Moment = None
+    """When it was lost, where a correction is in force."""
+    list_shows: str | None = None
+    listed: bool = False
+    gateway_said_at: Moment = None
+    """When the gateway's newest word came."""
+    reason: str
+    """Why, as half a sentence in the language of the settings."""
+
+
+class UpAll(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /up`: 200 where every session is up, else 503."""
+
+    up: bool
+    counts: dict[str, int]
+    """As in `Sessions`, with `list_seen_at`."""
+    list_seen_at: Moment = None
+    down: int
+    """How many are down."""
+    sessions: list[Up]
+    """Those that are down, in natural order; at most 100."""
 
 
 class ChangeLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -422,15 +466,18 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """Webhook totals since the start, part of several events of the stream."""
+    """Webhook totals since the start and the sessions in each state, part of several events of the stream."""
 
     webhook_last_heard: Moment
     webhooks: WebhookTotals
     started: Moment
+    list_seen_at: Moment
+    counts: dict[str, int]
+    """As in `Sessions`."""
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """The stream's event `gone`: sessions that were forgotten."""
+    """The stream's event `gone`: sessions that were forgotten, left the list, or are another's spelling."""
 
     sessions: list[str]
 

@@ -1,12 +1,18 @@
 """Sessions, changes and damage converted to the admin listener's messages."""
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from statusproxy.admin.messages import ChangeLine, DamageLine, Moment, Session
 from statusproxy.registry.gateway_view import Word
+from statusproxy.registry.session_rows import Row
 from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.lost_word import lost_word
 from statusproxy.status.model import Change, Override, Record, Transient
+from statusproxy.status.session_state import SessionState
 from statusproxy.store.damage import Damage
 
 
@@ -51,6 +57,31 @@ def session_report(record: Record, word: Word | None = None, rule: ChannelRule |
         released=record.released.value if record.released is not None else None,
         released_at=moment(record.released_at),
     )
+
+
+def row_report(
+    row: Row, rule: ChannelRule | None = None, shown: Callable[[Record], Record] | None = None, shift: float = 0.0
+) -> Session:
+    """One session as it stands, listed or not.
+
+    `shown` gives a record in the system's time, which is `shift` seconds ahead of the row's.
+    """
+    record = row.record or Record(row.session)
+    word = None if row.claim is None else Word(row.claim.word, row.claim.at + shift)
+    return replace(
+        session_report(record if shown is None else shown(record), word, rule),
+        session=row.session,
+        channel=row.channel,
+        state=row.state.value,
+        listed=row.listed,
+        list_shows=row.shows,
+    )
+
+
+def counts(states: Iterable[SessionState]) -> dict[str, int]:
+    """How many there are of each state; all states are named."""
+    found = Counter(states)
+    return {state.value: found[state] for state in SessionState}
 
 
 def change_report(change: Change) -> ChangeLine:

@@ -1,26 +1,30 @@
 """Session reports for the status page: which sessions changed since the last event, and each one's JSON.
 
-It looks at the sessions that changed since it looked last; all of them are compared only where the gateway's answers
-differ, or a minute has passed. A report is written once for all pages.
+It looks at the sessions that changed since it looked last; all of them, with the channels of the gateway's last lists,
+are compared only where the gateway's answers differ, or a minute has passed. A report is written once for all pages.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from statusproxy.admin.messages import to_text
-from statusproxy.admin.report import session_report
-from statusproxy.registry.gateway_view import Word
+from statusproxy.admin.report import row_report
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.registry.session_rows import AT_ONCE, Row
 from statusproxy.status.channel_list import ChannelRule
-from statusproxy.status.model import Record
+from statusproxy.status.session_state import Claim, SessionState
 from statusproxy.status.unsaved import Watch
 
 #: Seconds within which the gateway saying the same again is not news.
 SAME_AGAIN: Final = 60.0
 
-#: Sessions looked at before others have their turn; some 6 µs each.
-LOOKED_AT: Final = 250
+#: Sessions looked at before others have their turn; some 15 µs each.
+LOOKED_AT: Final = AT_ONCE
+
+#: The order in which sessions are told: what needs someone comes first.
+_RANKS: Final = {state: rank for rank, state in enumerate(SessionState)}
 
 
 class SessionReports:
@@ -32,6 +36,7 @@ class SessionReports:
         self._current_rule = rule
         self._rule: ChannelRule | None = None
         self._told: dict[str, _Told] = {}
+        self._counts: Counter[SessionState] = Counter()
         self._watch: Watch | None = None
         self._all = True  # whether every session is to be looked at
         self._versions = (0, 0)
@@ -48,19 +53,21 @@ class SessionReports:
             self._registry.sessions.unwatch(self._watch)
             self._watch = None
         self._told = {}
+        self._counts.clear()
         self._all = True
 
     def look_at_all(self) -> None:
         """Look at every session next time: a look failed, and what it took from the watch is lost."""
         self._all = True
 
-    def look(self) -> tuple[list[str], Iterator[list[str]]]:
-        """The sessions that are gone, and those that differ, found as the second part is gone through.
+    def look(self) -> Iterator[tuple[list[str], list[str]]]:
+        """The sessions that are gone, and those that differ, found as this is gone through.
 
-        That comes `LOOKED_AT` at a time, so that others can have their turn in between.
+        That comes `LOOKED_AT` at a time, so that others can have their turn in between. The gateway's lists must have
+        been read (`SessionRows.read`).
         """
         assert self._watch is not None
-        known = self._registry.records()
+        self._registry.judge()
         changed, gone = self._watch.take()
         versions = self._registry.gateway_versions
         rule = self._current_rule()
@@ -72,67 +79,89 @@ class SessionReports:
             or (versions != self._versions and now - self._all_at >= SAME_AGAIN)  # the same, later
         ):
             self._all, self._rule, self._versions, self._all_at = False, rule, versions, now
-            changed = [record.session for record in known]
-        return [session for session in gone if self._told.pop(session, None) is not None], self._different(changed)
+            return self._among_all()
+        return self._among([*gone, *changed])
 
     def ids(self) -> list[str]:
         """Every session that was told."""
         return list(self._told)
 
+    def counts(self) -> dict[str, int]:
+        """How many of the sessions that were told are in each state."""
+        return {state.value: self._counts[state] for state in SessionState}
+
     def in_order(self, sessions: Iterable[str]) -> list[str]:
         """Those that need attention come first, so that a page of thousands shows them first."""
         told = self._told
         known = [session for session in sessions if session in told]
-        known.sort(key=lambda session: told[session].record.override is None)
+        known.sort(key=lambda session: _RANKS[told[session].row.state])
         return known
 
     def texts(self, sessions: Iterable[str]) -> list[str]:
         """The reports of these sessions as JSON, as they were found last; of those that are gone meanwhile none."""
-        return [told.text for session in sessions if (told := self._told.get(session)) is not None]
+        return [told.text(self._registry) for session in sessions if (told := self._told.get(session)) is not None]
 
-    def _different(self, sessions: list[str]) -> Iterator[list[str]]:
-        for start in range(0, len(sessions), LOOKED_AT):
-            yield [session for session in sessions[start : start + LOOKED_AT] if self._differs(session)]
+    def _among_all(self) -> Iterator[tuple[list[str], list[str]]]:
+        seen: set[str] = set()
+        for rows in self._registry.rows.rows():
+            seen.update(row.session for row in rows)
+            yield [], [row.session for row in rows if self._differs(row)]
+        gone = [session for session in self._told if session not in seen]
+        yield [session for session in gone if self._drop(session)], []
 
-    def _differs(self, session: str) -> bool:
+    def _among(self, names: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+        for start in range(0, len(names), LOOKED_AT):
+            gone: dict[str, None] = {}
+            different: dict[str, None] = {}
+            for name in names[start : start + LOOKED_AT]:
+                row = self._registry.rows.row(name)
+                others = {name} if row is None else {name, row.channel or name, *row.spellings} - {row.session}
+                gone.update((other, None) for other in others if self._drop(other))
+                if row is not None and self._differs(row):
+                    different[row.session] = None
+            yield list(gone), list(different)
+
+    def _drop(self, session: str) -> bool:
+        """Forget a session that is gone, or is in another's row now; whether it was told."""
+        told = self._told.pop(session, None)
+        if told is None:
+            return False
+        self._counts[told.row.state] -= 1
+        return True
+
+    def _differs(self, row: Row) -> bool:
         """Whether a session differs from what was sent; what is sent next is stored for that."""
-        record = self._registry.sessions.get(session)
-        if record is None:  # gone meanwhile
-            return False
-        before = self._told.get(session)
-        word = _word(self._registry.gateway_word(session), before.word if before is not None else None)
-        # Records and words are values that are replaced, so that the same object means that nothing is new.
-        if before is not None and before.record is record and before.word is word and before.rule is self._rule:
-            return False
-        self._told[session] = _Told(record, word, self._rule, self._registry.in_system_time)
+        before = self._told.get(row.session)
+        if before is not None:
+            row = row._replace(claim=_news(row.claim, before.row.claim))
+            if before.rule is self._rule and before.row == row:
+                return False
+            self._counts[before.row.state] -= 1
+        self._counts[row.state] += 1
+        self._told[row.session] = _Told(row, self._rule)
         return True
 
 
 class _Told:
     """What pages were sent of one session."""
 
-    __slots__ = ("_shown", "_text", "record", "rule", "word")
+    __slots__ = ("_text", "row", "rule")
 
-    def __init__(
-        self, record: Record, word: Word | None, rule: ChannelRule | None, shown: Callable[[Record], Record]
-    ) -> None:
-        """`shown` gives a record in the system's time."""
-        self._shown = shown
-        self.record = record
-        self.word = word
+    def __init__(self, row: Row, rule: ChannelRule | None) -> None:
+        self.row = row
         self.rule = rule
         self._text = ""
 
-    @property
-    def text(self) -> str:
+    def text(self, registry: SessionRegistry) -> str:
         """The report as JSON, written when the first page is told."""
         if not self._text:
-            self._text = to_text(session_report(self._shown(self.record), self.word, self.rule), compact=True)
+            report = row_report(self.row, self.rule, registry.in_system_time, registry.clock.shift)
+            self._text = to_text(report, compact=True)
         return self._text
 
 
-def _word(word: Word | None, old: Word | None) -> Word | None:
+def _news(claim: Claim | None, old: Claim | None) -> Claim | None:
     """The gateway's word to show: the same again is news only once a minute, or each list would resend all."""
-    if word is None or old is None or word.said != old.said or word.at - old.at >= SAME_AGAIN:
-        return word
+    if claim is None or old is None or claim._replace(at=old.at) != old or claim.at - old.at >= SAME_AGAIN:
+        return claim
     return old

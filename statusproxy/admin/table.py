@@ -10,14 +10,25 @@ from statusproxy.observe.visible import delimited, visible
 from statusproxy.observe.webhook_stats import WebhookTotals
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import EVICTED, RELEASED, REPEATED, STARTED, Release
+from statusproxy.status.session_state import SessionState
+
+#: How a session stands, in words.
+_STATES: Final[dict[str, str]] = {
+    SessionState.LOST: "lost",
+    SessionState.REPORTED_DOWN: "reported down",
+    SessionState.NEEDS_QR: "needs QR",
+    SessionState.CONNECTED: "connected",
+    SessionState.UNKNOWN: "unknown",
+}
 
 
 def sessions_table(answer: Sessions) -> str:
-    """`/sessions` as a table: one line a session, those shown as disconnected first."""
+    """`/sessions` as a table: one line a session, those shown as disconnected first; then how many are how."""
     rows = [
         (
             delimited(one.session),
-            _shown(one),
+            _STATES.get(one.state, one.state or "–"),
+            _shown(one, answer),
             local(one.since),
             one.reason or "–",
             one.last_event or "–",
@@ -31,8 +42,19 @@ def sessions_table(answer: Sessions) -> str:
         if answer.webhook_last_heard:
             return "No session is known yet; events have been seen, but none about a session."
         return f"No session is known yet: {untrusted or 'no webhook has come through since the start.'}"
-    head = ("SESSION", "SHOWN", "SINCE", "WHY", "LAST EVENT", "HEARD", "GATEWAY SAID")
-    return table(head, rows) + (f"\n\nWarning: {untrusted}" if untrusted else "")
+    head = ("SESSION", "STATE", "LIST SHOWS", "SINCE", "WHY", "LAST EVENT", "HEARD", "GATEWAY SAID")
+    return "\n\n".join([table(head, rows), *_totals(answer), *([f"Warning: {untrusted}"] if untrusted else [])])
+
+
+def _totals(answer: Sessions) -> list[str]:
+    """How many sessions are how, and when the list was seen; nothing of a proxy that does not count."""
+    if not answer.counts:
+        return []
+    parts = [f"{count} {_STATES.get(state, state)}" for state, count in answer.counts.items() if count]
+    total = f"{counted(sum(answer.counts.values()), 'session')}: {', '.join(parts)}."
+    if answer.list_seen_at:
+        return [f"{total} The gateway's list was last seen at {local(answer.list_seen_at)}."]
+    return [f"{total} No list has passed since the start, so that only sessions with events are shown."]
 
 
 def _untrusted(webhooks: WebhookTotals | None) -> str | None:
@@ -46,10 +68,12 @@ def _untrusted(webhooks: WebhookTotals | None) -> str | None:
     )
 
 
-def _shown(one: Session) -> str:
+def _shown(one: Session, answer: Sessions) -> str:
     """What the channel list reads; what no answer has shown yet only will be shown."""
+    if answer.list_seen_at and not one.listed and one.list_shows is None:
+        return "not listed"
     if one.shows != "disconnected":
-        return "as gateway says"
+        return one.list_shows or "as gateway says"
     if one.reads is None or fold_word(one.reads) == one.shows:
         return "disconnected" if one.shown_at else "will be disconnected"
     return one.reads if one.shown_at else f"will read {one.reads}"

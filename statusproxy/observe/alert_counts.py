@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric
 
-from statusproxy.observe.families import by_label, counter
+from statusproxy.observe.families import by_label, labelled
 
 __all__ = ["AlertCounts", "HeartbeatCounts"]
 
@@ -42,16 +42,9 @@ class AlertCounts:
 
     def families(self) -> Iterator[Metric]:
         """Their families."""
-        yield counter(
-            "statusproxy_alert_deliveries",
-            "Attempts to bring a message to a target of alerts.",
-            ["target", "result"],
-            self.deliveries.items(),
-        )
+        yield labelled("statusproxy_alert_deliveries_total", self.deliveries.items())
         beat = self.heartbeat
         yield by_label(
-            "statusproxy_heartbeats",
-            "Heartbeats (alerts.heartbeat): answered, failed, or withheld since store or gateway did not answer.",
-            "result",
+            "statusproxy_heartbeats_total",
             {"answered": beat.answered, "failed": beat.failed, "withheld": beat.withheld},
         )

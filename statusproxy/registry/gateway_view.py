@@ -8,11 +8,12 @@ again are the same answer; only its time moves.
 """
 
 from collections import OrderedDict
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
-from statusproxy.status.identity import Aliases
+from statusproxy.status.identity import Aliases, ChannelIds
+from statusproxy.status.session_state import Claim, claim_of
 
 #: Answers kept: the list routes, and the last few that told of one channel.
 KEPT: Final = 16
@@ -29,6 +30,12 @@ LONGEST: Final = 50_000
 #: next look-up continues.
 _STEPS: Final = 12
 
+#: Seconds by which the list of one route may be older than that of another and still count: a site asks for its lists
+#: every few minutes, and a list that nobody asks for any more must not show channels that are gone.
+TOGETHER: Final = 600.0
+
+_NO_IDS: Final = ChannelIds(frozenset())
+
 
 class Word(NamedTuple):
     """The gateway's word for a session's status, and when it said so (epoch seconds)."""
@@ -40,12 +47,28 @@ class Word(NamedTuple):
 class _Answer:
     """An answer kept."""
 
-    __slots__ = ("_reading", "at", "listing")
+    __slots__ = ("_reading", "at", "before", "listing")
 
-    def __init__(self, listing: ChannelList, at: float) -> None:
+    def __init__(self, listing: ChannelList, at: float, before: "_Answer | None" = None) -> None:
+        """`before` is the answer in whose place this one is."""
         self.listing = listing
         self.at = at
+        self.before: _Answer | None = before if before is None or before.is_list else before.before
+        """The last of the same route that is known to be a list, for when this one is none: an error, for example."""
         self._reading: Generator[None, None, None] | None = None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it has been read, and lists channels."""
+        return self.listing.is_read and self.listing.failure is None
+
+    @property
+    def last_list(self) -> "_Answer | None":
+        """This answer where it is a list, else the last one before; None where there is none."""
+        if self.is_list:
+            self.before = None
+            return self
+        return self.before
 
     def read(self, steps: int) -> int:
         """Read on in a list not yet read, at most so many steps; give how many are left over."""
@@ -66,6 +89,7 @@ class GatewayView:
     def __init__(self) -> None:
         self._answers: OrderedDict[tuple[int, str | None], _Answer] = OrderedDict()  # the newest last
         self._size = 0
+        self._together: tuple[list[ChannelList], ChannelIds] = ([], _NO_IDS)
         self.version = 0
         """Counts the answers noted: while it stands still, so does what `word` would give."""
         self.news = 0
@@ -96,7 +120,7 @@ class GatewayView:
         if listing is None:
             listing = ChannelList(body, rule, channel)
         if len(body) <= (LARGEST if listing.whole else LARGEST_SINGLE):
-            self._answers[key] = _Answer(listing, now)
+            self._answers[key] = _Answer(listing, now, kept if listing.whole else None)
             self._size += len(body)
             while len(self._answers) > KEPT or self._size > TOTAL:
                 # The lists stay: they tell of every session.
@@ -106,10 +130,17 @@ class GatewayView:
 
     def word(self, session: str, aliases: Aliases) -> Word | None:
         """The gateway's last word for this session, if any of the answers kept speaks of it."""
+        claim = self.claim(session, aliases)
+        return None if claim is None else Word(claim.word, claim.at)
+
+    def claim(self, session: str, aliases: Aliases) -> Claim | None:
+        """What the newest answer that speaks of this session says of it, if any of those kept does."""
         steps = _STEPS
         answers = list(reversed(self._answers.items()))
         for number, (key, answer) in enumerate(answers):
             steps = self._read(key, answer, steps)
+            if answer.listing.whole:
+                answer = answer.last_list or answer
             listing = answer.listing  # one that is not read, or cannot be, has no ids
             exact = listing.ids.exact
             channel: str | None = session
@@ -121,10 +152,36 @@ class GatewayView:
                         steps = self._read(*older, steps)
                     learned = self._learned(session, aliases, (older for _, older in answers[number + 1 :]))
                     channel = channel if learned in (None, channel) else None
-            said = listing.said(channel).word if channel is not None else None
-            if said is not None:
-                return Word(said, answer.at)
+            claim = claim_of(listing, channel, answer.at) if channel is not None else None
+            if claim is not None:
+                return claim
         return None
+
+    def reading(self) -> Iterator[None]:
+        """Read the lists that are not read yet, so that `channels` has the newest; yields after each step."""
+        for key, answer in list(self._answers.items()):
+            while answer.listing.whole and not answer.listing.is_read:
+                self._read(key, answer, 1)
+                yield
+
+    def channels(self) -> ChannelIds:
+        """The channels of the last lists, as far as they have been read: of each route's, while they count."""
+        lists = [answer.listing for answer in self._last_lists()]
+        if lists != self._together[0]:
+            self._together = lists, _united(lists)
+        return self._together[1]
+
+    @property
+    def seen_at(self) -> float | None:
+        """When the newest list came, epoch seconds; None where none has passed."""
+        return max((answer.at for answer in self._last_lists()), default=None)
+
+    def _last_lists(self) -> list[_Answer]:
+        found = [
+            last for answer in self._answers.values() if answer.listing.whole and (last := answer.last_list) is not None
+        ]
+        newest = max((answer.at for answer in found), default=0.0)
+        return [answer for answer in found if answer.at >= newest - TOGETHER]
 
     def lists(self) -> list[ChannelList]:
         """The lists of all channels that are kept, the newest first."""
@@ -151,3 +208,8 @@ class GatewayView:
 
     def _drop(self, key: tuple[int, str | None]) -> None:
         self._size -= len(self._answers.pop(key).listing.body)
+
+
+def _united(lists: Iterable[ChannelList]) -> ChannelIds:
+    ids = [listing.ids for listing in lists]
+    return ids[0] if len(ids) == 1 else ChannelIds(frozenset().union(*(one.exact for one in ids)))

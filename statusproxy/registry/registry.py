@@ -23,6 +23,7 @@ from statusproxy.learning.watch import Watch
 from statusproxy.observe.absences import Absences
 from statusproxy.observe.counted import counted
 from statusproxy.observe.metrics import Metrics
+from statusproxy.observe.session_losses import SessionLosses
 from statusproxy.observe.silence import SilenceWatch
 from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
@@ -38,6 +39,7 @@ from statusproxy.registry.intake import Intake
 from statusproxy.registry.others import Others
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
+from statusproxy.registry.session_rows import SessionRows
 from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
 from statusproxy.status import picture, qr
@@ -88,6 +90,8 @@ class SessionRegistry:
         self._outcomes = WebhookOutcomes(metrics, self.webhooks, self._log)
         self._warnings = RepeatedWarnings()
         self._gateway_view = GatewayView()
+        self.rows = SessionRows(self.sessions, self._gateway_view, lambda: self.clock.last)
+        """Every session once, listed or not, as it stands."""
         self._corrections = Corrections(self.sessions)
         self._confirmation = Confirmation(self.sessions, self._gateway_view)
         ages = StoredAges(self.clock, boot)
@@ -109,6 +113,7 @@ class SessionRegistry:
         now = self.now()
         stored = await self.saving.open(self._others.take)
         records = self._clock_watch.load(stored, now, shared=self.store.sharing is not None)
+        self._metrics.losses.start(records, now)
         standing = sum(record.override is not None for record in records)
         log.info(
             "%s known, %d of them disconnected", counted(len(records), "session"), standing,
@@ -260,7 +265,7 @@ class SessionRegistry:
 
     def records(self) -> list[Record]:
         """What is known of each session now."""
-        self._judge()
+        self.judge()
         records, shift = self.sessions.records(), self.clock.shift
         return [moved(record, shift) for record in records] if shift else records
 
@@ -273,6 +278,17 @@ class SessionRegistry:
         """The gateway's last word for a session, corrected or not, if any has passed since the start."""
         word, shift = self._gateway_view.word(session, self._aliases), self.clock.shift
         return Word(word.said, word.at + shift) if word is not None and shift else word
+
+    def losses(self) -> SessionLosses:
+        """The losses of each session since the start, as of now."""
+        self._metrics.losses.look(self.sessions.records(), self.now())
+        return self._metrics.losses
+
+    @property
+    def list_seen_at(self) -> float | None:
+        """When the gateway's last list passed; None where none has since the start."""
+        seen_at = self.rows.seen_at
+        return None if seen_at is None else seen_at + self.clock.shift
 
     @property
     def gateway_versions(self) -> tuple[int, int]:
@@ -317,11 +333,12 @@ class SessionRegistry:
 
     # ---- what time brings ----
 
-    def _judge(self) -> Awaitable[None] | None:
+    def judge(self) -> Awaitable[None] | None:
+        """Take in what time brings by now, as looking at `records` does."""
         return self._follow(self._deadlines.look(self.now()))
 
     def _look(self) -> None:
-        self._judge()  # what is to be written is under way then, and no one waits for it
+        self.judge()  # what is to be written is under way then, and no one waits for it
 
     async def _flush_at_intervals(self) -> None:
         while True:
@@ -333,7 +350,7 @@ class SessionRegistry:
             self._evictions.overdue(self.now())
             self._log.overdue(self.now())
             try:
-                durable = self._judge()
+                durable = self.judge()
                 if durable is not None:
                     await durable
                 await self.saving.flush()

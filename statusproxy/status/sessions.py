@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from statusproxy.status.adoption import Adoption
 from statusproxy.status.clocks import Clocks, Translated, ahead_of, with_lag
 from statusproxy.status.event_ids import EventIds
+from statusproxy.status.identity import Aliases
 from statusproxy.status.model import (
     APPLIED,
     FORGOTTEN,
@@ -28,6 +29,7 @@ from statusproxy.status.model import (
     SessionRules,
 )
 from statusproxy.status.observation import Observer
+from statusproxy.status.one_session import deciding
 from statusproxy.status.overdue import Overdue
 from statusproxy.status.records import Records
 from statusproxy.status.signals import Reading
@@ -126,6 +128,20 @@ class SessionMap:
             if override is not None and (newest is None or override.stamp.here > newest.stamp.here):
                 newest = override
         return newest
+
+    def kin(self, channel: str) -> list[str]:
+        """The sessions that may be this channel, by how their ids are spelt or by an alias."""
+        return self._records.kin(channel)
+
+    @property
+    def aliases(self) -> Aliases:
+        """The aliases in force."""
+        return self._records.aliases
+
+    def deciding(self, sessions: Sequence[str], now: float) -> Record:
+        """The record that decides what is shown of a session that has these spellings, at least one."""
+        records = self._records
+        return deciding([records[one] for one in sessions], now, records.rules, records.doubted_at)
 
     @property
     def has_room(self) -> bool:

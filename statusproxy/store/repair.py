@@ -3,12 +3,9 @@
 Synchronous; the damaged file may not be open in this process.
 """
 
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -17,8 +14,6 @@ from statusproxy.store import salvage
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
 from statusproxy.store.files import COMPANIONS
-from statusproxy.store.outbox import OutboxDocument
-from statusproxy.store.outbox_table import read_outbox
 from statusproxy.store.replace import replace_database, unused_name
 from statusproxy.store.spool_files import SpoolFiles, spool_folder
 from statusproxy.store.spool_table import SpoolRow
@@ -64,11 +59,13 @@ def rebuild(
         Path(f"{ready}{ending}").unlink(missing_ok=True)
     database, _ = Database.open(ready, now)
     try:
-        database.write(records, [], outbox=_outbox(path) if damaged else None)
+        database.write(records, [])
         saved = 0
         if damaged and not path.is_dir():
             with PageFile(path) as file:
                 saved = database.spool.put(_sound(file, spool))
+                if (outbox := salvage.outbox(file)).version:  # else outages already told would be told again
+                    database.write({}, [], outbox=outbox)
         damage = Damage(
             now, cause, str(aside), len(records), pending=damaged, numbers_from=numbers_from, spooled=saved
         )  # fmt: skip
@@ -80,16 +77,6 @@ def rebuild(
         SpoolFiles(spool_folder(path)).set_aside(aside)
     replace_database(path, ready, aside)
     return damage
-
-
-def _outbox(path: Path) -> OutboxDocument | None:
-    """The document of alerts, where it can still be read: else outages already told would be told again."""
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as connection:
-            document = read_outbox(connection)
-    except sqlite3.Error:
-        return None
-    return document if document.version else None
 
 
 def _sound(file: PageFile, known: Mapping[str, Entry] | None) -> Iterator[SpoolRow]:

@@ -24,7 +24,8 @@ LOST = (
     '"reason":"status-find disconnectedMobile","word":"disconnectedMobile","caught_up":null,"caught_up_on":[],'
     '"last_event":"status-find",'
     '"last_event_at":TIME,"last_message_at":null,"known":"disconnected","known_at":TIME,"gateway_said":"connected",'
-    '"gateway_said_at":TIME,"transient":null,"transient_word":null,"transient_due":null,"released":null,"released_at":null}'
+    '"gateway_said_at":TIME,"transient":null,"transient_word":null,"transient_due":null,"released":null,"released_at":null,'
+    '"state":"lost","listed":true,"list_shows":"disconnected"}'
 )
 GUIDANCE = (
     '"title":"gateway-wrapper","url":"","set_url":[],"states":{"connected":"connected","open":"connected",'
@@ -35,8 +36,10 @@ HEARD = (
     '{"session":"support","channel":null,"shows":"gateway","reads":null,"shown_at":null,"since":null,"reason":null,'
     '"word":null,"caught_up":null,"caught_up_on":[],"last_event":"onmessage","last_event_at":TIME,"last_message_at":TIME,'
     '"known":null,"known_at":null,"gateway_said":null,"gateway_said_at":null,"transient":null,'
-    '"transient_word":null,"transient_due":null,"released":null,"released_at":null}'
+    '"transient_word":null,"transient_due":null,"released":null,"released_at":null,'
+    '"state":"unknown","listed":false,"list_shows":null}'
 )
+COUNTS = '"counts": {"lost": %d, "reported_down": %d, "needs_qr": %d, "connected": %d, "unknown": %d}'
 
 
 async def text(admin: Admin, target: str, method: str = "GET") -> str:
@@ -58,14 +61,15 @@ async def test_each_session_is_shown_with_what_is_known_and_what_the_list_reads(
     assert await text(admin, "/sessions") == (
         '{"now": TIME, "started": TIME, "webhook_last_heard": TIME, '
         '"webhooks": {"came": 2, "trusted": 2, "untrusted": {}}, "disconnected": 1, '
-        f'"sessions": [{LOST}, {HEARD}]}}'
+        f'"list_seen_at": TIME, {COUNTS % (1, 0, 0, 0, 1)}, "sessions": [{LOST}, {HEARD}]}}'
     )
 
 
 async def test_before_any_event_the_list_of_sessions_is_empty(admin: Admin) -> None:
     assert await text(admin, "/sessions") == (
         '{"now": TIME, "started": TIME, "webhook_last_heard": null, '
-        '"webhooks": {"came": 0, "trusted": 0, "untrusted": {}}, "disconnected": 0, "sessions": []}'
+        '"webhooks": {"came": 0, "trusted": 0, "untrusted": {}}, "disconnected": 0, '
+        f'"list_seen_at": null, {COUNTS % (0, 0, 0, 0, 0)}, "sessions": []}}'
     )
 
 
@@ -202,7 +206,8 @@ async def test_the_stream_begins_with_what_is_true_now(admin: Admin, monkeypatch
     assert (head.status, head.get("Content-Type"), head.get("Cache-Control"), head.get("X-Accel-Buffering")) == (
         200, b"text/event-stream", b"no-store", b"no",
     )  # fmt: skip
-    heard = '"webhook_last_heard":TIME,"webhooks":{"came":2,"trusted":2,"untrusted":{}},"started":TIME,"now":TIME}'
+    heard = '"webhook_last_heard":TIME,"webhooks":{"came":2,"trusted":2,"untrusted":{}},"started":TIME,'
+    heard += f'"list_seen_at":TIME,{COUNTS % (1, 0, 0, 0, 1)}'.replace(" ", "") + ',"now":TIME}'
     said: dict[str, str] = {}
     while len(said) < 3:
         line = (await wire.reader.readline()).decode("ascii")

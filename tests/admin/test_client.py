@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import socket
 import threading
 import urllib.request
@@ -47,14 +48,15 @@ def test_sessions_shows_a_table_of_what_is_known(process: Process) -> None:
     look(process)
     lose(process, "Sales Team")
     said = process.command("sessions")
-    head, line = said.stdout.splitlines()
+    head, line, _, totals = said.stdout.splitlines()
     assert (said.returncode, said.stderr) == (0, "")
     assert head.startswith("SESSION")
-    assert line.startswith("Sales Team  will be disconnected")
+    assert re.split("  +", line)[:3] == ["Sales Team", "lost", "will be disconnected"]
+    assert totals.startswith("1 session: 1 lost. The gateway's list was last seen at")
     assert "status-find browserClose" in line
     assert line.endswith("connected")
     look(process)
-    assert process.command("sessions").stdout.splitlines()[1].startswith("Sales Team  disconnected")
+    assert re.split("  +", process.command("sessions").stdout.splitlines()[1])[2] == "disconnected"
 
 
 def test_sessions_gives_the_listeners_own_json(process: Process) -> None:
@@ -101,7 +103,7 @@ def test_history_survives_a_restart(process: Process) -> None:
     process.stop()
     process.start()
     assert process.command("history").stdout == before
-    assert process.command("sessions").stdout.splitlines()[1].startswith("Sales Team  disconnected")
+    assert re.split("  +", process.command("sessions").stdout.splitlines()[1])[2] == "disconnected"
 
 
 def test_a_wrong_token_is_said(process: Process) -> None:

@@ -13,9 +13,9 @@ from statusproxy.admin import feed as feed_module
 from statusproxy.admin import session_reports as reports_module
 from statusproxy.admin.listener import AdminListener
 from statusproxy.admin.messages import Session
-from statusproxy.admin.report import session_report
+from statusproxy.admin.report import row_report
 from statusproxy.config.load import loads
-from statusproxy.registry.gateway_view import Word
+from statusproxy.registry.session_rows import Row
 from statusproxy.status.model import Override, Record
 from statusproxy.status.unsaved import Watch
 from tests.admin.harness import Admin
@@ -208,7 +208,7 @@ async def test_an_error_in_one_look_does_not_end_the_looking(
             def fail(session: str) -> None:
                 raise RuntimeError("made up")
 
-            patch.setattr(registry, "gateway_word", fail)
+            patch.setattr(registry.rows, "row", fail)
             await admin.lose("sales")
             await until(lambda: "could not be refreshed" in caplog.text)
         await page.session("sales", shows="disconnected")
@@ -220,11 +220,11 @@ async def test_an_error_in_one_look_does_not_end_the_looking(
 async def test_a_report_is_written_once_for_all_pages(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
 
-    def counted(record: Record, *more: Any) -> Session:
-        written.append(record.session)
-        return session_report(record, *more)
+    def counted(row: Row, *more: Any) -> Session:
+        written.append(row.session)
+        return row_report(row, *more)
 
-    monkeypatch.setattr(reports_module, "session_report", counted)
+    monkeypatch.setattr(reports_module, "row_report", counted)
     names = [f"session-{number}" for number in range(600)]
     admin.proxy.server.registry.sessions.load([Record(name, heard_at=1.0) for name in names])
     async with AsyncExitStack() as stack:
@@ -242,13 +242,13 @@ async def test_a_look_costs_what_changed_and_not_what_is_known(admin: Admin, mon
         for _ in range(3):
             await page.next("sessions")
         looked_at: list[str] = []
-        gateway_word = registry.gateway_word
+        find = registry.rows.row
 
-        def counted(session: str) -> Word | None:
+        def counted(session: str) -> Row | None:
             looked_at.append(session)
-            return gateway_word(session)
+            return find(session)
 
-        monkeypatch.setattr(registry, "gateway_word", counted)
+        monkeypatch.setattr(registry.rows, "row", counted)
         await admin.lose("sales")
         await page.session("sales", shows="disconnected")
     assert set(looked_at) == {"sales"}
@@ -258,15 +258,15 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
     """Whatever the number of sessions and pages: counted between two turns that someone else has."""
     done, most = Counter[str](), Counter[str]()
     registry = admin.proxy.server.registry
-    gateway_word = registry.gateway_word
+    find = registry.rows.row
 
-    def text(record: Record, *more: Any) -> Session:
+    def text(row: Row, *more: Any) -> Session:
         done["written"] += 1
-        return session_report(record, *more)
+        return row_report(row, *more)
 
-    def word(session: str) -> Word | None:
+    def counted(session: str) -> Row | None:
         done["looked at"] += 1
-        return gateway_word(session)
+        return find(session)
 
     async def somebody_else() -> None:
         while True:
@@ -274,8 +274,8 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
             most.update({name: max(0, count - most[name]) for name, count in done.items()})
             done.clear()
 
-    monkeypatch.setattr(reports_module, "session_report", text)
-    monkeypatch.setattr(registry, "gateway_word", word)
+    monkeypatch.setattr(reports_module, "row_report", text)
+    monkeypatch.setattr(registry.rows, "row", counted)
     registry.sessions.load([Record(f"session-{number}", heard_at=1.0) for number in range(1_000)])
     other = asyncio.create_task(somebody_else())
     async with AsyncExitStack() as stack:
@@ -337,3 +337,36 @@ async def test_what_is_kept_of_events_is_told_at_first_and_when_it_changes(
         assert (await told() or {})["waiting"] == 1
         await spool.control.drop(["000002"])
         assert await told() is None  # nothing is left, and no path keeps any
+
+
+# Channels of the gateway's list
+
+
+async def test_channels_without_an_event_are_told_live_with_the_counts(admin: Admin) -> None:
+    async with open_page(admin) as page:
+        assert (await page.next("health"))["counts"]["connected"] == 0
+        await admin.list_channels(shop="connected", desk="qr_required")
+        desk = await page.session("desk", state="needs_qr")
+        assert (desk["listed"], desk["list_shows"], desk["last_event"]) == (True, "qr_required", None)
+        told = page.seen[-1][1]
+        assert told["counts"] == {"lost": 0, "reported_down": 0, "needs_qr": 1, "connected": 1, "unknown": 0}
+        assert told["list_seen_at"] is not None
+        await admin.lose("shop")
+        await page.session("shop", state="lost", list_shows="disconnected")
+        await admin.list_channels(shop="connected")
+        gone = await page.next("gone")
+        assert gone["sessions"] == ["desk"]
+        assert gone["counts"] == {"lost": 1, "reported_down": 0, "needs_qr": 0, "connected": 0, "unknown": 0}
+
+
+async def test_a_list_that_changes_in_one_place_sends_one_session(admin: Admin) -> None:
+    words = {f"s{number}": "connected" for number in range(300)}
+    await admin.list_channels(**words)
+    async with open_page(admin) as page:
+        assert (await page.next("hello"))["total"] == 300
+        for _ in range(2):
+            await page.next("sessions")
+        await admin.list_channels(**words | {"s7": "disconnected"})
+        sent = await page.next("sessions")
+    assert [(one["session"], one["state"]) for one in sent["sessions"]] == [("s7", "reported_down")]
+    assert (sent["counts"]["connected"], sent["counts"]["reported_down"]) == (299, 1)

@@ -1,8 +1,10 @@
 """Who may ask the admin listener, request by request."""
 
+import base64
+
 import pytest
 
-from statusproxy.admin.guard import OPEN, Refused, is_address, refusal
+from statusproxy.admin.guard import OPEN, Refused, is_address, is_polled, refusal
 
 HERE = "127.0.0.1:8091"
 
@@ -60,3 +62,34 @@ def test_an_address_and_localhost_are_addresses(host: str) -> None:
 )
 def test_a_name_is_no_address(host: str) -> None:
     assert not is_address(host)
+
+
+def basic(credentials: str) -> str:
+    """A field `Authorization` with a name and a password."""
+    return f"Basic {base64.b64encode(credentials.encode()).decode()}"
+
+
+@pytest.mark.parametrize("path", ["/up", "/sessions/Sales Team/up", "/sessions/a/b/up", "/badge/sales.svg"])
+def test_where_tools_poll_the_token_may_be_a_password(path: str) -> None:
+    assert is_polled(path)
+    for given in (basic("kuma:right"), basic(":right"), basic("kuma:right").replace("Basic", "basic")):
+        assert asked(path, given=given, token="right") is None
+    assert asked(path, given="Bearer right", token="right") is None
+    assert asked(path, given=basic("kuma:ünlock:2"), token="ünlock:2") is None
+    assert asked(path, given=basic("kuma:right"), token="right", origin="https://evil.example") == 403
+
+
+@pytest.mark.parametrize(
+    "given",
+    [basic("kuma:wrong"), basic("right:"), basic("right"), "Basic right", "Basic", "Basic \udcff", "Any right"],
+)
+def test_another_password_is_refused_and_none_is_asked_for(given: str) -> None:
+    refused = refusal("/up", HERE, None, given, "right")
+    assert refused is not None
+    assert refused.headers == {"WWW-Authenticate": "Bearer"}
+
+
+@pytest.mark.parametrize("path", ["/sessions", "/sessions/sales/release", "/metrics", "/upper", "/badge/", "/doctor"])
+def test_elsewhere_a_password_is_not_enough(path: str) -> None:
+    assert not is_polled(path)
+    assert asked(path, given=basic("kuma:right"), token="right") == 401

@@ -16,8 +16,9 @@ from statusproxy.admin import answers as answers_module
 from statusproxy.admin import health as health_module
 from statusproxy.admin.listener import AdminListener
 from statusproxy.admin.messages import Session
-from statusproxy.admin.report import session_report
+from statusproxy.admin.report import row_report
 from statusproxy.config.load import loads
+from statusproxy.registry.session_rows import Row
 from statusproxy.status.model import Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
@@ -236,7 +237,7 @@ async def test_a_session_is_forgotten_whatever_its_id_holds_and_its_history_stay
     assert (await admin.list_channels(channel="connected"))["channels"]
     answer = await admin.ask(f"/sessions/{quote(session, safe='')}/forget", method="POST")
     assert (answer.status, json.loads(answer.body)["forgotten"]) == (200, [session])
-    assert (await admin.json("/sessions"))["sessions"] == []
+    assert [one["session"] for one in (await admin.json("/sessions"))["sessions"]] == ["channel"], "it is listed"
     history = (await admin.json("/history"))["history"]
     assert [(one["change"], one["reason"]) for one in history[:2]] == [
         ("forgotten", "operator"),
@@ -410,11 +411,11 @@ async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monke
     await admin.lose("sales")
     in_this_turn = most = 0
 
-    def counted(record: Record, *more: Any) -> Session:
+    def counted(row: Row, *more: Any) -> Session:
         nonlocal in_this_turn, most
         in_this_turn += 1
         most = max(most, in_this_turn)
-        return session_report(record, *more)
+        return row_report(row, *more)
 
     async def somebody_else() -> None:
         nonlocal in_this_turn
@@ -422,7 +423,7 @@ async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monke
             await asyncio.sleep(0)
             in_this_turn = 0
 
-    monkeypatch.setattr(answers_module, "session_report", counted)
+    monkeypatch.setattr(answers_module, "row_report", counted)
     other = asyncio.create_task(somebody_else())
     told = await admin.json("/sessions")
     other.cancel()

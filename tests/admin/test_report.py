@@ -3,9 +3,12 @@
 from msgspec.structs import replace
 
 from statusproxy.admin.messages import ChangeLine, DamageLine
-from statusproxy.admin.report import change_report, damage_report, moment, session_report
+from statusproxy.admin.report import change_report, counts, damage_report, moment, row_report, session_report
 from statusproxy.registry.gateway_view import Word
+from statusproxy.registry.session_rows import Row
+from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, Transient
+from statusproxy.status.session_state import Claim, SessionState
 from statusproxy.status.set_values import ByWord
 from statusproxy.status.signals import SignalKind
 from statusproxy.store.damage import Damage
@@ -108,3 +111,28 @@ def test_a_damage_is_told_in_parts_and_as_a_sentence() -> None:
         set_aside="/state.db.unreadable",
         text=str(damage),
     )
+
+
+RULE = ChannelRule(list=((),), id=(("id",),), set={"status": "disconnected"})
+
+
+def test_a_channel_without_an_event_is_told_with_what_the_list_shows() -> None:
+    claim = Claim("qr_required", NOW, False, True, RULE)
+    row = Row("shop", "shop", None, (), True, claim, SessionState.NEEDS_QR, "qr_required")
+    told = row_report(row, RULE, None, 60.0)
+    assert (told.session, told.channel, told.shows, told.state) == ("shop", "shop", "gateway", "needs_qr")
+    assert (told.listed, told.list_shows, told.gateway_said) == (True, "qr_required", "qr_required")
+    assert told.gateway_said_at == moment(NOW + 60)
+    assert (told.last_event, told.known, told.since) == (None, None, None)
+
+
+def test_a_session_of_events_is_told_by_its_row_in_the_systems_time() -> None:
+    row = Row("SALES", None, LOST, ("SALES", "sales"), False, None, SessionState.LOST, None)
+    told = row_report(row, RULE, lambda record: replace(record, heard_at=NOW + 5), 5.0)
+    assert (told.session, told.state, told.listed, told.last_event_at) == ("SALES", "lost", False, moment(NOW + 5))
+
+
+def test_every_state_is_counted_and_named() -> None:
+    assert counts([SessionState.LOST, SessionState.LOST, SessionState.UNKNOWN]) == {
+        "lost": 2, "reported_down": 0, "needs_qr": 0, "connected": 0, "unknown": 1,
+    }  # fmt: skip

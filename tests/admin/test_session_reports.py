@@ -1,15 +1,18 @@
 """What differs from what pages were told: found at the cost of what changed, and written once."""
 
+import contextlib
+import json
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from statusproxy.admin import session_reports as module
-from statusproxy.admin.report import session_report
+from statusproxy.admin.report import row_report
 from statusproxy.admin.session_reports import LOOKED_AT, SessionReports
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
+from statusproxy.registry.session_rows import Row
 from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.signals import SignalRules
 from tests.registry.disk import Disk
@@ -33,8 +36,8 @@ def elapsed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def looked(reports: SessionReports) -> tuple[list[str], list[str]]:
     """What is gone, and what differs."""
-    gone, different = reports.look()
-    return gone, [session for piece in different for session in piece]
+    looks = list(reports.look())
+    return [session for gone, _ in looks for session in gone], [session for _, new in looks for session in new]
 
 
 def begun(registry: SessionRegistry, *records: Record) -> SessionReports:
@@ -49,6 +52,8 @@ def begun(registry: SessionRegistry, *records: Record) -> SessionReports:
 def answered(registry: SessionRegistry, word: str) -> None:
     body = b'{"channels":[{"id":"sales","status":"%s"}]}' % word.encode()
     registry.correct(body, LIST, registry.now(), None)
+    for _ in registry._gateway_view.reading():
+        pass
 
 
 def test_everything_is_told_first_and_then_what_changes(registry: SessionRegistry) -> None:
@@ -73,9 +78,9 @@ async def test_a_forgotten_session_is_gone_once(registry: SessionRegistry) -> No
 async def test_a_session_that_goes_while_it_is_looked_at_is_none(registry: SessionRegistry) -> None:
     reports = begun(registry, Record("sales"))
     registry.sessions.load([Record("new")])
-    _, different = reports.look()
+    looks = reports.look()
     await registry.forget("new")
-    assert list(different) == [[]]
+    assert list(looks) == [([], [])]
     assert reports.texts(["new"]) == []
 
 
@@ -114,7 +119,7 @@ def test_after_a_look_that_failed_all_are_compared(registry: SessionRegistry, mo
     reports = begun(registry, Record("sales"), Record("support"))
     registry.sessions.load([Record("sales", override=LOST)])
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "gateway_word", lambda session: 1 / 0)
+        patch.setattr(registry.rows, "row", lambda session: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             looked(reports)
     assert looked(reports) == ([], []), "what it took is lost"
@@ -132,11 +137,11 @@ def test_a_report_is_written_when_it_is_asked_for_and_once(
 ) -> None:
     written: list[str] = []
 
-    def counted(record: Record, *more: Any) -> Any:
-        written.append(record.session)
-        return session_report(record, *more)
+    def counted(row: Row, *more: Any) -> Any:
+        written.append(row.session)
+        return row_report(row, *more)
 
-    monkeypatch.setattr(module, "session_report", counted)
+    monkeypatch.setattr(module, "row_report", counted)
     reports = begun(registry, Record("a"), Record("b"))
     assert written == []
     first, again = reports.texts(["a", "nobody"]), reports.texts(["a"])
@@ -163,7 +168,7 @@ def test_many_are_looked_at_some_at_a_time(registry: SessionRegistry) -> None:
     registry.sessions.load([Record(f"s{number}") for number in range(2 * LOOKED_AT + 1)])
     reports = SessionReports(registry)
     reports.begin()
-    assert [len(piece) for piece in reports.look()[1]] == [LOOKED_AT, LOOKED_AT, 1]
+    assert [len(different) for _, different in reports.look() if different] == [LOOKED_AT, LOOKED_AT, 1]
 
 
 def test_after_the_end_nothing_is_kept_and_a_new_beginning_tells_all(registry: SessionRegistry) -> None:
@@ -174,3 +179,71 @@ def test_after_the_end_nothing_is_kept_and_a_new_beginning_tells_all(registry: S
     assert reports.ids() == []
     reports.begin()
     assert looked(reports) == ([], ["sales"])
+
+
+# Channels of the gateway's list
+
+
+def listed(registry: SessionRegistry, *channels: str, word: str = "connected") -> None:
+    """The gateway answers with these channels, which is read."""
+    body = json.dumps({"channels": [{"id": channel, "status": word} for channel in channels]})
+    registry.correct(body.encode(), LIST, registry.now(), None)
+    for _ in registry._gateway_view.reading():
+        pass
+
+
+def test_every_channel_of_the_list_is_told_and_gone_when_it_left(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"))
+    listed(registry, "sales", "shop", "desk")
+    assert looked(reports) == ([], ["sales", "shop", "desk"])
+    assert reports.counts() == {"lost": 0, "reported_down": 0, "needs_qr": 0, "connected": 3, "unknown": 0}
+    listed(registry, "sales", "shop")
+    assert looked(reports) == (["desk"], [])
+    listed(registry, "shop")
+    assert looked(reports) == ([], ["sales"]), "events told of it"
+    assert '"listed":false' in reports.texts(["sales"])[0]
+    assert reports.counts() == {"lost": 0, "reported_down": 0, "needs_qr": 0, "connected": 1, "unknown": 1}
+
+
+def test_only_what_differs_in_a_list_is_told(registry: SessionRegistry) -> None:
+    reports = begun(registry)
+    listed(registry, *(f"s{number}" for number in range(50)))
+    looked(reports)
+    body = json.dumps({"channels": [{"id": f"s{n}", "status": "open" if n == 7 else "connected"} for n in range(50)]})
+    registry.correct(body.encode(), LIST, registry.now(), None)
+    for _ in registry._gateway_view.reading():
+        pass
+    assert looked(reports) == ([], ["s7"])
+
+
+async def test_a_channel_is_told_under_its_sessions_id_once_events_name_it(registry: SessionRegistry) -> None:
+    reports = begun(registry)
+    listed(registry, "SalesTeam", "shop")
+    assert looked(reports) == ([], ["SalesTeam", "shop"])
+    registry.sessions.load([Record("sales team")])
+    assert looked(reports) == (["SalesTeam"], ["sales team"])
+    registry.sessions.load([Record("SALES TEAM", override=LOST)])
+    assert looked(reports) == ([], ["sales team"])
+    assert reports.counts()["lost"] == 1
+    registry.sessions.load([Record("SalesTeam")])
+    assert looked(reports) == (["sales team"], ["SalesTeam"])
+    for session in ("SalesTeam", "sales team"):
+        with contextlib.suppress(LookupError):
+            await registry.forget(session)
+    gone, different = looked(reports)
+    assert (set(gone), different) == (set(), ["SalesTeam"])
+    assert reports.counts() == {"lost": 0, "reported_down": 0, "needs_qr": 0, "connected": 2, "unknown": 0}
+
+
+def test_spellings_that_a_list_shows_to_be_one_session_are_one(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("sales"), Record("SALES"))
+    listed(registry, "sales")
+    assert looked(reports) == (["SALES"], ["sales"])
+    assert reports.ids() == ["sales"]
+
+
+def test_those_that_need_someone_come_in_the_order_of_how_much(registry: SessionRegistry) -> None:
+    reports = begun(registry, Record("quiet"), Record("lost", override=LOST))
+    listed(registry, "fine")
+    looked(reports)
+    assert reports.in_order(["quiet", "fine", "lost"]) == ["lost", "fine", "quiet"]

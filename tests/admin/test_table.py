@@ -40,8 +40,8 @@ def test_each_session_is_a_line_under_its_heads() -> None:
         gateway_said="connected",
     )  # fmt: skip
     head, first, second = sessions_table(sessions(lost, session(session="Front Desk"))).splitlines()
-    assert head.split()[:3] == ["SESSION", "SHOWN", "SINCE"]
-    assert first.index("disconnected") == second.index("as gateway says") == head.index("SHOWN")
+    assert re.split("  +", head)[:4] == ["SESSION", "STATE", "LIST SHOWS", "SINCE"]
+    assert first.index("disconnected") == second.index("as gateway says") == head.index("LIST SHOWS")
     assert first.index("2026-01-15 19:07:06") == head.index("SINCE")
     assert first.endswith("connected")
 
@@ -56,7 +56,7 @@ def test_white_space_at_the_edge_of_an_id_shows() -> None:
 def test_what_no_answer_has_shown_yet_only_will_be() -> None:
     lost = session(shows="disconnected", shown_at=None, since="2026-01-15T19:07:06.490Z", reason="closesession")
     _, line = sessions_table(sessions(lost)).splitlines()
-    assert line.split("  ")[2].strip() == "will be disconnected"
+    assert re.split("  +", line)[2] == "will be disconnected"
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,42 @@ def test_a_lost_session_is_shown_by_the_word_that_answers_read(reads: str | None
     for shown_at, said in ((since, shown), (None, will_be)):
         lost = session(shows="disconnected", reads=reads, shown_at=shown_at, since=since)
         _, line = sessions_table(sessions(lost)).splitlines()
-        assert f"  {said}  2026-01-15" in line
+        assert re.split("  +", line)[2:4] == [said, "2026-01-15 19:07:06"]
 
 
 def test_without_sessions_it_says_whether_webhooks_pass_at_all() -> None:
     assert "no webhook has come through" in sessions_table(sessions())
     heard = sessions(webhook_last_heard="2026-01-15T19:07:06.490Z")
     assert "none about a session" in sessions_table(heard)
+
+
+COUNTS = {"lost": 1, "reported_down": 0, "needs_qr": 2, "connected": 0, "unknown": 0, "of a later version": 1}
+
+
+def test_how_a_session_stands_is_told_in_words_and_counted() -> None:
+    known = [
+        session(state="lost", shows="disconnected", shown_at="2026-01-15T19:07:06.490Z", listed=True),
+        session(state="needs_qr", list_shows="qr_required", listed=True),
+        session(state="needs_qr", list_shows="starting"),
+        session(state="of a later version"),
+    ]
+    seen = sessions(*known, counts=COUNTS, list_seen_at="2026-01-15T19:07:06.490Z")
+    _, *lines, empty, totals = sessions_table(seen).splitlines()
+    assert [re.split("  +", line)[1:3] for line in lines] == [
+        ["lost", "disconnected"],
+        ["needs QR", "qr_required"],
+        ["needs QR", "starting"],
+        ["of a later version", "not listed"],
+    ]
+    assert empty == ""
+    assert totals.startswith("4 sessions: 1 lost, 2 needs QR, 1 of a later version.")
+    assert totals.endswith(" The gateway's list was last seen at 2026-01-15 19:07:06.")
+
+
+def test_that_no_list_has_passed_is_said() -> None:
+    assert sessions_table(sessions(session(), counts={"unknown": 1})).endswith(
+        "\n\n1 session: 1 unknown. No list has passed since the start, so that only sessions with events are shown."
+    )
 
 
 UNTRUSTED = {"came": 6, "trusted": 0, "untrusted": {"network": 5, "secret": 1}}

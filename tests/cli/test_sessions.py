@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from statusproxy.demo.events import status_find
@@ -20,8 +21,9 @@ async def test_sessions_shows_what_is_known_and_release_ends_a_correction(proxy:
     result = await asking(tmp_path, "sessions")
     assert result.exit_code == 0
     head, first, second = result.stdout.rstrip().splitlines()[:3]
-    assert head.split()[:2] == ["SESSION", "SHOWN"]
-    assert first.startswith("Front Desk  will be disconnected")
+    assert head.split()[:2] == ["SESSION", "STATE"]
+    assert re.split("  +", first)[:3] == ["Front Desk", "lost", "will be disconnected"]
+    assert result.stdout.rstrip().splitlines()[-1].startswith("2 sessions: 1 lost, 1 connected. No list")
     assert "status-find browserClose" in first
     assert second.startswith("sales")
     document = json.loads((await asking(tmp_path, "sessions", "--json")).stdout)
@@ -50,7 +52,7 @@ async def test_the_ids_are_shown_in_the_order_in_which_people_count(proxy: Runni
     ids = ["unit 10", "unit 9", "Unit 2", "unit 1"]
     await tell(proxy.url + INBOUND, *(status_find(session, "inChat") for session in ids))
     _, *lines = (await asking(tmp_path, "sessions")).stdout.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["unit 1", "Unit 2", "unit 9", "unit 10"]
+    assert [line.split("  ")[0] for line in lines[:4]] == ["unit 1", "Unit 2", "unit 9", "unit 10"]
 
 
 async def test_an_id_reaches_no_terminal_as_a_command_and_stays_itself_in_json(proxy: Running, tmp_path: Path) -> None:

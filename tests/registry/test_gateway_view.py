@@ -1,5 +1,6 @@
 """What the gateway said of sessions that nothing corrects: found when asked for, bounded, never decisive."""
 
+import itertools
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from statusproxy.registry import gateway_view as gateway_view_module
-from statusproxy.registry.gateway_view import GatewayView, Word
+from statusproxy.registry.gateway_view import TOGETHER, GatewayView, Word
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.identity import Aliases
@@ -284,3 +285,78 @@ def test_a_look_up_reads_so_much_at_most_and_the_next_goes_on(monkeypatch: pytes
         looks += 1
         assert looks < 50
     assert looks == (steps + 1) // 2 > 3
+
+
+# The channels of the last lists
+
+
+def read(gateway_view: GatewayView) -> set[str]:
+    """The channels listed, once all is read."""
+    for _ in gateway_view.reading():
+        pass
+    return set(gateway_view.channels().exact)
+
+
+def test_the_channels_of_the_last_list_are_known_once_it_is_read() -> None:
+    gateway_view = GatewayView()
+    assert (read(gateway_view), gateway_view.seen_at) == (set(), None)
+    gateway_view.note(a_list(sales="connected", shop="open"), RULE, None, 5.0)
+    assert (set(gateway_view.channels().exact), gateway_view.seen_at) == (set(), None)
+    assert (read(gateway_view), gateway_view.seen_at) == ({"sales", "shop"}, 5.0)
+    known = gateway_view.channels()
+    gateway_view.note(a_list(sales="connected", shop="open"), RULE, None, 6.0)
+    assert gateway_view.channels() is known, "the same list needs no reading"
+    assert gateway_view.seen_at == 6.0
+    gateway_view.note(a_list(desk="open"), RULE, None, 7.0)
+    assert read(gateway_view) == {"desk"}
+
+
+def test_an_answer_about_one_channel_is_no_list() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(b'{"channel":{"status":"open"}}', ONE, "sales", 5.0)
+    assert (read(gateway_view), gateway_view.seen_at) == (set(), None)
+
+
+def test_lists_of_several_routes_count_together_while_none_is_much_older() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="open"), RULE, None, 5.0)
+    gateway_view.note(b'[{"id":"shop"}]', FLAT, None, 5.0 + TOGETHER)
+    assert read(gateway_view) == {"sales", "shop"}
+    gateway_view.note(b'[{"id":"shop"}]', FLAT, None, 6.0 + TOGETHER)
+    assert read(gateway_view) == {"shop"}
+
+
+def test_an_answer_that_is_no_list_leaves_the_last_that_was_read_and_its_words() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="open"), RULE, None, 5.0)
+    assert read(gateway_view) == {"sales"}
+    for number, body in enumerate((b"<html>", b'{"error":"x"}', b"[")):
+        gateway_view.note(body, RULE, None, 6.0 + number)
+        assert read(gateway_view) == {"sales"}
+        assert words(gateway_view, "sales") == {"sales": Word("open", 5.0)}
+    gateway_view.note(a_list(shop="open"), RULE, None, 9.0)
+    assert read(gateway_view) == {"shop"}
+    assert words(gateway_view, "sales") == {}
+
+
+def test_a_list_that_nobody_read_is_not_kept_behind_another() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="open"), RULE, None, 5.0)
+    gateway_view.note(b"<html>", RULE, None, 6.0)
+    assert read(gateway_view) == set()
+
+
+def test_reading_a_list_that_is_too_long_drops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_view_module, "LONGEST", 1)
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="open", shop="open"), RULE, None, 5.0)
+    assert read(gateway_view) == set()
+
+
+def test_two_that_read_the_same_list_at_once_both_finish() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(**{f"s{number}": "open" for number in range(5_000)}), RULE, None, 5.0)
+    first, second = gateway_view.reading(), gateway_view.reading()
+    for _ in itertools.zip_longest(first, second):
+        pass
+    assert len(read(gateway_view)) == 5_000

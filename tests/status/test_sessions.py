@@ -1193,3 +1193,13 @@ def test_what_another_proxy_wrote_is_in_force_expires_by_its_own_beginning_and_k
     sessions.adopt([], {"here": 1_096.0}, 1_096.0)
     sessions.adopt([record(down("here", at=1_000.0), "here")], {}, 1_097.0)
     assert in_force(sessions) == {"third"}, "what was forgotten does not come back"
+
+
+def test_the_record_that_decides_among_spellings_is_the_one_whose_override_the_list_will_show() -> None:
+    sessions = SessionMap(SessionRules(aliases={"Front": "desk"}))
+    override = Override(since=5.0, at=5.0, began=5.0, event="close")
+    sessions.load([Record("sales"), Record("SALES", override=override), Record("Front")])
+    assert sessions.kin("Sales") == ["sales", "SALES"]
+    assert sessions.kin("desk") == ["Front"]
+    assert sessions.aliases.of("Front") == "desk"
+    assert sessions.deciding(["sales", "SALES"], 50.0).session == "SALES"

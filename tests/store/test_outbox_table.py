@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -29,8 +30,17 @@ def test_a_file_of_an_older_version_has_no_document(connection: sqlite3.Connecti
     assert read_outbox(connection) == OutboxDocument(0, b"")
 
 
-@pytest.mark.parametrize("row", [("x", b"{}"), (1, "text"), (1, 7), (0, b"{}"), (-1, b"{}")])
-def test_what_is_no_document_is_read_as_none(connection: sqlite3.Connection, row: tuple[Any, Any]) -> None:
-    connection.execute("CREATE TABLE outbox (id INTEGER PRIMARY KEY, version, payload)")
-    connection.execute("INSERT INTO outbox VALUES (1, ?, ?)", row)
+CHECKSUM = crc32(b"{}")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("x", CHECKSUM, b"{}"), (1, CHECKSUM, "text"), (1, CHECKSUM, 7), (0, CHECKSUM, b"{}"), (-1, CHECKSUM, b"{}"),
+        (1, CHECKSUM, b"[]"), (1, None, b"{}"),
+    ],
+)  # fmt: skip
+def test_what_is_no_document_is_read_as_none(connection: sqlite3.Connection, row: tuple[Any, Any, Any]) -> None:
+    connection.execute("CREATE TABLE outbox (id INTEGER PRIMARY KEY, version, checksum, payload)")
+    connection.execute("INSERT INTO outbox VALUES (1, ?, ?, ?)", row)
     assert read_outbox(connection) == NOTHING

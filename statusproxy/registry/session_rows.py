@@ -1,0 +1,172 @@
+"""Every session once: those that events told of, and every channel of the gateway's last lists, event or not.
+
+A session whose events spell its id differently than the list does, or in several ways, is one row. Nothing is kept
+here: each row is found when asked for, at some µs, from the map and the gateway's last answers. Whoever asks for all of
+them awaits `read` first, and takes them in batches.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from statusproxy.registry.gateway_view import TOGETHER, GatewayView
+from statusproxy.status.identity import ChannelIds
+from statusproxy.status.model import Record
+from statusproxy.status.session_state import Claim, Meanings, SessionState, list_shows, session_state
+from statusproxy.status.sessions import SessionMap
+from statusproxy.status.signals import SignalKind
+
+#: Rows found before others have their turn; some 10 µs each.
+AT_ONCE: Final = 250
+
+
+class Row(NamedTuple):
+    """A session as it stands now. Its times are of the proxy's own clock."""
+
+    session: str
+    """Its id: as the list spells it where events do so too, else as the events that came first; without events the
+    channel's."""
+    channel: str | None
+    """The channel of the gateway's list that it is."""
+    record: Record | None
+    """What events told; None for a channel of which none was heard. Of several spellings the one that decides."""
+    spellings: tuple[str, ...]
+    """Every id under which events told of it."""
+    listed: bool
+    """Whether a last list has it."""
+    claim: Claim | None
+    """The gateway's newest word."""
+    state: SessionState
+    shows: str | None
+    """The word that the list shows, corrected where a correction is in force."""
+
+
+class SessionRows:
+    """Finds the rows."""
+
+    def __init__(self, sessions: SessionMap, view: GatewayView, now: Callable[[], float]) -> None:
+        """`now` gives the time on the proxy's own clock."""
+        self._sessions = sessions
+        self._view = view
+        self._now = now
+        self._meanings = Meanings({})
+
+    def mean(self, states: Mapping[str, str]) -> None:
+        """Take what the gateway's words mean (`about.states` of a preset), from now on."""
+        self._meanings = Meanings(states)
+
+    async def read(self) -> None:
+        """Read the gateway's last lists, as far as they are not read; others have their turn after each step."""
+        for _ in self._view.reading():
+            await asyncio.sleep(0)
+
+    @property
+    def seen_at(self) -> float | None:
+        """When the gateway's last list passed, on the proxy's own clock; None where none has since the start."""
+        return self._view.seen_at
+
+    def row(self, session: str) -> Row | None:
+        """The row of a session: named by any id of events, by its channel, or in another spelling of these.
+
+        None where no one has heard of it, or where the name fits several.
+        """
+        channels = self._view.channels()
+        channel = self._channel(session, channels)
+        spellings = self._spellings(session, channel, channels)
+        if channel is None and spellings:
+            channel = self._channel(spellings[0], channels)
+        if not spellings and (channel is None or channel not in channels.exact):
+            return None
+        return self._row(channel, spellings, channels)
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Every row once, `AT_ONCE` sessions at a time: those of the map first, then the others listed."""
+        channels = self._view.channels()
+        told: set[str] = set()
+        known = [record.session for record in self._sessions.records()]
+        for start in range(0, len(known), AT_ONCE):
+            names = [one for one in known[start : start + AT_ONCE] if self._is_first(one, channels, told)]
+            yield [row for name in names if (row := self.row(name)) is not None]
+        rest = list(channels.exact)
+        for start in range(0, len(rest), AT_ONCE):
+            names = [channel for channel in rest[start : start + AT_ONCE] if channel not in told]
+            yield [row for name in names if (row := self.row(name)) is not None]
+
+    async def states(self) -> dict[str, SessionState]:
+        """The state of every session, found in steps."""
+        await self.read()
+        found: dict[str, SessionState] = {}
+        for rows in self.rows():
+            found.update((row.session, row.state) for row in rows)
+            await asyncio.sleep(0)
+        return found
+
+    def _channel(self, session: str, channels: ChannelIds) -> str | None:
+        """The channel that a session is: in the last lists, or else as it was found last."""
+        if session in channels.exact:
+            return session
+        match = channels.match(session, self._sessions.aliases)
+        if match.channel is not None or match.ambiguous:
+            return match.channel
+        record = self._sessions.get(session)
+        return None if record is None else record.channel
+
+    def _spellings(self, session: str, channel: str | None, channels: ChannelIds) -> tuple[str, ...]:
+        """The sessions of the map that a name means, which is that of this channel, if of any."""
+        sessions = self._sessions
+        if channel is not None:
+            return tuple(one for one in sessions.kin(channel) if self._channel(one, channels) == channel)
+        if sessions.get(session) is not None:
+            return (session,)
+        if channels.match(session, sessions.aliases).ambiguous:
+            return ()
+        kin = sessions.kin(session)
+        return tuple(kin) if len(kin) == 1 or self._is_one(kin, channels) else ()
+
+    def _is_one(self, kin: Sequence[str], channels: ChannelIds) -> bool:
+        """Whether all of these are known to be the same channel."""
+        found = {self._channel(one, channels) for one in kin}
+        return len(found) == 1 and None not in found
+
+    def _is_first(self, session: str, channels: ChannelIds, told: set[str]) -> bool:
+        """Whether the row of a session's channel has not been told yet; notes that it is."""
+        channel = self._channel(session, channels)
+        if channel is None:
+            return True
+        if channel in told:
+            return False
+        told.add(channel)
+        return True
+
+    def _row(self, channel: str | None, spellings: tuple[str, ...], channels: ChannelIds) -> Row:
+        listed = channel is not None and channel in channels.exact
+        if not spellings:
+            assert channel is not None
+            session, record = channel, None
+        else:
+            session = channel if channel is not None and channel in spellings else spellings[0]
+            record = self._sessions.deciding(spellings, self._now())
+        claim = self._claim(channel or session, listed=listed)
+        override = None if record is None else record.override
+        lost = override is not None
+        state = session_state(
+            lost=lost,
+            claim=claim,
+            told_connected=record is not None and self._told_connected(record, listed=listed),
+            meanings=self._meanings,
+        )
+        shows = list_shows(claim, lost=lost, word=None if override is None else override.word)
+        return Row(session, channel, record, spellings, listed, claim, state, shows)
+
+    def _claim(self, name: str, *, listed: bool) -> Claim | None:
+        """The gateway's newest word, as long as it counts: of a session that left the list only a newer one does."""
+        claim = self._view.claim(name, self._sessions.aliases)
+        seen_at = self._view.seen_at
+        if claim is None or seen_at is None:
+            return claim
+        return claim if claim.at > (seen_at - TOGETHER if listed else seen_at) else None
+
+    def _told_connected(self, record: Record, *, listed: bool) -> bool:
+        """Whether events told that it is connected, and no later list is without it."""
+        seen_at = self._view.seen_at
+        return record.verdict is SignalKind.CONNECTED and (listed or seen_at is None or record.known.here > seen_at)

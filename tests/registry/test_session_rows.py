@@ -1,0 +1,209 @@
+"""Every session once: of the map, of the gateway's last lists, or of both, with how it stands."""
+
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from statusproxy.observe.metrics import Metrics
+from statusproxy.registry.gateway_view import TOGETHER
+from statusproxy.registry.registry import SessionRegistry
+from statusproxy.registry.session_rows import AT_ONCE, Row
+from statusproxy.status.channel_list import ChannelRule
+from statusproxy.status.model import Override, Record, SessionRules
+from statusproxy.status.session_state import SessionState
+from statusproxy.status.signals import SignalKind, SignalRules
+from tests.registry.disk import Disk
+
+RULE = ChannelRule(
+    list=(("channels",),),
+    id=(("id",),),
+    set={"status": "disconnected"},
+    keep=frozenset({"disconnected", "qr_required"}),
+)
+ONE = replace(RULE, list=((),))
+OTHER = replace(RULE, source="/api/available-sessions")
+LOST = Override(since=990.0, at=990.0, began=990.0, event="close")
+
+
+class World:
+    """A registry with a clock that a test may set, and what the gateway answers."""
+
+    def __init__(self, *records: Record, **aliases: str) -> None:
+        self.time = 1_000.0
+        rules = SessionRules(aliases=aliases)
+        self.registry = SessionRegistry(SignalRules(()), rules, Disk(), Metrics(), lambda: self.time, lambda: self.time)
+        self.registry.sessions.load(records)
+        self.rows = self.registry.rows
+        self.rows.mean({"connected": "connected", "qr_required": "scan"})
+
+    async def lists(self, rule: ChannelRule = RULE, /, **words: str | None) -> bytes:
+        """The gateway answers a list with these channels and words, and it is read; what the client reads."""
+        channels = [{"id": one} | ({} if word is None else {"status": word}) for one, word in words.items()]
+        return await self.answers(json.dumps({"channels": channels}).encode(), rule)
+
+    async def answers(self, body: bytes, rule: ChannelRule = RULE, session: str | None = None) -> bytes:
+        corrected, durable = self.registry.correct(body, rule, self.registry.now(), session)
+        if durable is not None:
+            await durable
+        await self.rows.read()
+        return corrected.body
+
+    def all(self) -> dict[str, Row]:
+        rows = [row for batch in self.rows.rows() for row in batch]
+        assert len({row.session for row in rows}) == len(rows), "each once"
+        return {row.session: row for row in rows}
+
+    def states(self) -> dict[str, str]:
+        return {session: row.state.value for session, row in self.all().items()}
+
+    def row(self, session: str) -> Row:
+        row = self.rows.row(session)
+        assert row is not None
+        return row
+
+
+def connected(session: str, at: float = 995.0) -> Record:
+    return Record(session, verdict=SignalKind.CONNECTED, known_at=at, heard_at=at)
+
+
+async def test_before_a_list_has_passed_there_are_the_sessions_of_events() -> None:
+    world = World(Record("sales", override=LOST), connected("support"), Record("shop"))
+    assert world.states() == {"sales": "lost", "support": "connected", "shop": "unknown"}
+    assert world.rows.seen_at is None
+    row = world.row("sales")
+    assert (row.listed, row.claim, row.shows) == (False, None, None)
+
+
+async def test_every_channel_of_the_list_is_there_event_or_not() -> None:
+    world = World(Record("sales", override=LOST))
+    await world.lists(
+        sales="connected", support="connected", shop="qr_required", desk="disconnected", odd="?", mute=None
+    )
+    assert world.states() == {
+        "sales": "lost", "support": "connected", "shop": "needs_qr", "desk": "reported_down", "odd": "unknown",
+        "mute": "unknown",
+    }  # fmt: skip
+    row = world.row("support")
+    assert (row.record, row.channel, row.listed, row.shows) == (None, "support", True, "connected")
+    assert world.rows.seen_at == pytest.approx(1_000.0)
+
+
+async def test_the_rows_show_what_the_client_reads() -> None:
+    world = World(Record("sales", override=LOST), Record("team", override=LOST), connected("shop"))
+    body = await world.lists(sales="connected", team="qr_required", shop="connected", desk="disconnected", odd="?")
+    read = {channel["id"]: channel["status"] for channel in json.loads(body)["channels"]}
+    assert {session: row.shows for session, row in world.all().items()} == read
+
+
+async def test_a_session_that_events_and_list_spell_differently_is_one_row() -> None:
+    world = World(Record("sales team"), Record("SALES  TEAM"), Record("Front", override=LOST), Front="desk")
+    await world.lists(SalesTeam="connected", desk="connected", other="connected")
+    rows = world.all()
+    assert list(rows) == ["sales team", "Front", "other"]
+    assert (rows["sales team"].channel, rows["sales team"].spellings) == ("SalesTeam", ("sales team", "SALES  TEAM"))
+    assert (rows["Front"].channel, rows["Front"].state) == ("desk", SessionState.LOST)
+    for name in ("SalesTeam", "sales team", "salesTEAM"):
+        assert world.row(name).session == "sales team"
+    assert world.row("desk").session == world.row("front").session == "Front"
+
+
+async def test_a_spelling_of_the_list_goes_before_others() -> None:
+    world = World(Record("SALES"), Record("sales"))
+    await world.lists(sales="connected")
+    assert list(world.all()) == ["sales"]
+
+
+async def test_where_spellings_disagree_the_row_is_as_the_list_reads() -> None:
+    world = World(Record("SALES", verdict=SignalKind.DISCONNECTED, known_at=990.0, override=LOST), connected("sales"))
+    assert world.states() == {"SALES": "lost", "sales": "connected"}, "no list has shown that they are one"
+    await world.lists(sales="connected")
+    assert world.states() == {"sales": "connected"}
+
+
+async def test_spellings_that_a_list_once_showed_to_be_one_are_one_after_a_restart() -> None:
+    world = World(Record("SALES", channel="sales"), Record("Sales", channel="sales", override=LOST))
+    assert world.states() == {"SALES": "lost"}
+    assert world.row("sales").channel == "sales"
+
+
+async def test_a_name_that_fits_several_channels_is_none_of_them() -> None:
+    world = World(Record("sales", override=LOST))
+    await world.lists(Sales="connected", SALES="connected")
+    assert world.states() == {"sales": "lost", "Sales": "connected", "SALES": "connected"}
+    assert world.rows.row("sALES") is None
+    assert world.row("SALES").record is None
+    assert world.rows.row("nobody") is None
+
+
+async def test_what_left_the_list_is_not_listed_and_what_was_known_before_counts_no_more() -> None:
+    world = World(connected("sales"), Record("shop", override=LOST))
+    await world.lists(sales="connected", shop="connected", new="connected")
+    world.time += 60
+    await world.lists(other="connected")
+    assert world.states() == {"sales": "unknown", "shop": "lost", "other": "connected"}
+    assert {row.session for row in world.all().values() if row.listed} == {"other"}
+    assert world.row("sales").claim is None
+
+
+async def test_an_event_or_an_answer_after_the_list_counts() -> None:
+    world = World(connected("sales", 1_005.0))
+    await world.lists(other="connected")
+    assert (world.row("sales").state, world.row("sales").listed) == (SessionState.CONNECTED, False)
+    world.time += 5
+    await world.answers(b'{"status":"qr_required"}', ONE, "sales")
+    assert world.row("sales").state is SessionState.NEEDS_QR
+
+
+async def test_a_newer_answer_about_one_channel_goes_before_the_list() -> None:
+    world = World()
+    await world.lists(sales="connected")
+    world.time += 5
+    await world.answers(b'{"status":"disconnected"}', ONE, "sales")
+    assert world.states() == {"sales": "reported_down"}
+    world.time += 5
+    await world.lists(sales="connected")
+    assert world.states() == {"sales": "connected"}
+
+
+async def test_the_lists_of_several_routes_count_together_while_they_are_about_as_old() -> None:
+    world = World()
+    await world.lists(RULE, sales="connected", shop="disconnected")
+    world.time += TOGETHER - 1
+    await world.lists(OTHER, sales=None, desk="qr_required")
+    assert world.states() == {"sales": "connected", "shop": "reported_down", "desk": "needs_qr"}
+    world.time += 2
+    await world.lists(OTHER, sales=None, desk="qr_required")
+    assert world.states() == {"sales": "unknown", "desk": "needs_qr"}, "that route is not asked any more"
+
+
+async def test_an_answer_that_is_no_list_leaves_the_last_list() -> None:
+    world = World()
+    await world.lists(sales="connected")
+    for body in (b"<html>", b'{"error":"timed out"}'):
+        world.time += 5
+        await world.answers(body)
+        assert world.states() == {"sales": "connected"}
+    assert world.rows.seen_at == pytest.approx(1_000.0)
+    await world.lists(shop="connected")
+    assert world.states() == {"shop": "connected"}
+
+
+async def test_all_are_given_some_at_a_time() -> None:
+    world = World(*(Record(f"e{number}") for number in range(AT_ONCE + 1)))
+    body = json.dumps({"channels": [{"id": f"c{number}", "status": "connected"} for number in range(AT_ONCE + 1)]})
+    world.registry.correct(body.encode(), RULE, world.registry.now(), None)
+    await world.rows.read()
+    batches = [len(batch) for batch in world.rows.rows()]
+    assert batches == [AT_ONCE, 1, AT_ONCE, 1]
+    states = await world.rows.states()
+    assert len(states) == 2 * (AT_ONCE + 1)
+    assert (states["e1"], states["c1"]) == (SessionState.UNKNOWN, SessionState.CONNECTED)
+
+
+async def test_a_session_forgotten_while_others_are_looked_at_is_left_out() -> None:
+    world = World(*(Record(f"e{number}") for number in range(AT_ONCE + 1)))
+    batches = world.rows.rows()
+    next(batches)
+    await world.registry.forget(f"e{AT_ONCE}")
+    assert next(batches) == []
