@@ -60,11 +60,16 @@ def session_report(record: Record, word: Word | None = None, rule: ChannelRule |
 
 
 def row_report(
-    row: Row, rule: ChannelRule | None = None, shown: Callable[[Record], Record] | None = None, shift: float = 0.0
+    row: Row,
+    rule: ChannelRule | None = None,
+    shown: Callable[[Record], Record] | None = None,
+    shift: float = 0.0,
+    alerted_at: float | None = None,
 ) -> Session:
     """One session as it stands, listed or not.
 
-    `shown` gives a record in the system's time, which is `shift` seconds ahead of the row's.
+    `shown` gives a record in the system's time, which is `shift` seconds ahead of the row's. `alerted_at` is when the
+    newest message about its present outage was made.
     """
     record = row.record or Record(row.session)
     word = None if row.claim is None else Word(row.claim.word, row.claim.at + shift)
@@ -75,6 +80,7 @@ def row_report(
         state=row.state.value,
         listed=row.listed,
         list_shows=row.shows,
+        alerted_at=moment(alerted_at) if row.state is SessionState.LOST else None,
     )
 
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from statusproxy.alerts.bookkeeping import Bookkeeping
@@ -228,9 +229,9 @@ class Sender:
             target = attempt.delivery.target
             task = asyncio.create_task(self._deliver(attempt), name=f"statusproxy-alert-{attempt.message.id}")
             self._busy[target] = task
-            task.add_done_callback(lambda _, target=target: self._ended(target))
+            task.add_done_callback(partial(self._ended, target))
 
-    def _ended(self, target: str) -> None:
+    def _ended(self, target: str, _: asyncio.Task[None]) -> None:
         del self._busy[target]
         self._resting.add(target)
         asyncio.get_running_loop().call_later(self._pause, self._rested, target)

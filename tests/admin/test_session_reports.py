@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -247,3 +248,30 @@ def test_those_that_need_someone_come_in_the_order_of_how_much(registry: Session
     listed(registry, "fine")
     looked(reports)
     assert reports.in_order(["quiet", "fine", "lost"]) == ["lost", "fine", "quiet"]
+
+
+class Told:
+    """When sessions were told to operators."""
+
+    def __init__(self) -> None:
+        self.version: object = {}
+        self.times: dict[str, float] = {}
+
+    def tell(self, **times: float) -> None:
+        self.version, self.times = object(), times
+
+    def alerted_at(self, spellings: Iterable[str]) -> float | None:
+        return max((self.times[each] for each in spellings if each in self.times), default=None)
+
+
+def test_that_operators_were_told_is_news_of_that_session(registry: SessionRegistry) -> None:
+    registry.sessions.load([Record("sales", override=LOST), Record("support", override=LOST)])
+    told = Told()
+    reports = SessionReports(registry, alerts=told)
+    reports.begin()
+    looked(reports)
+    told.tell(sales=1_800_000_000.0)
+    assert looked(reports) == ([], ["sales"])
+    assert looked(reports) == ([], [])
+    (text,) = reports.texts(["sales"])
+    assert json.loads(text)["alerted_at"] == "2027-01-15T08:00:00.000Z"
