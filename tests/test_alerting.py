@@ -60,8 +60,8 @@ async def test_a_reload_switches_them_on_changes_them_and_switches_them_off(
         assert len(found.targets) == 2
         assert site.reload(alerts=None)
         states.append(alerting(site.server).alerts)
-        assert states == [None, None]
-        assert site.server.admin.answers.alerts.alerts is None
+        assert states == [None] * 2
+        assert not site.server.admin.answers.alerts.report().configured
         assert len(site.server.registry.changes) == subscribers
 
 
@@ -73,8 +73,9 @@ async def test_the_gateways_change_wakes_them_and_a_stop_ends_them(
         found = alerting(site.server).alerts
         assert found is not None
         await until(lambda: found.leading)
-    assert alerting(site.server).alerts is None
-    alerting(site.server).wake()
+    ended = alerting(site.server)
+    assert ended.alerts is None
+    ended.wake()
 
 
 async def test_the_words_are_in_the_language_of_the_settings(
