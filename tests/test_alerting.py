@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from statusproxy.alerting import Alerting, Site
 from statusproxy.alerts.sightings import SpoolVitals
 from statusproxy.alerts.values import Topic
 from statusproxy.observe.silence import LONGEST
+from statusproxy.spool.spool import Spool
 from statusproxy.status.model import Record
 from statusproxy.store.spooled import EntryState
 from tests.admin.shelf import Shelf, entry, spool_of
@@ -49,7 +49,7 @@ async def test_a_reload_switches_them_on_changes_them_and_switches_them_off(
 ) -> None:
     async with serving(tmp_path, origin) as site:
         subscribers = len(site.server.registry.changes)
-        assert alerting(site.server).alerts is None
+        states = [alerting(site.server).alerts]
         assert site.reload(alerts=alerts(receiver, "a"))
         found = alerting(site.server).alerts
         assert found is not None
@@ -59,8 +59,9 @@ async def test_a_reload_switches_them_on_changes_them_and_switches_them_off(
         assert alerting(site.server).alerts is found
         assert len(found.targets) == 2
         assert site.reload(alerts=None)
-        assert alerting(site.server).alerts is None
-        assert site.server.admin.answers.alerts.alerts is None
+        states.append(alerting(site.server).alerts)
+        assert states == [None] * 2
+        assert not site.server.admin.answers.alerts.report().configured
         assert len(site.server.registry.changes) == subscribers
 
 
@@ -72,8 +73,9 @@ async def test_the_gateways_change_wakes_them_and_a_stop_ends_them(
         found = alerting(site.server).alerts
         assert found is not None
         await until(lambda: found.leading)
-    assert alerting(site.server).alerts is None
-    alerting(site.server).wake()
+    ended = alerting(site.server)
+    assert ended.alerts is None
+    ended.wake()
 
 
 async def test_the_words_are_in_the_language_of_the_settings(
@@ -122,20 +124,31 @@ def test_where_none_are_configured_nothing_of_them_is_loaded(tmp_path: Path) -> 
 # How things stand
 
 
+class Gateway:
+    """The watch of a gateway (`proxy.upstream.watch.GatewayWatch`), as a test sets it."""
+
+    def __init__(self) -> None:
+        self.error: str | None = None
+        self.looked = True
+        self.asked = 0
+
+    def look_soon(self) -> None:
+        self.asked += 1
+
+
 class Seen:
     """A site whose parts a test sets."""
 
     def __init__(self, proxy: Running) -> None:
         self.server = proxy.server
         self.clock = HandClock()
-        self.gateway: Any = SimpleNamespace(error=None, looked=True, asked=0)
-        self.gateway.look_soon = self._look_soon
-        self.site = Site(self.server.registry, self.server.proxy, None, self.gateway, self.clock)
+        self.gateway = Gateway()
+        self.site = self.with_spool(None)
         rhythm = self.server.registry.webhooks.rhythm
         rhythm.came(self.site.wall())
 
-    def _look_soon(self) -> None:
-        self.gateway.asked += 1
+    def with_spool(self, spool: Spool | None) -> Site:
+        return Site(self.server.registry, self.server.proxy, spool, self.gateway, self.clock)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -187,7 +200,8 @@ async def test_before_the_map_was_read_nothing_is_said_of_sessions(seen: Seen, m
 async def test_before_the_first_webhook_nothing_is_said_of_their_silence(seen: Seen) -> None:
     seen.server.registry.webhooks.rhythm.count = 0
     vitals = seen.site.vitals()
-    assert (vitals.silent_since, vitals.unsure) == (None, {Topic.WEBHOOKS_SILENT})
+    assert vitals.silent_since is None
+    assert vitals.unsure == {Topic.WEBHOOKS_SILENT}
 
 
 async def test_a_long_silence_is_seen_unless_other_proxies_heard_something(
@@ -205,8 +219,7 @@ async def test_a_long_silence_is_seen_unless_other_proxies_heard_something(
 
 async def test_the_spool_is_seen_in_the_systems_time(seen: Seen) -> None:
     spool = await spool_of(Shelf(entry(1), entry(2, state=EntryState.UNKNOWN), entry(3, state=EntryState.DEAD)))
-    site = Site(seen.server.registry, seen.server.proxy, spool, seen.gateway)
-    vitals = site.vitals()
+    vitals = seen.with_spool(spool).vitals()
     assert vitals.spool is not None
     assert vitals.spool == SpoolVitals(unknown=1, dead=1, waiting=1, waiting_since=vitals.spool.waiting_since)
     assert vitals.spool.waiting_since is not None
@@ -215,8 +228,9 @@ async def test_the_spool_is_seen_in_the_systems_time(seen: Seen) -> None:
 async def test_a_spool_that_was_not_read_is_unsure(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = await spool_of(Shelf())
     monkeypatch.setattr(type(spool), "unread", "it has not been read yet")
-    vitals = Site(seen.server.registry, seen.server.proxy, spool, seen.gateway).vitals()
-    assert (vitals.spool, vitals.unsure) == (None, {Topic.SPOOL})
+    vitals = seen.with_spool(spool).vitals()
+    assert vitals.spool is None
+    assert vitals.unsure == {Topic.SPOOL}
 
 
 async def test_whether_store_and_gateway_answer_is_asked_of_both(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from statusproxy.admin.json_answers import answer, refuse
-from statusproxy.admin.messages import (
+from statusproxy.admin.alert_messages import (
     AlertDeliveryLine,
     AlertMessageLine,
     AlertsReport,
@@ -20,6 +19,7 @@ from statusproxy.admin.messages import (
     HeartbeatLine,
     ToldLine,
 )
+from statusproxy.admin.json_answers import answer, refuse
 from statusproxy.admin.report import moment
 from statusproxy.observe.alert_counts import HeartbeatCounts
 
@@ -93,9 +93,17 @@ class AlertAnswers:
             messages=[] if short else [_message(one, alerts.names) for one in book.messages[: -_MESSAGES - 1 : -1]],
         )
 
-    def alerted_at(self, session: str) -> float | None:
-        """When the newest message about a session's present outage was made; None where none was."""
-        return None if self.alerts is None else self.alerts.alerted_at(session)
+    def alerted_at(self, spellings: Iterable[str]) -> float | None:
+        """When the newest message about a session, by any of its ids, was made; None where none was."""
+        if self.alerts is None:
+            return None
+        times = [at for each in spellings if (at := self.alerts.alerted_at(each)) is not None]
+        return max(times, default=None)
+
+    @property
+    def version(self) -> object:
+        """Another object each time `alerted_at` may give something else."""
+        return None if self.alerts is None else self.alerts.book.told
 
 
 def _targets(alerts: Alerts) -> Iterator[AlertTargetLine]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from statusproxy.admin.messages import AlertMessageLine, AlertsReport, ToldLine
+from statusproxy.admin.alert_messages import AlertMessageLine, AlertsReport, ToldLine
 from statusproxy.admin.spool_table import span
 from statusproxy.admin.table import local, table
 from statusproxy.observe.visible import delimited, visible

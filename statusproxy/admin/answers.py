@@ -84,7 +84,7 @@ class Answers:
         self._spool = SpoolAnswers(spool, lambda: self.settings)
         self.alerts = AlertAnswers(exposition.metrics.alerts.heartbeat)
         """What is told of alerts; `alerts.alerts` is set while there are any."""
-        self.feed = Feed(registry, self._health, lambda: self._gateway, self._spool.totals)
+        self.feed = Feed(registry, self._health, lambda: self._gateway, self._spool.totals, self.alerts)
 
     def configure(self, settings: Settings) -> None:
         """Answer by these settings from now on."""
@@ -107,8 +107,8 @@ class Answers:
             *self._history.routes(),
             *self._learning.routes(),
             *self._spool.routes(),
-            *self._polling.routes(),
             *self.alerts.routes(),
+            *self._polling.routes(),
             web.get("/events", self.events),
             web.get("/doctor", self.doctor),
             *assets.routes(),
@@ -162,7 +162,10 @@ class Answers:
         for start in range(0, len(rows), AT_ONCE):
             async with self._writing:  # thousands take a while, which the traffic must not wait for
                 reports += [
-                    to_text(row_report(row, rule, shown, shift, figures), compact=True)
+                    to_text(
+                        row_report(row, rule, shown, shift, figures, self.alerts.alerted_at(row.spellings)),
+                        compact=True,
+                    )
                     for row in rows[start : start + AT_ONCE]
                 ]
                 await asyncio.sleep(0)

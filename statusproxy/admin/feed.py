@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from statusproxy import __version__
+from statusproxy.admin.alerts import AlertAnswers
 from statusproxy.admin.gateway_words import GatewayWords
 from statusproxy.admin.health import HealthCheck
 from statusproxy.admin.messages import Gone, Health, Heard, Hello, SpoolNow, SpoolTotals, to_text
@@ -101,14 +102,18 @@ class Feed:
         health: HealthCheck,
         gateway: Callable[[], GatewayWords],
         spool: Callable[[], SpoolTotals | None],
+        alerts: AlertAnswers | None = None,
     ) -> None:
-        """`gateway` gives what the settings in force say of the gateway, `spool` what is kept now."""
+        """`gateway` gives what the settings in force say of the gateway, `spool` what is kept now.
+
+        `alerts` know when sessions were told.
+        """
         self._registry = registry
         self._health = health
         self._gateway = gateway
         self._spool = spool
         self._pages: set[_Page] = set()
-        self._reports = SessionReports(registry, lambda: gateway().rule)
+        self._reports = SessionReports(registry, lambda: gateway().rule, alerts)
         self._state: Health | None = None
         self._kept: SpoolTotals | None = None
         self._task: asyncio.Task[None] | None = None

@@ -80,11 +80,13 @@ def row_report(
     shown: Callable[[Record], Record] | None = None,
     shift: float = 0.0,
     figures: Callable[[Record, Sequence[str]], Figures] | None = None,
+    alerted_at: float | None = None,
 ) -> Session:
     """One session as it stands, listed or not.
 
     `shown` gives a record in the system's time, which is `shift` seconds ahead of the row's. `figures` gives those of
-    a session's uptime (`OutageLedger.figures`).
+    a session's uptime (`OutageLedger.figures`). `alerted_at` is when the newest message about its present outage was
+    made.
     """
     record = row.record or Record(row.session)
     record = record if shown is None else shown(record)
@@ -96,6 +98,7 @@ def row_report(
         state=row.state.value,
         listed=row.listed,
         list_shows=row.shows,
+        alerted_at=moment(alerted_at) if row.state is SessionState.LOST else None,
     )
 
 

@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 
 from statusproxy import __version__
-from statusproxy.admin.messages import AlertsReport, Health, SelfReport, SpoolTotals
+from statusproxy.admin.alert_messages import AlertsReport
+from statusproxy.admin.messages import Health, SelfReport, SpoolTotals
 from statusproxy.config.load import dump
 from statusproxy.config.settings import Settings
 from statusproxy.proxy.handler import Proxy

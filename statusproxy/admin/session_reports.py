@@ -7,7 +7,7 @@ are compared only where the gateway's answers differ, or a minute has passed. A 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
 from statusproxy.admin.messages import to_text
 from statusproxy.admin.report import row_report
@@ -27,11 +27,27 @@ LOOKED_AT: Final = AT_ONCE
 _RANKS: Final = {state: rank for rank, state in enumerate(SessionState)}
 
 
+class Alerted(Protocol):
+    """When sessions were told to operators (`admin.alerts.AlertAnswers`)."""
+
+    def alerted_at(self, spellings: Iterable[str]) -> float | None:
+        """When the newest message about a session was made."""
+
+    @property
+    def version(self) -> object:
+        """Another object each time `alerted_at` may give something else."""
+
+
 class SessionReports:
     """What the pages were last sent of each session. Empty until `begin` and after `end`."""
 
-    def __init__(self, registry: SessionRegistry, rule: Callable[[], ChannelRule | None] = lambda: None) -> None:
-        """`rule` gives that of the channel list, which a reload may replace."""
+    def __init__(
+        self,
+        registry: SessionRegistry,
+        rule: Callable[[], ChannelRule | None] = lambda: None,
+        alerts: Alerted | None = None,
+    ) -> None:
+        """`rule` gives that of the channel list, which a reload may replace; `alerts` know when sessions were told."""
         self._registry = registry
         self._current_rule = rule
         self._rule: ChannelRule | None = None
@@ -43,6 +59,8 @@ class SessionReports:
         self._all_at = 0.0
         self._figures: object = None
         self._minute = 0.0
+        self._alerts = alerts
+        self._alerted: object = None
 
     def begin(self) -> None:
         """Collect changes from now on. No effect if begun already."""
@@ -78,9 +96,11 @@ class SessionReports:
         if now - self._minute >= SAME_AGAIN:
             self._minute = now
             changed = [*dict.fromkeys([*changed, *self._registry.sessions.lost()])]  # they are lost for longer
+        alerted, self._alerted = self._alerted, None if self._alerts is None else self._alerts.version
         if (
             self._all
             or figures != self._figures  # a new day, or the history was read
+            or alerted is not self._alerted
             or rule is not self._rule
             or versions[0] != self._versions[0]  # other words
             or (versions != self._versions and now - self._all_at >= SAME_AGAIN)  # the same, later
@@ -139,24 +159,26 @@ class SessionReports:
     def _differs(self, row: Row) -> bool:
         """Whether a session differs from what was sent; what is sent next is stored for that."""
         before, mark = self._told.get(row.session), self._registry.ledger.mark(row.spellings)
+        alerted_at = None if self._alerts is None else self._alerts.alerted_at(row.spellings)
         if before is not None:
             row = row._replace(claim=_news(row.claim, before.row.claim))
-            if before.rule is self._rule and before.row == row and before.mark == mark:
+            if before.rule is self._rule and (before.row, before.mark, before.alerted_at) == (row, mark, alerted_at):
                 return False
             self._counts[before.row.state] -= 1
         self._counts[row.state] += 1
-        self._told[row.session] = _Told(row, self._rule, mark)
+        self._told[row.session] = _Told(row, self._rule, mark, alerted_at)
         return True
 
 
 class _Told:
     """What pages were sent of one session."""
 
-    __slots__ = ("_text", "mark", "row", "rule")
+    __slots__ = ("_text", "alerted_at", "mark", "row", "rule")
 
-    def __init__(self, row: Row, rule: ChannelRule | None, mark: object) -> None:
+    def __init__(self, row: Row, rule: ChannelRule | None, mark: object, alerted_at: float | None) -> None:
         """`mark` is that of its figures (`OutageLedger.mark`)."""
         self.row = row
+        self.alerted_at = alerted_at
         self.rule = rule
         self.mark = mark
         self._text = ""
@@ -164,9 +186,8 @@ class _Told:
     def text(self, registry: SessionRegistry) -> str:
         """The report as JSON, written when the first page is told."""
         if not self._text:
-            report = row_report(
-                self.row, self.rule, registry.in_system_time, registry.clock.shift, registry.ledger.figures
-            )
+            shown, shift = registry.in_system_time, registry.clock.shift
+            report = row_report(self.row, self.rule, shown, shift, registry.ledger.figures, self.alerted_at)
             self._text = to_text(report, compact=True)
         return self._text
 

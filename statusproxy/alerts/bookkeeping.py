@@ -78,7 +78,7 @@ class Bookkeeping:
                 async with asyncio.timeout(_LIMIT):
                     if self._unsure:
                         self._take(await self._outbox.read())
-                    while self._unsaved:
+                    while self.unsaved:
                         if not await self._write(self._outbox):
                             return False
                     return True

@@ -19,6 +19,10 @@ PAUSE: Final = 2.0
 #: Processes of Apprise at a time; each takes some 40 MiB for a second or two.
 _TOGETHER: Final = 2
 
+#: Lines of a message from which on composing it takes more than some milliseconds: then a thread does it, so that the
+#: event loop goes on.
+_MANY: Final = 1_000
+
 Compose = Callable[[Message, Target], Letter]
 """Words and JSON of a message, as this target gets it."""
 
@@ -76,7 +80,8 @@ class Dispatch:
         """Try once to bring a message to a target that is known."""
         target, channel = self._lines[target_id]
         try:
-            letter = self._compose(message, target)
+            many = len(message.lines) > _MANY
+            letter = await asyncio.to_thread(self._compose, message, target) if many else self._compose(message, target)
             async with self._together:
                 outcome = await channel.send(letter)
         except Exception:
@@ -94,6 +99,6 @@ class Dispatch:
             log.log(NOTICE, "alerts: %s sent to %s", message.type, target.name, extra=facts)
         elif before is None or before.error != outcome.error:  # it is tried again for a day
             log.warning(
-                "alerts: %s could not be sent to %s: %s; it is tried again",
+                "alerts: %s could not be sent to %s: %s",
                 message.type, target.name, outcome.error, extra=facts | {"why": outcome.error},
             )  # fmt: skip

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from statusproxy.alerts.bookkeeping import Bookkeeping
@@ -36,6 +37,9 @@ _WRITE_AGAIN: Final = 3.0
 
 #: Seconds until the task looks again after something went wrong that should not.
 _AGAIN: Final = 5.0
+
+#: Outages from which on deciding takes more than a few milliseconds.
+_MANY: Final = 2_000
 
 #: Seconds between two looks at least: so many times what the last one took, within bounds.
 _REST: Final = 9.0
@@ -200,20 +204,19 @@ class Sender:
         registry, vitals = self._watched.registry, self._watched.vitals()
         outages = [*await lost_sessions(registry), *self._conditions.outages(vitals, self._wall())]
         ended = await endings(registry, self._books.book.told.values(), self._wall())
-        decision = decide(
-            self._books.book,
-            self._seen,
-            outages,
-            self._wall(),
-            self.rules,
-            started_at=self._started_at,
-            new_id=self._new_id,
-            ended=ended,
-            unsure=vitals.unsure,
-        )
-        self._seen = decision.seen
-        self._books.put(decision.book)
-        return decision.due
+        while True:
+            book = self._books.book
+            decided = partial(
+                decide, book, self._seen, outages, self._wall(), self.rules,
+                started_at=self._started_at, new_id=self._new_id, ended=ended, unsure=vitals.unsure,
+            )  # fmt: skip
+            # In a thread the event loop goes on every few milliseconds.
+            many = len(outages) + len(book.told) > _MANY
+            decision = await asyncio.to_thread(decided) if many else decided()
+            if self._books.book is book:  # else a delivery was marked meanwhile
+                self._seen = decision.seen
+                self._books.put(decision.book)
+                return decision.due
 
     # ---- messages under way ----
 
@@ -228,9 +231,9 @@ class Sender:
             target = attempt.delivery.target
             task = asyncio.create_task(self._deliver(attempt), name=f"statusproxy-alert-{attempt.message.id}")
             self._busy[target] = task
-            task.add_done_callback(lambda _, target=target: self._ended(target))
+            task.add_done_callback(partial(self._ended, target))
 
-    def _ended(self, target: str) -> None:
+    def _ended(self, target: str, _: asyncio.Task[None]) -> None:
         del self._busy[target]
         self._resting.add(target)
         asyncio.get_running_loop().call_later(self._pause, self._rested, target)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from statusproxy.admin import alert_messages as messages
 from statusproxy.admin import client as admin_client
-from statusproxy.admin import messages
 from statusproxy.cli.options import admin_option, config_option
 from statusproxy.cli.output import EXIT_FAILURE
 from statusproxy.cli.running_proxy import ask, typed

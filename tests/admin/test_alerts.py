@@ -159,6 +159,21 @@ async def test_a_number_that_is_none_is_refused(start: Start) -> None:
     )
 
 
-def test_when_a_session_was_alerted_is_known_while_there_are_alerts() -> None:
-    assert answers(FakeAlerts(BOOK)).alerted_at("sales") == NOW + 60
-    assert answers(None).alerted_at("sales") is None
+def test_when_a_session_was_alerted_is_known_by_any_of_its_ids_while_there_are_alerts() -> None:
+    made = answers(FakeAlerts(BOOK))
+    assert made.alerted_at(("Sales", "sales")) == NOW + 60
+    assert made.alerted_at(("support",)) is None
+    assert made.version is BOOK.told
+    off = answers(None)
+    assert (off.alerted_at(("sales",)), off.version) == (None, None)
+
+
+async def test_sessions_tell_when_their_outage_was_told(start: Start) -> None:
+    async with start() as admin:
+        admin.proxy.server.admin.alerts_changed(FakeAlerts(BOOK))  # type: ignore[arg-type]
+        await admin.lose("sales")
+        await admin.lose("support")
+        said = {each["session"]: each["alerted_at"] for each in (await admin.json("/sessions"))["sessions"]}
+        assert said == {"sales": "2027-01-15T08:01:00.000Z", "support": None}
+        await admin.regain("sales")
+        assert [each["alerted_at"] for each in (await admin.json("/sessions"))["sessions"]] == [None, None]

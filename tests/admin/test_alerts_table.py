@@ -1,7 +1,6 @@
 """The command line's view of alerts."""
 
-from statusproxy.admin.alerts_table import alerts_table
-from statusproxy.admin.messages import (
+from statusproxy.admin.alert_messages import (
     AlertDeliveryLine,
     AlertMessageLine,
     AlertsReport,
@@ -9,6 +8,7 @@ from statusproxy.admin.messages import (
     HeartbeatLine,
     ToldLine,
 )
+from statusproxy.admin.alerts_table import alerts_table
 
 NOW = "2027-01-15T08:00:00.000Z"
 

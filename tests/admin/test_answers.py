@@ -27,7 +27,7 @@ LOST = (
     '"last_event_at":TIME,"last_message_at":null,"known":"disconnected","known_at":TIME,"gateway_said":"connected",'
     '"gateway_said_at":TIME,"transient":null,"transient_word":null,"transient_due":null,"released":null,"released_at":null,'
     '"state":"lost","listed":true,"list_shows":"disconnected","released_by":null,"first_heard":TIME,"lost_seconds":N,'
-    f'"losses":1,"uptime":N,"days":"{"-" * 89}1"}}'
+    f'"losses":1,"uptime":N,"days":"{"-" * 89}1","alerted_at":null}}'
 )
 GUIDANCE = (
     '"title":"gateway-wrapper","url":"","set_url":[],"states":{"connected":"connected","open":"connected",'
@@ -40,7 +40,7 @@ HEARD = (
     '"known":null,"known_at":null,"gateway_said":null,"gateway_said_at":null,"transient":null,'
     '"transient_word":null,"transient_due":null,"released":null,"released_at":null,'
     '"state":"unknown","listed":false,"list_shows":null,"released_by":null,"first_heard":TIME,"lost_seconds":N,'
-    f'"losses":0,"uptime":N,"days":"{"-" * 89}0"}}'
+    f'"losses":0,"uptime":N,"days":"{"-" * 89}0","alerted_at":null}}'
 )
 COUNTS = '"counts": {"lost": %d, "reported_down": %d, "needs_qr": %d, "connected": %d, "unknown": %d}'
 
@@ -161,7 +161,9 @@ async def test_the_doctors_report_has_all_that_the_doctor_looks_at(start: Start)
         '"events": [{"event": "status-find", "verdict": "applied", "count": 1}], '
         '"clock": {"timed": 0, "lag": null, "ahead": 0}}, '
         '"absences": [{"missing": "client", "peer": "10.0.0.2", "count": 1, "webhooks": 1, "last": TIME}], '
-        '"forwarding_strangers": [], "spool": null}'
+        '"forwarding_strangers": [], "spool": null, '
+        '"alerts": {"now": TIME, "configured": false, "sending": false, "written": true, "targets": [], '
+        '"heartbeat": null, "told_total": 0, "told": [], "messages": []}}'
     )
 
 

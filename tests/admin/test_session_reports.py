@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -288,3 +289,30 @@ def test_with_a_new_day_every_session_is_told_anew(monkeypatch: pytest.MonkeyPat
     assert bench.later(3_600.0) == []
     assert bench.later(86_400.0) == ["sales", "support"]
     assert bench.later(60.0) == []
+
+
+class Told:
+    """When sessions were told to operators."""
+
+    def __init__(self) -> None:
+        self.version: object = {}
+        self.times: dict[str, float] = {}
+
+    def tell(self, **times: float) -> None:
+        self.version, self.times = object(), times
+
+    def alerted_at(self, spellings: Iterable[str]) -> float | None:
+        return max((self.times[each] for each in spellings if each in self.times), default=None)
+
+
+def test_that_operators_were_told_is_news_of_that_session(registry: SessionRegistry) -> None:
+    registry.sessions.load([Record("sales", override=LOST), Record("support", override=LOST)])
+    told = Told()
+    reports = SessionReports(registry, alerts=told)
+    reports.begin()
+    looked(reports)
+    told.tell(sales=1_800_000_000.0)
+    assert looked(reports) == ([], ["sales"])
+    assert looked(reports) == ([], [])
+    (text,) = reports.texts(["sales"])
+    assert json.loads(text)["alerted_at"] == "2027-01-15T08:00:00.000Z"

@@ -23,9 +23,9 @@ async def test_what_is_put_is_in_the_store_when_it_is_flushed_and_another_reads_
     outbox = SharedOutbox()
     one, other = keeping(outbox), keeping(outbox)
     one.put(telling("sales"))
-    assert one.unsaved
+    states = [one.unsaved]
     assert await one.flush()
-    assert not one.unsaved
+    assert [*states, one.unsaved] == [True, False]
     assert await other.read()
     assert other.book == telling("sales")
     assert (outbox.document.version, outbox.writes) == (1, 1)

@@ -45,8 +45,8 @@ async def test_the_same_failure_is_told_once_and_another_again(caplog: pytest.Lo
         bench.box.outcome = Outcome(error)
         await bench.send()
     assert caplog.messages == [
-        "alerts: session.lost could not be sent to webhook hub.example: it answered 500; it is tried again",
-        "alerts: session.lost could not be sent to webhook hub.example: no answer in time; it is tried again",
+        "alerts: session.lost could not be sent to webhook hub.example: it answered 500",
+        "alerts: session.lost could not be sent to webhook hub.example: no answer in time",
     ]
     assert bench.counts.deliveries == {("webhook hub.example", "failed"): 3}
 
@@ -79,3 +79,10 @@ async def test_what_is_not_configured_any_more_is_forgotten() -> None:
     assert (bench.dispatch.knows("hub"), bench.dispatch.targets) == (True, [target()])
     bench.dispatch.configure({})
     assert (bench.dispatch.knows("hub"), bench.dispatch.results) == (False, {})
+
+
+async def test_a_message_of_thousands_of_sessions_is_composed_beside_the_event_loop() -> None:
+    bench = Bench()
+    sessions = [f"session-{number}" for number in range(1_001)]
+    assert await bench.dispatch.send(message("m1", *sessions), "hub") == Outcome()
+    assert [letter.id for letter in bench.box.letters] == ["m1"]

@@ -20,7 +20,7 @@ from statusproxy.observe.alert_counts import AlertCounts
 from statusproxy.status.model import RELEASED, REPEATED, STARTED, Change
 from statusproxy.store.claims import LEASE
 from statusproxy.store.holding import HoldingTiming
-from tests.alerts.fakes import NOW, FakeSite, Mailbox, SharedOutbox, target
+from tests.alerts.fakes import NOW, FakeSite, Mailbox, SharedOutbox, message, target
 from tests.spool.shared_state import SharedState, SharedStore
 from tests.store.still_clock import StillClock
 
@@ -134,6 +134,27 @@ async def test_hundreds_that_fall_together_are_one_message(bench: Bench) -> None
         proxy.lose(*(f"s{number:03}" for number in range(300)), at=bench.wall())
         await bench.passes(AFTER + GROUP + QUIET)
     assert [(id_, type_, len(text.split(","))) for id_, type_, text in proxy.sent] == [("m1", "session.lost", 300)]
+
+
+async def test_thousands_that_fall_together_are_decided_beside_the_event_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statusproxy.alerts.sender._MANY", 1)
+    proxy = bench.proxy()
+    done: list[int] = []
+
+    async def to_thread(work: Callable[[], object]) -> object:
+        if not done:
+            proxy.books.put(Book(messages=(message("m9"),)))  # a delivery is marked meanwhile
+        done.append(1)
+        return work()
+
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
+    async with started(proxy):
+        proxy.lose("sales", "support", at=bench.wall())
+        await bench.passes(AFTER + QUIET + 5)
+    assert len(done) > 2
+    assert [id_ for id_, _, _ in proxy.sent] == ["m9", "m1"]
 
 
 async def test_a_flap_is_told_by_nothing(bench: Bench) -> None:

@@ -52,8 +52,8 @@ async def alerting(
 ) -> AsyncIterator[Site]:
     """A service that tells `to`; its state is in `folder` unless it is elsewhere."""
     alerts = {"after": f"{AFTER:g}s", "group": f"{GROUP:g}s", "on": ["lost", "back"], "to": list(to), **more}
-    url = state or f"sqlite:///{folder / 'state.db'}"
-    async with serving(folder, origin, state={"url": url}, alerts=alerts, preset="gateway-wrapper") as site:
+    kept = {"url": f"sqlite:///{folder / 'state.db'}"} if state is None else {"url": state, "journal": str(folder)}
+    async with serving(folder, origin, state=kept, alerts=alerts, preset="gateway-wrapper") as site:
         yield site
 
 

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from statusproxy.alerts import decide, grouping, sender
+from statusproxy.alerts import decide, grouping
 from statusproxy.alerts.channels.letter import Letter, Outcome
 from statusproxy.alerts.channels.webhook import WebhookChannel
 from statusproxy.alerts.values import DeliveryState
@@ -88,8 +88,8 @@ def settings_of(file: Path) -> Settings:
 
 async def main(file: Path, step: str, session: str, delay: float) -> None:
     """Serve, lose a session, and end when everything is told; or die before that."""
-    decide.QUIET = grouping.QUIET = _QUIET  # type: ignore[misc]
-    sender.PAUSE = 0.0  # type: ignore[misc]
+    for module, name, seconds in ((decide, "QUIET", _QUIET), (grouping, "QUIET", _QUIET)):
+        setattr(module, name, seconds)
     arm(step)
     if step == "at any time":
         threading.Timer(delay, die).start()

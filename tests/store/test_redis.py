@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
@@ -760,7 +761,7 @@ async def test_a_claim_that_is_given_up_is_told_to_the_others_and_not_to_who_gav
     async with opened(place) as (store, _), opened(place) as (other, _):
         told: list[str] = []
         for number, one in enumerate((store, other)):
-            one.backend.claims.listen(lambda name, number=number: told.append(f"{name} {number}"))
+            one.backend.claims.listen(partial(lambda number, name: told.append(f"{name} {number}"), number))
         assert await store.backend.claims.claim("alerts") is not None
         await store.backend.claims.release("alerts")
         await other.backend.claims.claim("after that")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from statusproxy.admin.messages import AlertsReport
+from statusproxy.admin.alert_messages import AlertsReport
 from statusproxy.config.alerts import Alerts
 from statusproxy.doctor.findings import Finding, listed, note, ok, problem, warning
 from statusproxy.doctor.subject import Subject

@@ -6,7 +6,8 @@ import pytest
 from aiohttp import web
 
 from statusproxy import __version__
-from statusproxy.admin.messages import AlertsReport, AlertTargetLine, Health, HeartbeatLine, SelfReport
+from statusproxy.admin.alert_messages import AlertsReport, AlertTargetLine, HeartbeatLine
+from statusproxy.admin.messages import Health, SelfReport
 from statusproxy.config.load import loads
 from statusproxy.doctor.looks.alerts import judge, look
 from statusproxy.doctor.subject import Subject
