@@ -139,8 +139,8 @@ async def test_a_session_spelt_in_several_ways_has_the_outages_of_all_spellings(
         ("/outages?limit=0", 400, "limit is a whole number from 1 to 100000"),
         ("/history?limit=x", 400, "limit is a whole number from 1 to 100000"),
         ("/uptime?months=121", 400, "months is a whole number from 1 to 120"),
-        ("/history?since=soon", 400, "since: allowed: a duration before now such as 30m, 12h or 7d, or a date such as "
-         "2026-01-31 or 2026-01-31T18:00"),
+        ("/history?since=soon", 400, ("since: allowed: a duration before now such as 30m, 12h or 7d, or a date such as "
+         "2026-01-31 or 2026-01-31T18:00")),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_answered_is_an_error_in_words(admin: Admin, target: str, status: int, error: str) -> None:
