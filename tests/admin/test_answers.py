@@ -90,7 +90,7 @@ async def test_a_release_gives_the_change_and_a_second_one_none(admin: Admin) ->
     await lost_and_heard(admin)
     change = (
         '{"session": "sales", "change": "released", "reason": "operator", "at": TIME, "recorded_at": TIME, '
-        '"gateway_said": "connected"}'
+        '"gateway_said": "connected", "by": null}'
     )
     assert await text(admin, "/sessions/sales/release", "POST") == (
         f'{{"session": "sales", "released": true, "changes": [{change}]}}'
