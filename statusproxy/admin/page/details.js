@@ -73,18 +73,18 @@ function whatNext(report, state) {
 function factsOf(report, state) {
   const facts = [];
   const add = (name, kind, ...parts) => {
-    const one = element("div", { className: kind });
+    const one = element("div", { className: `fact ${kind}` });
     const value = element("dd");
     value.append(...parts.filter((part) => part !== null));
     one.append(element("dt", {}, words[name]), value);
     facts.push(one);
   };
   if (state === "lost") {
-    add("why", "why", reason(report.reason), ...(report.since ? [`, ${words.since} `, timeElement(report.since, "at")] : []));
-    add("shownSince", "since", report.shown_at ? timeElement(report.shown_at, "at") : words.notShown);
+    add("why", "because", reason(report.reason), ...(report.since ? [`, ${words.since} `, timeElement(report.since, "at")] : []));
+    add("shownSince", "corrected", report.shown_at ? timeElement(report.shown_at, "at") : words.notShown);
   } else if (report.reason) {
     const by = report.released === "operator" && report.released_by ? ` ${words.by(visible(report.released_by))}` : null;
-    add("before", "why", reason(report.reason), by, ...(report.released_at ? [", ", timeElement(report.released_at, "at")] : []));
+    add("before", "because", reason(report.reason), by, ...(report.released_at ? [", ", timeElement(report.released_at, "at")] : []));
   }
   add("claim", "claim", ...claim(report));
   const noticed = state === "lost" && report.caught_up;
@@ -92,10 +92,10 @@ function factsOf(report, state) {
   const event = report.last_event_at ? [timeElement(report.last_event_at, "ago"), " ", element("code", {}, visible(report.last_event ?? ""))] : [none()];
   add("event", "event", ...event);
   add("message", "message", report.last_message_at ? timeElement(report.last_message_at, "ago") : none());
-  if (report.first_heard) add("first", "first", timeElement(report.first_heard, "at"));
+  if (report.first_heard) add("first", "began", timeElement(report.first_heard, "at"));
   if (report.channel && report.channel !== report.session) add("channelName", "name", visible(report.channel));
   if ("listed" in report) add("inList", "listed", report.listed ? words.yes : words.no);
-  add("days90", "total", told(report));
+  add("days90", "sum90", told(report));
   return facts;
 }
 

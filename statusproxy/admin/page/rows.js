@@ -44,6 +44,7 @@ export function fillRow(one) {
   const state = stateOf(report);
   if (row.dataset.state !== state) row.dataset.state = state;
   setText(parts.channel, report.channel && report.channel !== report.session ? words.channel(visible(report.channel)) : "");
+  parts.channel.title = visible(report.channel ?? "");
   setText(parts.state, `${words.stateNames[state]}: `);
   setText(parts.pill, pill(report, state));
   setParts(parts.why, report, ["state", "shows", "since", "reason", "released_at", "alerted_at", "gateway_said", "gateway_said_at", "transient_word", "transient_due", "listed"], () => why(report, state));
