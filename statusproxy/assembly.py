@@ -15,7 +15,7 @@ from typing import Final
 
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config.addresses import Target, parse_gateway, parse_target
-from statusproxy.config.packages import missing_for_webhooks
+from statusproxy.config.packages import missing_for_alerts, missing_for_webhooks
 from statusproxy.config.settings import Settings, Webhook
 from statusproxy.config.templates import BELOW, SESSION
 from statusproxy.observe.exchange_report import Report, RouteKind
@@ -92,7 +92,7 @@ def plan(settings: Settings, earlier: Site | None = None) -> Plan:
     Raises `OSError` or `ssl.SSLError` where a certificate file cannot be used, and `ValueError` where a package is
     missing that the settings need.
     """
-    missing = missing_for_webhooks(settings.webhooks)
+    missing = missing_for_webhooks(settings.webhooks) or missing_for_alerts(settings.alerts)
     if missing is not None:
         raise ValueError(missing)
     return Plan(

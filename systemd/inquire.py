@@ -24,7 +24,7 @@ from statusproxy.config.addresses import Address
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import load
 from statusproxy.config.modes import format_mode
-from statusproxy.config.packages import needed_for_webhooks
+from statusproxy.config.packages import needed_for_alerts, needed_for_webhooks
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import SqliteFile, parse_state_url
@@ -132,7 +132,11 @@ def main(action: str, *arguments: str) -> None:
         "ports": ports,
         "reachable": reachable,
         "packages": lambda settings: "\n".join(
-            [*needed_packages(settings.state.url), *needed_for_webhooks(settings.webhooks)]
+            [
+                *needed_packages(settings.state.url),
+                *needed_for_webhooks(settings.webhooks),
+                *needed_for_alerts(settings.alerts),
+            ]
         ),
         "state": lambda settings: state(settings, arguments[1]),
     }

@@ -36,7 +36,7 @@ usage: sudo ./systemd/install.sh [--wheels DIR]      install this version, or up
        sudo ./systemd/install.sh --uninstall --purge remove these too
 
   --wheels DIR   install offline, from the wheels in DIR and nothing else. To fill DIR, in a checkout on a machine with
-                 the same Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[fast,codings,jwt,redis]'
+                 the same Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[fast,codings,jwt,redis,alerts]'
 
 An upgrade that does not become ready is taken back by itself. PYTHON=/path/to/python3 chooses the interpreter.
 To stop the service without removing it: systemctl stop statusproxy.socket statusproxy.service
@@ -147,8 +147,8 @@ fetch() {
   "$folder/bin/python" "${pip[@]}" "$@"
 }
 
-# Adds to the environment in $1 the packages that the configuration needs, such as those for `state.url: redis://…` and
-# `webhooks[].jwt`; sets added to what was missing. A configuration that cannot be read is left to `check`.
+# Adds to the environment in $1 the packages that the configuration needs, such as those for `state.url: redis://…`,
+# `webhooks[].jwt` and `alerts.to[].apprise`; sets added to what was missing. A configuration that cannot be read is left to `check`.
 add_packages() {
   local folder=$1 wheels=$2 source=$3 packages log
   added=""
@@ -413,10 +413,10 @@ install() {
   fi
   if ! add_packages "$folder" "$wheels" "$source"; then
     abandon "$built" "$old" "$new_state"
-    fail "what \`state.url\` or \`webhooks[].jwt\` in $ETC/config.yaml needs could not be installed; $UNCHANGED" \
+    fail "what \`state.url\`, \`webhooks[].jwt\` or \`alerts\` in $ETC/config.yaml needs could not be installed; $UNCHANGED" \
       "without the internet, fill a folder with wheels (this tells how: $(command_line --help)), then: $(command_line --wheels DIR)"
   fi
-  [ -z "$added" ] || step packages "$added, for \`state.url\` or \`webhooks[].jwt\`"
+  [ -z "$added" ] || step packages "$added, for \`state.url\`, \`webhooks[].jwt\` or \`alerts\`"
   step configuration "$config"
   if ! CREDENTIALS_DIRECTORY=$ETC/secrets "$folder/bin/statusproxy" check --config "$ETC/config.yaml" >/dev/null; then
     abandon "$built" "$old" "$new_state"

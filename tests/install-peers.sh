@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Python: nginx, HAProxy, PHP with cURL, curl, Node.js, Chromium, Redis, and the npm packages of tests/peers.
+# Installs what the tests need beyond Python: nginx, HAProxy, PHP with cURL, curl, Node.js, Chromium, Redis, Prometheus, and the npm packages of tests/peers.
 # For Debian and its kin, as root or with sudo. Safe to run again: does, and says, nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/peers"
@@ -32,6 +32,8 @@ have chromium || missing+=(chromium)
 have chromedriver || missing+=(chromium-driver)
 # For tests/store: a server of their own in which the state is kept.
 have redis-server || missing+=(redis-server)
+# For tests/monitoring: promtool, and a server with a store of its own.
+{ have prometheus && have promtool; } || missing+=(prometheus)
 # For tests/systemd: a Debian of its own in which the service is installed.
 have mmdebstrap || missing+=(mmdebstrap)
 have systemd-nspawn || missing+=(systemd-container)
@@ -43,8 +45,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
     exit 1
   fi
   echo "install-peers: installing ${missing[*]}"
-  # The tests start their own nginx, HAProxy and Redis: the packaged services must neither start nor take their ports.
-  if { ! have nginx || ! have haproxy || ! have redis-server; } && [ ! -e /usr/sbin/policy-rc.d ] && [ ! -d /run/systemd/system ]; then
+  # The tests start their own nginx, HAProxy, Redis and Prometheus: the packaged services must neither start nor take their ports.
+  if { ! have nginx || ! have haproxy || ! have redis-server || ! have prometheus; } && [ ! -e /usr/sbin/policy-rc.d ] && [ ! -d /run/systemd/system ]; then
     trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
     printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
     as_root chmod 755 /usr/sbin/policy-rc.d

@@ -122,6 +122,8 @@ def test_settings_that_need_a_package_which_is_missing_cannot_be_planned(monkeyp
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"^webhooks\[0\].jwt: a JSON Web Token needs the package pyjwt, "):
         plan(settings("webhooks: [{path: /a, jwt: {secret: abc}}]"))
+    with pytest.raises(ValueError, match=r"^alerts.to\[0\].apprise: a target of Apprise needs the package apprise, "):
+        plan(settings("alerts: {to: [{apprise: 'ntfy://ntfy.example/x'}]}"))
     assert plan(settings()).settings.webhooks
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 from statusproxy.admin.scrape import gauges
 from statusproxy.config.load import loads
+from statusproxy.observe.catalogue import METRICS
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.proxies import Sharing
-from tests import tree
+from tests import metrics_page, tree
 from tests.proxy.harness import running
 
 ROOT = Path(__file__).parent.parent
@@ -120,11 +123,31 @@ def test_the_picture_has_words_both_themes_and_nothing_from_elsewhere() -> None:
     assert re.findall(r"(?:href|src)=|@import|url\((?!#)", text) == []
 
 
-async def test_every_metric_stands_in_its_page_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+async def exposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Metric]:
+    """The families that a running proxy exposes, by the names of their series."""
     monkeypatch.setattr(BatchWriter, "sharing", Sharing("me"))  # as in a store that proxies share
     async with running(tmp_path, "http://127.0.0.1:1", state={"url": f"sqlite:///{tmp_path}/state.db"}) as proxy:
         server = proxy.server
-        text = server.exposition.expose(gauges(server.registry, server.proxy, server.rooms.spool)).decode()
-        exposed = set(re.findall(r"^# HELP (statusproxy_\w+)", text, re.MULTILINE))
-    listed = re.findall(r"^\| `(statusproxy_\w+)`", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
-    assert sorted(listed) == sorted(exposed)
+        now = gauges(server.registry, server.proxy, server.rooms.spool, gateway_up=True, sessions=[])
+        families = list(text_string_to_metric_families(server.exposition.expose(now).decode()))
+    return {family.name + "_total" * (family.type == "counter"): family for family in families}
+
+
+def test_the_catalogue_has_every_metric_with_its_type_and_words(exposed: dict[str, Metric]) -> None:
+    told = {name: (family.type, family.documentation) for name, family in exposed.items()}
+    always = {
+        name: one for name, one in METRICS.items() if not name.startswith(("statusproxy_alert", "statusproxy_heart"))
+    }
+    assert told == {name: (metric.kind, metric.text) for name, metric in always.items()}
+
+
+def test_the_catalogue_has_every_label(exposed: dict[str, Metric]) -> None:
+    for name, family in exposed.items():
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(METRICS[name].labels), name
+
+
+def test_the_page_of_metrics_is_the_catalogue() -> None:
+    shown = metrics_page.shown(metrics_page.PAGE.read_text())
+    assert shown == metrics_page.tables(), "write it again: .venv/bin/python -m tests.metrics_page"

@@ -208,6 +208,9 @@ PROBES: dict[str, Probe] = {
     "spool.max_age": spool("max_age", "7h"),
     "spool.unknown": spool("unknown", "resend", "resend"),
     "spool.schedule": spool("schedule", ["7s"]),
+    "alerts": Probe(
+        {"heartbeat": "http://kuma.example/key"}, lambda server: server.settings.alerts, attrgetter("alerts")
+    ),
     "sessions.history_days": at_start(7),
     "sessions.aliases": rule("aliases", {"verkauf": "sales"}),
     "sessions.alive_grace": rule("alive_grace", "7s"),

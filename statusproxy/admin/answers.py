@@ -29,7 +29,7 @@ from statusproxy.admin.messages import (
 )
 from statusproxy.admin.polling import PollAnswers
 from statusproxy.admin.report import change_report, counts, damage_report, moment, row_report
-from statusproxy.admin.scrape import gauges
+from statusproxy.admin.scrape import gauges, sessions_now
 from statusproxy.admin.selfreport import self_report
 from statusproxy.admin.spool import SpoolAnswers
 from statusproxy.config.settings import Settings
@@ -130,8 +130,14 @@ class Answers:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The numbers for Prometheus."""
-        body = self._exposition.expose(gauges(self._registry, self._proxy, self._kept))
-        return web.Response(body=body, headers={"Content-Type": self._exposition.content_type})
+        up = await self._health.gateway_up()
+        sessions = await sessions_now(self._registry)
+        now = gauges(self._registry, self._proxy, self._kept, gateway_up=up, sessions=sessions)
+        pieces: list[bytes] = []
+        for piece in self._exposition.pieces(now):
+            pieces.append(piece)
+            await asyncio.sleep(0)
+        return web.Response(body=b"".join(pieces), headers={"Content-Type": self._exposition.content_type})
 
     async def sessions(self, request: web.Request) -> web.Response:
         """Every session, listed or not: those shown as disconnected first, each part in natural order."""

@@ -31,6 +31,10 @@ class HealthCheck:
         self._error: str | None = None
         self._looking = asyncio.Lock()
 
+    async def gateway_up(self) -> bool:
+        """Whether a connection to the gateway can be had; no later than after `PATIENCE` seconds."""
+        return await self._gateway() is None
+
     async def report(self, within: float | None = None) -> Health:
         """How store and gateway are now. `within`: the seconds that either look may take; None for no limit."""
         store, gateway = await asyncio.gather(_in_time(self._store(), within), _in_time(self._gateway(), within))

@@ -43,7 +43,7 @@ class Outage(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def key(self) -> str:
         """What tells it from other outages: the same at each look as long as it lasts."""
-        return self.topic.value if self.session is None else f"{Topic.LOST.value}:{self.session}"
+        return str(self.topic) if self.session is None else f"lost:{self.session}"
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -135,3 +135,11 @@ class AlertRules(msgspec.Struct, frozen=True):
     remind: float | None = 21_600.0
     group: float = 30.0
     targets: tuple[Target, ...] = ()
+
+
+class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an outage ended, as far as that is known."""
+
+    at: float
+    released: str | None = None
+    """How the correction of a session ended (`Release`, or `forgotten`)."""

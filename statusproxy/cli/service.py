@@ -13,7 +13,7 @@ from statusproxy.cli.output import EXIT_CONFIG, EXIT_FAILURE, fail
 from statusproxy.cli.settings import read_settings
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import dump, load
-from statusproxy.config.packages import missing_for_webhooks
+from statusproxy.config.packages import missing_for_alerts, missing_for_webhooks
 from statusproxy.config.settings import Settings
 from statusproxy.observe import logs
 from statusproxy.store.extras import missing_package
@@ -65,7 +65,11 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None) -> 
     """Validate the configuration and print the effective settings, secrets masked."""
     known = environment()
     settings = read_settings(lambda: load(config, None, known, listen=list(listen) or None, gateway=gateway))
-    missing = missing_package(settings.state.url) or missing_for_webhooks(settings.webhooks)
+    missing = (
+        missing_package(settings.state.url)
+        or missing_for_webhooks(settings.webhooks)
+        or missing_for_alerts(settings.alerts)
+    )
     if missing is not None:
         source = config or find_file(known)
         fail(f"{source}: {missing}" if source else missing, EXIT_CONFIG)

@@ -23,6 +23,9 @@ _SLIP: Final = 0.8
 #: Bytes of the shortest secret for HS256: as many as the hash has.
 _JWT_SECRET: Final = 32
 
+#: Bytes of the shortest secret for Standard Webhooks.
+_STANDARD_WEBHOOKS_SECRET: Final = 24
+
 
 def warnings(settings: Settings) -> list[str]:
     """One sentence or two for each."""
@@ -33,6 +36,7 @@ def warnings(settings: Settings) -> list[str]:
         *_words_never_said(settings),
         *_short_secrets(settings),
         *_idle_spools(settings),
+        *_alerts(settings),
     ]
 
 
@@ -99,6 +103,23 @@ def _short_secrets(settings: Settings) -> Iterator[str]:
             yield (
                 f"webhooks[{index}].jwt.secret: shorter than the {_JWT_SECRET} bytes that RFC 7518 (§3.2) asks for; "
                 "who has seen one token can find it by trying"
+            )
+
+
+def _alerts(settings: Settings) -> Iterator[str]:
+    """Alerts that a restart forgets, and secrets by which anyone can sign soon."""
+    if settings.alerts is None:
+        return
+    if settings.alerts.to and isinstance(parse_state_url(settings.state.url), Memory):
+        yield (
+            "alerts: with this state.url a restart forgets which sessions are lost and what was told of them, so that "
+            "nobody is told when they are back; with sqlite:///state.db both are kept"
+        )
+    for index, target in enumerate(settings.alerts.to):
+        if target.key is not None and len(target.key) < _STANDARD_WEBHOOKS_SECRET:
+            yield (
+                f"alerts.to[{index}].secret: shorter than the {_STANDARD_WEBHOOKS_SECRET} bytes that Standard Webhooks "
+                "asks for; who has seen one message can find it by trying"
             )
 
 

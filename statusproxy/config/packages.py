@@ -8,9 +8,17 @@ from collections.abc import Iterable, Sequence
 from importlib import metadata
 from typing import Final
 
+from statusproxy.config.alerts import Alerts
 from statusproxy.config.settings import Webhook
 
-__all__ = ["installing", "missing_for_webhooks", "missing_requirements", "needed_for_webhooks"]
+__all__ = [
+    "installing",
+    "missing_for_alerts",
+    "missing_for_webhooks",
+    "missing_requirements",
+    "needed_for_alerts",
+    "needed_for_webhooks",
+]
 
 _DISTRIBUTION: Final = "statusproxy"
 
@@ -56,3 +64,19 @@ def missing_for_webhooks(webhooks: Sequence[Webhook]) -> str | None:
         return None
     index = next(index for index, webhook in enumerate(webhooks) if webhook.jwt is not None)
     return f"webhooks[{index}].jwt: {installing('a JSON Web Token', requirements)}"
+
+
+def needed_for_alerts(alerts: Alerts | None) -> list[str]:
+    """The requirements that `alerts` need and that are not installed here."""
+    if alerts is None or all(target.apprise is None for target in alerts.to):
+        return []
+    return missing_requirements("alerts", "apprise", "apprise")
+
+
+def missing_for_alerts(alerts: Alerts | None) -> str | None:
+    """What is missing for `alerts` and the command that installs it; None where nothing is."""
+    requirements = needed_for_alerts(alerts)
+    if alerts is None or not requirements:
+        return None
+    index = next(index for index, target in enumerate(alerts.to) if target.apprise is not None)
+    return f"alerts.to[{index}].apprise: {installing('a target of Apprise', requirements)}"

@@ -22,6 +22,7 @@ from statusproxy.config.addresses import (
     parse_gateway,
     parse_target,
 )
+from statusproxy.config.alerts import Alerts
 from statusproxy.config.blocks import Section
 from statusproxy.config.dialect import Dialect
 from statusproxy.config.effect import check_set_name, check_set_word
@@ -384,6 +385,7 @@ class Settings(Section, frozen=True, kw_only=True):
     underscores_in_headers: Literal["pass", "drop"] = "pass"
     state: State = State()
     spool: Spool = Spool()
+    alerts: Alerts | None = None  # nobody is told
     admin: Admin = Admin()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

@@ -1,29 +1,37 @@
-"""Prometheus metric families, made from plain numbers."""
+"""Prometheus metric families, made from plain numbers. Their text and labels are those of the catalogue."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from statusproxy.observe.catalogue import METRICS, Kind
 
-def counter(name: str, text: str, labels: list[str], values: Iterable[tuple[Iterable[str], float]]) -> Metric:
-    """A counter with these labels: its values by the values of the labels."""
-    family = CounterMetricFamily(name, text, labels=labels)
-    for key, value in values:
-        family.add_metric(list(key), value)
+
+def labelled(name: str, values: Iterable[tuple[Sequence[str], float]]) -> Metric:
+    """The counter or gauge of this name: its values by the values of the labels."""
+    described = METRICS[name]
+    kind = CounterMetricFamily if described.kind is Kind.COUNTER else GaugeMetricFamily
+    family = kind(name, described.text, labels=list(described.labels))
+    for labels, value in values:
+        family.add_metric(labels, value)
     return family
 
 
-def total(name: str, text: str, value: float) -> Metric:
-    """A counter without labels."""
-    return counter(name, text, [], [((), value)])
+def single(name: str, value: float | None) -> Metric:
+    """The counter or gauge of this name, which has no labels; None where there is no value now."""
+    return labelled(name, () if value is None else [((), value)])
 
 
-def by_label(name: str, text: str, label: str, counts: Mapping[str, float]) -> Metric:
-    """A counter with one label."""
-    return counter(name, text, [label], [((key,), count) for key, count in counts.items()])
+def by_label(name: str, counts: Mapping[str, float]) -> Metric:
+    """The counter or gauge of this name, which has one label."""
+    return labelled(name, (((key,), count) for key, count in counts.items()))
 
 
-def gauge(name: str, text: str, value: float) -> Metric:
-    """A gauge without labels."""
-    return GaugeMetricFamily(name, text, value=value)
+def histogram(name: str, values: Iterable[tuple[Sequence[str], Sequence[tuple[str, float]], float]]) -> Metric:
+    """The histogram of this name: buckets (cumulated) and sum by the values of the labels."""
+    described = METRICS[name]
+    family = HistogramMetricFamily(name, described.text, labels=list(described.labels))
+    for labels, buckets, total in values:
+        family.add_metric(labels, buckets, total)
+    return family

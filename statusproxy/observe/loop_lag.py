@@ -11,16 +11,17 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from statusproxy.observe.families import histogram, single
 
 __all__ = ["BUCKETS", "LoopLag"]
 
 #: Seconds between two timers. To wake a process at rest for one takes some 150 µs of processor time: 0.15 % of a core.
 INTERVAL: Final = 0.1
 
-#: Seconds. Up to 1 ms is the resolution of the loop's timers; 20 ms is what one callback may take (docs/metrics.md).
+#: Seconds. Up to 1 ms is the resolution of the loop's timers; 20 ms is what one callback may take (docs/monitoring.md).
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 #: Seconds of one part of the window that the longest lag is taken from, and the parts. The window is a minute, and up
@@ -77,14 +78,8 @@ class LoopLag(Collector):
         for bound, count in zip(_BOUNDS, self._counts, strict=True):
             running += count
             buckets.append((bound, running))
-        lag = HistogramMetricFamily(
-            "statusproxy_event_loop_lag_seconds", "Seconds by which a timer, due ten times a second, ran late."
-        )
-        lag.add_metric([], buckets, self._total)
-        yield lag
-        yield GaugeMetricFamily(
-            "statusproxy_event_loop_lag_max_seconds", "The longest of these in the last minute.", value=self.longest
-        )
+        yield histogram("statusproxy_event_loop_lag_seconds", [((), buckets, self._total)])
+        yield single("statusproxy_event_loop_lag_max_seconds", self.longest)
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = self._clock() + INTERVAL

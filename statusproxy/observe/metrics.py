@@ -12,6 +12,7 @@ from typing import Final
 
 from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.observe.latencies import BUCKETS, Latencies
+from statusproxy.observe.session_losses import SessionLosses
 from statusproxy.observe.spool_counts import SpoolCounts
 from statusproxy.status.model import EVICTED, FORGOTTEN, RELEASED, STARTED, Change, Release
 
@@ -61,6 +62,8 @@ class Metrics:
         self.unread: dict[tuple[str, str], int] = {}
         """Bodies passed untouched, by what they are and why."""
         self.spool = SpoolCounts()
+        self.losses = SessionLosses()
+        """The losses of each session."""
 
     def report(self, report: Report) -> None:
         """Count one finished exchange: the hot path, once a request."""
@@ -101,6 +104,7 @@ class Metrics:
 
     def changed(self, changes: Sequence[Change], now: float) -> None:
         """Count changes of overrides; what began one has too many spellings for a label."""
+        self.losses.changed(changes, now)
         for change in changes:
             if change.what == RELEASED:
                 _count(self.releases, change.reason)

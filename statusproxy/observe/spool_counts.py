@@ -5,7 +5,7 @@ from typing import Final
 
 from prometheus_client.metrics_core import Metric
 
-from statusproxy.observe.families import by_label, total
+from statusproxy.observe.families import by_label, single
 
 #: Why an event was not delivered at once, as `store.spooled.Reason` has it.
 _KEPT: Final = ("queued", "not-sent", "refused", "no-answer")
@@ -41,19 +41,7 @@ class SpoolCounts:
 
     def families(self) -> Iterator[Metric]:
         """Their families."""
-        yield by_label(
-            "statusproxy_spool_kept",
-            "Events kept by this proxy, by why they were not delivered at once.",
-            "reason",
-            self._kept,
-        )
-        yield total("statusproxy_spool_delivered", "Kept events that this proxy delivered.", self._delivered)
-        yield by_label(
-            "statusproxy_spool_dropped", "Kept events that this proxy dropped undelivered.", "reason", self._dropped
-        )
-        yield by_label(
-            "statusproxy_spool_not_kept",
-            "Events that this proxy could not keep: their senders were told so.",
-            "reason",
-            self._not_kept,
-        )
+        yield by_label("statusproxy_spool_kept_total", self._kept)
+        yield single("statusproxy_spool_delivered_total", self._delivered)
+        yield by_label("statusproxy_spool_dropped_total", self._dropped)
+        yield by_label("statusproxy_spool_not_kept_total", self._not_kept)

@@ -53,7 +53,7 @@ class _Answer:
         """`before` is the answer in whose place this one is."""
         self.listing = listing
         self.at = at
-        self.before = before if before is None or before.is_list else before.before
+        self.before: _Answer | None = before if before is None or before.is_list else before.before
         """The last of the same route that is known to be a list, for when this one is none: an error, for example."""
         self._reading: Generator[None, None, None] | None = None
 

@@ -23,6 +23,7 @@ from statusproxy.learning.watch import Watch
 from statusproxy.observe.absences import Absences
 from statusproxy.observe.counted import counted
 from statusproxy.observe.metrics import Metrics
+from statusproxy.observe.session_losses import SessionLosses
 from statusproxy.observe.silence import SilenceWatch
 from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
@@ -112,6 +113,7 @@ class SessionRegistry:
         now = self.now()
         stored = await self.saving.open(self._others.take)
         records = self._clock_watch.load(stored, now, shared=self.store.sharing is not None)
+        self._metrics.losses.start(records, now)
         standing = sum(record.override is not None for record in records)
         log.info(
             "%s known, %d of them disconnected", counted(len(records), "session"), standing,
@@ -276,6 +278,11 @@ class SessionRegistry:
         """The gateway's last word for a session, corrected or not, if any has passed since the start."""
         word, shift = self._gateway_view.word(session, self._aliases), self.clock.shift
         return Word(word.said, word.at + shift) if word is not None and shift else word
+
+    def losses(self) -> SessionLosses:
+        """The losses of each session since the start, as of now."""
+        self._metrics.losses.look(self.sessions.records(), self.now())
+        return self._metrics.losses
 
     @property
     def list_seen_at(self) -> float | None:

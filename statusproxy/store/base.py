@@ -14,6 +14,7 @@ from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
 from statusproxy.store.claims import Claims
 from statusproxy.store.damage import Damage
+from statusproxy.store.outbox import Outbox
 from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
@@ -42,6 +43,10 @@ class Store(Protocol):
     @property
     def claims(self) -> Claims | None:
         """What only one of the proxies that share the state does; None where one process has the state alone."""
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """Where alerts keep what they told and what they have to send; None where this store keeps none."""
 
     async def save(
         self,
@@ -143,6 +148,9 @@ class Backend(ABC):
 
     claims: Claims | None = None
     """As `Store.claims`."""
+
+    outbox: Outbox | None = None
+    """As `Store.outbox`."""
 
     on_due: Callable[[], None] | None = None
     """Set by the batch writer. To be called (in the event loop) when `due_at` has come nearer."""

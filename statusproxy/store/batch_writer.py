@@ -33,6 +33,7 @@ from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseErr
 from statusproxy.store.failure_log import times
 from statusproxy.store.fallback import Keeper, NoJournal
 from statusproxy.store.listening import tell
+from statusproxy.store.outbox import Outbox
 from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
@@ -103,6 +104,11 @@ class BatchWriter(Generic[_B]):
     def claims(self) -> Claims | None:
         """As `Store.claims`."""
         return self.backend.claims
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """As `Store.outbox`."""
+        return self.backend.outbox
 
     async def save(
         self,

@@ -22,6 +22,8 @@ from statusproxy.store.codec import RowError, decode_change, decode_record, enco
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import check_words, is_unusable
 from statusproxy.store.files import COMPANIONS, create_private
+from statusproxy.store.outbox import OutboxDocument
+from statusproxy.store.outbox_table import OUTBOX_TABLE, read_outbox, write_outbox
 from statusproxy.store.spool_table import SPOOL_TABLE, SpoolTable
 from statusproxy.store.spooled import SpoolOp
 from statusproxy.store.sqlite_wal import read_wal
@@ -52,7 +54,7 @@ CREATE TABLE IF NOT EXISTS rejected (
 CREATE TABLE IF NOT EXISTS damage (
     id INTEGER PRIMARY KEY, payload TEXT NOT NULL
 );
-{SPOOL_TABLE}"""
+{SPOOL_TABLE}{OUTBOX_TABLE}"""
 # What a database must have to be one of ours; the others came later, and an older statusproxy does not mind them.
 _TABLE_NAMES: Final = frozenset({b"records", b"history", b"rejected"})
 
@@ -144,8 +146,9 @@ class Database:
         records: Mapping[str, Record | None],
         entries: Sequence[Entry],
         spooled: Mapping[str, SpoolOp] = MappingProxyType({}),
+        outbox: OutboxDocument | None = None,
     ) -> list[str]:
-        """Put records (None: forget the session), changes and what is for the spool on disk in one transaction.
+        """Put records (None: forget the session), changes and what is for spool and outbox on disk in one transaction.
 
         On return all of it is durable: COMMIT has synced the WAL. Returns the sessions whose row could not
         be encoded; raises `sqlite3.Error` with nothing written.
@@ -183,7 +186,13 @@ class Database:
                 cursor.executemany("INSERT INTO history VALUES (?, ?, ?, ?)", history)
             if spooled:
                 self.spool.write(cursor, spooled.values())
+            if outbox is not None:
+                write_outbox(cursor, outbox)
         return refused
+
+    def outbox(self) -> OutboxDocument:
+        """The document of alerts."""
+        return read_outbox(self._connection)
 
     def holds(self, row: int, payload: str) -> bool:
         """Whether the history has this change in this row."""

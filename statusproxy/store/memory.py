@@ -15,6 +15,7 @@ from statusproxy.store.age import HistoryAge
 from statusproxy.store.backlog import Backlog, Batch, Entry
 from statusproxy.store.base import Backend, StoreOptions
 from statusproxy.store.batch_writer import BatchWriter
+from statusproxy.store.outbox import Outbox, OutboxDocument
 
 __all__ = ["MemoryBackend", "make_store", "memory_store"]
 
@@ -31,6 +32,7 @@ class MemoryBackend(Backend):
         self._age = HistoryAge(history_days, clock)
         self._records: dict[str, Record] = {}
         self._changes: deque[Entry] = deque(maxlen=_HISTORY_CHANGES)
+        self.outbox: Outbox = MemoryOutbox()
 
     async def open(self, backlog: Backlog) -> list[Record]:
         """The records saved so far (none, in a new process)."""
@@ -66,6 +68,24 @@ class MemoryBackend(Backend):
         before = self._age.before()
         while before is not None and self._changes and self._changes[0].change.recorded_at < before:
             self._changes.popleft()
+
+
+class MemoryOutbox:
+    """Implements `Outbox` for one process: it ends with it."""
+
+    def __init__(self) -> None:
+        self._document = OutboxDocument(0, b"")
+
+    async def read(self) -> OutboxDocument:
+        """As `Outbox.read`."""
+        return self._document
+
+    async def write(self, payload: bytes, after: int) -> int | None:
+        """As `Outbox.write`."""
+        if self._document.version != after:
+            return None
+        self._document = OutboxDocument(after + 1, payload)
+        return after + 1
 
 
 def memory_store() -> BatchWriter[MemoryBackend]:

@@ -40,6 +40,7 @@ from statusproxy.store.redis_follow import Follower, News, Told, position
 from statusproxy.store.redis_keys import Keyspace, history
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names, session_of
+from statusproxy.store.redis_outbox import RedisOutbox
 from statusproxy.store.redis_piece import Piece, cut, learn
 from statusproxy.store.redis_read import read_all
 from statusproxy.store.redis_rows import from_server, to_server
@@ -101,6 +102,7 @@ class RedisBackend(Backend):
         self.claims: RedisClaims = RedisClaims(
             side, place, self._me.id, log, lease=self._timing.lease, memory_lost=self._memory_lost
         )
+        self.outbox: RedisOutbox = RedisOutbox(side, place, self._memory_lost)
         self._epoch: bytes | None = None
         """That of the rows in the copy; None where all must be read again."""
         self._followed = self._copy.newest
@@ -160,6 +162,7 @@ class RedisBackend(Backend):
             await self.spool.read_all(keys)
             self._epoch = keys.epoch
         self.claims.attached(keys.epoch)
+        self.outbox.attached(keys.epoch)
         self._lost = None
         self._follower.start(keys.link.place, self._followed)
         await self._report(keys)

@@ -31,10 +31,13 @@ from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.errors import describe as describe_file
 from statusproxy.store.journal_file import file_name
+from statusproxy.store.outbox import OutboxDocument
+from statusproxy.store.outbox_table import read_outbox
 from statusproxy.store.redis_errors import describe
 from statusproxy.store.redis_keys import Keyspace, member
 from statusproxy.store.redis_link import Command, Link, raise_first
 from statusproxy.store.redis_names import FORMAT, Names, field_of
+from statusproxy.store.redis_outbox import document_of
 from statusproxy.store.redis_rows import from_server, to_server, write_row
 from statusproxy.store.redis_spool_backup import StagedSpool, copy_spool, kept_bodies
 from statusproxy.store.redis_spool_rows import from_server as entry_from_server
@@ -51,11 +54,14 @@ __all__ = ["back_up_redis", "restore_redis"]
 _LIMIT: Final = 60.0
 
 #: The keys that are kept under other names when a restore replaces them.
-_KEPT: Final = ("records", "forgotten", "history", "rejected", "spool", "spool_contents")
+_KEPT: Final = ("records", "forgotten", "history", "rejected", "outbox", "spool", "spool_contents")
 
 # A script, so that a user with the rights of a proxy can read all at one instant.
 _READ: Final = """
-return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1), redis.call('HGETALL', KEYS[3])}
+return {
+  redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1), redis.call('HGETALL', KEYS[3]),
+  redis.call('HMGET', KEYS[4], 'version', 'payload'),
+}
 """
 
 
@@ -68,13 +74,14 @@ def back_up_redis(
     """
     target = Path(os.path.realpath(target))
     try:
-        records, changes, entries = asyncio.run(_read(place, ServerClock(clock)))
+        records, changes, entries, outbox = asyncio.run(_read(place, ServerClock(clock)))
     except (RedisError, OSError, StoreError) as error:
         raise StoreError(describe(error, place)) from error
 
     def fill(part: Path) -> int:
         database, _ = Database.open(part, time.time())
-        database.write({record.session: record for record in records}, [Entry(change) for change in changes])
+        rows = {record.session: record for record in records}
+        database.write(rows, [Entry(change) for change in changes], outbox=outbox if outbox.version else None)
         bodies = asyncio.run(_copy(place, entries, database, spool_folder(part))) if entries else 0
         database.close()
         with closing(sqlite3.connect(part)) as copy:
@@ -110,10 +117,12 @@ def restore_redis(
                 leave_out(copy)
             holdings = checked(copy)
             holdings = holdings._replace(size=holdings.size + size)
-            records, changes = _rows(copy)
+            records, changes, outbox = _rows(copy)
         except sqlite3.Error as error:
             raise StoreError(f"{source} is damaged ({error}); restore another backup") from error
-        return holdings, _restored(source, copy, place, records, changes, force=force, journal=journal, clock=clock)
+        return holdings, _restored(
+            source, copy, place, records, changes, outbox, force=force, journal=journal, clock=clock
+        )
 
 
 def _restored(
@@ -122,6 +131,7 @@ def _restored(
     place: Place,
     records: Sequence[Record],
     changes: Sequence[Change],
+    outbox: OutboxDocument,
     *,
     force: bool,
     journal: Path | None,
@@ -134,7 +144,7 @@ def _restored(
         left = None
     try:
         return asyncio.run(_replace(
-            place, records, changes, (copy, spool_folder(source)), word, left, ServerClock(clock), force=force
+            place, records, changes, outbox, (copy, spool_folder(source)), word, left, ServerClock(clock), force=force
         ))  # fmt: skip
     except StoreInUseError as error:
         raise StoreError(f"a statusproxy runs on {place}: stop it first ({error})") from error
@@ -154,15 +164,17 @@ async def _copy(place: Place, entries: Sequence[SpoolEntry], database: Database,
         raise StoreError(describe(error, place)) from error
 
 
-async def _read(place: Place, server: ServerClock) -> tuple[list[Record], list[Change], list[SpoolEntry]]:
+async def _read(
+    place: Place, server: ServerClock
+) -> tuple[list[Record], list[Change], list[SpoolEntry], OutboxDocument]:
     link, names = await Link.open(place, _LIMIT), Names.of(place)
     try:
         await server.ask(link)
-        replies = await link.ask(("EVAL", _READ, 3, names.records, names.history, names.spool))
+        replies = await link.ask(("EVAL", _READ, 4, names.records, names.history, names.spool, names.outbox))
     finally:
         await link.close()
     raise_first(replies)
-    ((rows, members, spooled),) = replies
+    ((rows, members, spooled, outbox),) = replies
     offset = server.offset
     try:
         records = [from_server(decode_record(payload), offset) for payload in rows[1::2]]
@@ -170,27 +182,29 @@ async def _read(place: Place, server: ServerClock) -> tuple[list[Record], list[C
         entries = [entry_from_server(decode_entry(payload), offset) for payload in spooled[1::2]]
     except RowError as error:
         raise StoreError(f"{place}: a row cannot be read; restart statusproxy, which sets it aside") from error
-    return records, changes, entries
+    return records, changes, entries, document_of(*outbox)
 
 
-def _rows(copy: Path) -> tuple[list[Record], list[Change]]:
+def _rows(copy: Path) -> tuple[list[Record], list[Change], OutboxDocument]:
     with closing(sqlite3.connect(copy)) as connection:
         connection.text_factory = bytes
         records = [decode_record(payload) for (payload,) in connection.execute("SELECT payload FROM records")]
         rows = connection.execute("SELECT payload FROM history ORDER BY id").fetchall()
+        outbox = read_outbox(connection)
     changes: list[Change] = []
     for (payload,) in rows:
         try:
             changes.append(decode_change(payload))
         except RowError:
             continue  # as when the history is read
-    return records, changes
+    return records, changes, outbox
 
 
 async def _replace(
     place: Place,
     records: Sequence[Record],
     changes: Sequence[Change],
+    outbox: OutboxDocument,
     spool: tuple[Path, Path],
     word: str,
     journal: Path | None,
@@ -225,13 +239,15 @@ async def _replace(
             raise StoreInUseError(", ".join(map(str, sharing)))
         await staged.hold(keys.link)
         with _set_aside(journal, word):
-            await keys.transact(*kept, *_anew(names, records, changes, server.offset), *staged.commands())
+            await keys.transact(*kept, *_anew(names, records, changes, outbox, server.offset), *staged.commands())
     finally:
         await keys.drop()
     return f"{aside}*" if there else None
 
 
-def _anew(names: Names, records: Sequence[Record], changes: Sequence[Change], offset: float) -> Iterator[Command]:
+def _anew(
+    names: Names, records: Sequence[Record], changes: Sequence[Change], outbox: OutboxDocument, offset: float
+) -> Iterator[Command]:
     """Put records and changes under the keys that are not there, in the server's time, as another memory."""
     yield "DEL", names.changes, names.proxies, names.claims
     yield "SET", names.format, FORMAT
@@ -243,6 +259,8 @@ def _anew(names: Names, records: Sequence[Record], changes: Sequence[Change], of
     for number, change in enumerate(changes):
         there = moved_change(change, offset)
         yield "ZADD", names.history, there.recorded_at, member(Entry(there, number))
+    if outbox.version:
+        yield "HSET", names.outbox, "version", outbox.version, "payload", outbox.payload
 
 
 @contextmanager

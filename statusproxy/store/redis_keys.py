@@ -40,7 +40,7 @@ _HISTORY_PAGE: Final = 500
 _KINDS: Final = (
     ("records", b"hash"), ("forgotten", b"zset"), ("history", b"zset"), ("changes", b"stream"), ("epoch", b"string"),
     ("format", b"string"), ("proxies", b"hash"), ("rejected", b"hash"), ("owner", b"string"), ("claims", b"hash"),
-    ("spool", b"hash"), ("spool_contents", b"hash"),
+    ("outbox", b"hash"), ("spool", b"hash"), ("spool_contents", b"hash"),
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ statusproxy:proxies    hash: a proxy's id -> what it says of itself (`Proxy`), e
 statusproxy:rejected   hash: "time session id" -> a row that could not be read, as it was found
 statusproxy:owner      string, expires: keeps versions out that would have the keys for themselves
 statusproxy:claims     hash: what only one proxy does -> until when, for how long at a time, and which proxy
+statusproxy:outbox     hash: the document of alerts (`payload`), and how often it was written (`version`)
 
 statusproxy:spool            hash: an entry's id -> what is known of it, a line of JSON (`codec`), in the server's time
 statusproxy:spool:contents   hash: "id:h" -> its head, "id:b" -> its body where that is small
@@ -43,6 +44,7 @@ class Names:
     rejected: str
     owner: str
     claims: str
+    outbox: str
     spool: str
     spool_contents: str
 

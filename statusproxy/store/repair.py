@@ -64,6 +64,8 @@ def rebuild(
         if damaged and not path.is_dir():
             with PageFile(path) as file:
                 saved = database.spool.put(_sound(file, spool))
+                if (outbox := salvage.outbox(file)).version:  # else outages already told would be told again
+                    database.write({}, [], outbox=outbox)
         damage = Damage(
             now, cause, str(aside), len(records), pending=damaged, numbers_from=numbers_from, spooled=saved
         )  # fmt: skip

@@ -15,11 +15,13 @@ from typing import Final, NamedTuple
 from statusproxy.status.model import FORGOTTEN, RELEASED, Change, Record
 from statusproxy.store import sqlite_page
 from statusproxy.store.codec import RowError, decode_change, decode_record
+from statusproxy.store.outbox import OutboxDocument
+from statusproxy.store.outbox_table import NOTHING, document_of
 from statusproxy.store.spool_table import SpoolRow, read_entry
 from statusproxy.store.sqlite_images import PageFile
 from statusproxy.store.sqlite_page import Column
 
-__all__ = ["HistoryRow", "highest_number", "history", "notices", "records", "spooled"]
+__all__ = ["HistoryRow", "highest_number", "history", "notices", "outbox", "records", "spooled"]
 
 # Numbers of history rows beyond this are damage: at a change a microsecond it would take a century to get there.
 _HIGHEST_NUMBER: Final = 2**52
@@ -93,6 +95,19 @@ def spooled(file: PageFile) -> Iterator[SpoolRow]:
                     case [bytes(id_), bytes(payload), bytes(head), bytes() | None as body]:
                         with suppress(RowError):
                             yield SpoolRow(read_entry(id_, payload), head, body)
+
+
+def outbox(file: PageFile) -> OutboxDocument:
+    """The newest document of alerts that is whole, from any page but those of the free list."""
+    free = file.free_pages()
+    newest = NOTHING
+    for number in range(1, file.pages + 1):
+        for page in file.versions(number) if number not in free else ():
+            for _, values in file.table_rows(page, number):
+                match values:
+                    case [None, int(version), int(checksum), bytes(payload)]:
+                        newest = max(newest, document_of(version, checksum, payload))
+    return newest
 
 
 def _tree_of_records(file: PageFile) -> tuple[list[int], bool]:

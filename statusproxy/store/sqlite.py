@@ -19,9 +19,11 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.database import UnusableError
 from statusproxy.store.errors import StoreError, describe
 from statusproxy.store.files import resolve
+from statusproxy.store.outbox import Outbox
 from statusproxy.store.spool_files import spool_folder
 from statusproxy.store.spooled import SpoolReader
 from statusproxy.store.sqlite_file import StateFile
+from statusproxy.store.sqlite_outbox import SqliteOutbox
 from statusproxy.store.sqlite_spool import Reader
 from statusproxy.store.sqlite_writer import FilesMovedError, SqliteWriter
 from statusproxy.store.upkeep import Check, Upkeep, UpkeepTiming
@@ -64,8 +66,10 @@ class SqliteBackend(Backend):
         self._upkeep = Upkeep(path, history_days, clock, log, timing)
         self._file = StateFile(path, lock_wait=lock_wait, clock=clock, log=log, upkeep=self._upkeep)
         self._writer = SqliteWriter(path, self._file, self._upkeep, log, clock)
-        self.spool: SpoolReader = Reader(spool_folder(path), self._writer, self._ask_of_spool)
+        self.spool: SpoolReader = Reader(spool_folder(path), self._writer, self._ask_at_any_time)
         """As `Store.spool`."""
+        self.outbox: Outbox = SqliteOutbox(self._writer, self._ask_at_any_time)
+        """As `Store.outbox`."""
         self._thread = WorkerThread("statusproxy-store")
         self._check = Check(path, timing.check_every, self._report_damage)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -147,7 +151,7 @@ class SqliteBackend(Backend):
             if self._file.database is None and self.on_due is not None:
                 self.on_due()  # it could not be repaired: the writer finds out why
 
-    async def _ask_of_spool(self, question: Callable[[], _T]) -> _T:
+    async def _ask_at_any_time(self, question: Callable[[], _T]) -> _T:
         if self._closed:  # the thread has ended
             raise StoreError(f"the state in {self.path} is closed")
         try:

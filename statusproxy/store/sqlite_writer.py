@@ -18,10 +18,12 @@ from statusproxy.store.backlog import Batch, Entry
 from statusproxy.store.codec import encode
 from statusproxy.store.database import Database, reading
 from statusproxy.store.errors import NotAttachedError, StoreError, primary_code, shown
+from statusproxy.store.outbox import OutboxDocument
 from statusproxy.store.spool_files import SpoolFiles, spool_folder
 from statusproxy.store.spooled import Content
 from statusproxy.store.spooled import Entry as SpoolEntry
 from statusproxy.store.sqlite_file import StateFile
+from statusproxy.store.sqlite_outbox import KnownOutbox
 from statusproxy.store.sqlite_spool import KnownSpool
 from statusproxy.store.upkeep import Upkeep
 
@@ -58,6 +60,7 @@ class SqliteWriter:
         self._log = log
         self._clock = clock
         self._spool = KnownSpool(SpoolFiles(spool_folder(path)), log)
+        self._outbox = KnownOutbox()
         self._on_disk: dict[str, Record] = {}
         self._knows_all = False
         self._rewrite = False
@@ -128,6 +131,26 @@ class SqliteWriter:
         """As `Backend.acknowledge`."""
         return self.ask(lambda _: self.file.acknowledge())
 
+    def outbox(self) -> OutboxDocument:
+        """As `Outbox.read`; of a file that cannot be written now, what can be read."""
+        if self._outbox.document is None:
+            if self.file.database is None:
+                with reading(self._path) as database:
+                    return database.outbox()
+            self._outbox.document = self.ask(Database.outbox)
+        return self._outbox.document
+
+    def write_outbox(self, payload: bytes, after: int) -> int | None:
+        """As `Outbox.write`."""
+        if self.outbox().version != after:
+            return None
+        self._outbox.pending = OutboxDocument(after + 1, payload)
+        try:
+            self.write(Batch())
+        finally:
+            self._outbox.pending = None  # where it failed, the caller decides what comes next
+        return after + 1
+
     def spool_entries(self) -> list[SpoolEntry]:
         """As `SpoolReader.entries`; of a file that cannot be written now, what can be read."""
         if self.file.database is None:
@@ -189,8 +212,9 @@ class SqliteWriter:
         if self._rewrite:
             records = {**self._on_disk, **records}
             spooled = {**self._spool.anew(database, self.file.rescued), **spooled}
-        if records or batch.changes or spooled:
-            for session in database.write(records, batch.changes, spooled):
+        outbox = self._outbox.due(anew=self._rewrite)
+        if records or batch.changes or spooled or outbox is not None:
+            for session in database.write(records, batch.changes, spooled, outbox):
                 self._log.error("state: a row of session %s could not be encoded and is left out", shown(session))
             self.commits += 1
             self._upkeep.committed()
@@ -202,6 +226,7 @@ class SqliteWriter:
             raise FilesMovedError(f"{moved} was deleted or replaced during a commit")
         self._rewrite = False
         self.file.written()
+        self._outbox.committed()
         for session, record in batch.records.items():
             if record is None:
                 self._on_disk.pop(session, None)

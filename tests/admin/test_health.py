@@ -28,6 +28,13 @@ async def test_a_look_counts_for_a_while_and_no_longer(admin: Admin, monkeypatch
     assert (await admin.json("/readyz"))["status"] == "error"
 
 
+async def test_a_scrape_tells_whether_the_gateway_takes_a_connection(admin: Admin) -> None:
+    assert b"statusproxy_gateway_up 1.0" in (await admin.ask("/metrics")).body
+    await admin.gateway.stop()
+    check = HealthCheck(admin.proxy.server.registry, admin.proxy.server.proxy)
+    assert not await check.gateway_up()
+
+
 async def test_a_gateway_that_never_answers_the_door_is_given_up(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     async def hang(**_: object) -> None:
         await asyncio.Event().wait()

@@ -144,10 +144,10 @@ async def test_the_reason_is_in_the_language_of_the_settings(start: Start) -> No
 async def test_where_there_is_a_token_it_is_asked_for_and_may_be_a_password(start: Start) -> None:
     async with start(admin={"token": "right"}) as admin:
         await admin.lose("sales")
+        given = base64.b64encode(b"kuma:right").decode()
         for path, status in (("/up", 503), ("/sessions/sales/up", 503), ("/badge/sales.svg", 200)):
             assert (await admin.ask(path)).status == status
             assert (await admin.ask(path, token="wrong")).status == 401
-            given = base64.b64encode(b"kuma:right").decode()
             basic = await admin.ask(path, f"Authorization: Basic {given}", token="")
             assert basic.status == status, path
         assert (await admin.ask("/sessions", f"Authorization: Basic {given}", token="")).status == 401

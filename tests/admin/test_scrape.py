@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from statusproxy.admin.scrape import gauges
+from statusproxy.admin.scrape import gauges, sessions_now
 from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.ports import Attempt
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.spool.spool import Spool
+from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.model import Record, SessionRules
 from statusproxy.status.signals import SignalRules
 from statusproxy.store import proxies
@@ -19,14 +20,14 @@ from tests.observe.prometheus import Sample, samples, value
 from tests.registry.disk import Disk
 
 
-def told(registry: SessionRegistry, spool: Spool | None = None) -> Sample:
+async def told(registry: SessionRegistry, spool: Spool | None = None) -> Sample:
     pools = {
         "gateway http://g": SimpleNamespace(in_use=2, idle=3, opened=7),
         "hub https h": SimpleNamespace(in_use=1, idle=0, opened=1),
         "hub http other": SimpleNamespace(in_use=0, idle=1, opened=1),
     }
     proxy = cast("Proxy", SimpleNamespace(in_flight=4, site=SimpleNamespace(pools=pools)))
-    return samples(Metrics(), gauges(registry, proxy, spool))
+    return samples(Metrics(), gauges(registry, proxy, spool, gateway_up=True, sessions=await sessions_now(registry)))
 
 
 async def test_registry_and_pools_are_told_as_they_are() -> None:
@@ -35,10 +36,10 @@ async def test_registry_and_pools_are_told_as_they_are() -> None:
     registry.sessions.load([Record("sales", heard_at=990.0)])
     registry.absences.note("client", "10.0.0.2", 1_000.0, webhook=False)
     clock.now = 1_060.0
-    found = told(registry)
+    found = await told(registry)
     assert value(found, "sessions") == 1
-    assert value(found, "session_seconds_since_event", session="sales") == 70
-    assert value(found, "seconds_since_webhook") == 60, "since the start"
+    assert value(found, "session_last_event_timestamp_seconds", session="sales") == 990
+    assert value(found, "last_webhook_timestamp_seconds") == 1_000, "the start"
     assert value(found, "requests_missing_total", what="client") == 1
     assert value(found, "requests_in_flight") == 4
     assert value(found, "upstream_connections", to="gateway", state="active") == 2
@@ -46,17 +47,17 @@ async def test_registry_and_pools_are_told_as_they_are() -> None:
     assert (value(found, "store_healthy"), value(found, "state_damage")) == (1, 0)
     registry.webhooks.heard("10.0.0.2", "e", "unmatched", 1_050.0)
     disk.broken = OSError("disk full")
-    found = told(registry)
-    assert (value(found, "seconds_since_webhook"), value(found, "store_healthy")) == (10, 0)
+    found = await told(registry)
+    assert (value(found, "last_webhook_timestamp_seconds"), value(found, "store_healthy")) == (1_050, 0)
 
 
 async def test_proxies_that_share_the_state_are_counted_and_so_is_what_they_wrote() -> None:
     disk = Disk()
     registry = SessionRegistry(SignalRules(()), SessionRules(), disk, Metrics(), HandClock())
-    assert not any("proxies" in name for name, _ in told(registry))
+    assert not any("proxies" in name for name, _ in await told(registry))
     them = proxies.Proxy("a"), proxies.Proxy("b")
     disk.sharing = proxies.Sharing("a", them, received=5, conflicts=2)
-    found = told(registry)
+    found = await told(registry)
     assert value(found, "proxies") == 2
     assert [value(found, "shared_changes_total", what=what) for what in ("received", "merged")] == [5, 2]
 
@@ -65,7 +66,7 @@ async def test_of_a_spool_that_was_never_read_nothing_is_told() -> None:
     shelf = Shelf(entry(1))
     shelf.unreadable = "no connection"
     registry = SessionRegistry(SignalRules(()), SessionRules(), Disk(), Metrics(), HandClock())
-    names = {name for name, _ in told(registry, await spool_of(shelf))}
+    names = {name for name, _ in await told(registry, await spool_of(shelf))}
     assert not {name for name in names if "spool" in name and not name.endswith("_total")}
 
 
@@ -75,7 +76,7 @@ async def test_the_spool_is_told_as_it_is_in_the_systems_time() -> None:
     clock.now += 50.0
     spool = await spool_of(Shelf(entry(7), entry(3, state=EntryState.DEAD), entry(8, state=EntryState.UNKNOWN)))
     spool.attempted("hub http://hub.example", "sales", Attempt("not-sent"))
-    found = told(registry, spool)
+    found = await told(registry, spool)
     assert value(found, "spool_oldest_timestamp_seconds") == 57
     assert [value(found, "spool_entries", state=state) for state in ("waiting", "unknown", "dead")] == [1, 1, 1]
     assert value(found, "spool_bytes") == 300
@@ -90,6 +91,15 @@ async def test_damage_and_repairs_of_the_state_are_told() -> None:
         async def acknowledge(self) -> int:
             return 0
 
-    found = told(SessionRegistry(SignalRules(()), SessionRules(), Damaged(), Metrics(), HandClock()))
+    found = await told(SessionRegistry(SignalRules(()), SessionRules(), Damaged(), Metrics(), HandClock()))
     assert value(found, "state_damage") == 2
     assert value(found, "state_repairs_total", cause="deleted") == 2
+
+
+async def test_a_channel_of_the_list_that_no_event_told_of_is_told_with_its_state() -> None:
+    registry = SessionRegistry(SignalRules(()), SessionRules(), Disk(), Metrics(), HandClock())
+    rule = ChannelRule(list=(("channels",),), id=(("id",),), set={"status": "disconnected"})
+    registry.correct(b'{"channels": [{"id": "sales", "status": "connected"}]}', rule, 1.0, None)
+    found = await told(registry)
+    assert value(found, "session_state", session="sales", state="connected") == 1
+    assert value(found, "sessions") == 0

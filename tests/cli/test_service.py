@@ -88,6 +88,20 @@ def test_check_refuses_a_proof_whose_package_is_missing_and_names_the_command(
     assert "planted-8" not in result.stderr
 
 
+def test_check_refuses_a_target_of_apprise_where_its_package_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "gateway: http://127.0.0.1:3000\nalerts: {to: [{apprise: 'tgram://planted-9/x'}]}\n"
+    file = written(tmp_path, text)
+    shown = call("check", "-c", file)
+    assert (shown.exit_code, "tgram://********" in shown.stdout) == (0, True)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    result = call("check", "-c", file)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{file}: alerts.to[0].apprise: a target of Apprise needs the package apprise")
+    assert "planted-9" not in shown.stdout + result.stderr
+
+
 def test_a_certificate_that_cannot_be_used_is_told_by_check_already(tmp_path: Path) -> None:
     text = f"gateway: http://127.0.0.1:1\ntls: {{certificate: {tmp_path}/none.pem, key: {tmp_path}/none.key}}"
     result = call("check", "--config", written(tmp_path, text))

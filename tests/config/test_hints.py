@@ -35,6 +35,24 @@ def test_a_spool_beside_a_state_that_keeps_none_is_named(url: str, count: int) -
     assert all(warning.startswith("webhooks: spool: true on /b has no effect") for warning in found)
 
 
+@pytest.mark.parametrize(("url", "count"), [("sqlite:///state.db", 0), ("memory:", 1), ("redis://127.0.0.1/0", 0)])
+def test_alerts_beside_a_state_that_a_restart_forgets_are_named(url: str, count: int) -> None:
+    text = f"gateway: http://127.0.0.1:3000\nstate: {{url: '{url}'}}\nalerts: "
+    found = warnings(loads(text + "{to: [{webhook: 'https://hub.example/'}]}"))
+    assert [warning.startswith("alerts: with this state.url a restart forgets") for warning in found] == [True] * count
+    assert warnings(loads(text + "{heartbeat: 'https://kuma.example/'}")) == []
+
+
+def test_a_short_secret_of_alerts_is_named_and_not_repeated() -> None:
+    targets = "[{apprise: 'ntfy://x/y'}, {webhook: 'https://hub.example/', secret: %s}]"
+    text = f"gateway: http://127.0.0.1:3000\nalerts: {{to: {targets}}}"
+    for short in ("hush", "whsec_aHVzaGh1c2hodXNo"):
+        (warning,) = warnings(loads(text % short))
+        assert warning.startswith("alerts.to[1].secret: shorter than the 24 bytes that Standard Webhooks asks for")
+        assert short not in warning
+    assert warnings(loads(text % ("x" * 24))) == []
+
+
 def test_two_routes_that_may_draw_on_two_sources_are_named() -> None:
     (warning,) = warnings(loads(TWO))
     assert "/api/{session}/status-session and /api/{session}/check-connection-session" in warning

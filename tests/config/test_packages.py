@@ -10,8 +10,10 @@ import pytest
 from statusproxy.config.load import loads
 from statusproxy.config.packages import (
     installing,
+    missing_for_alerts,
     missing_for_webhooks,
     missing_requirements,
+    needed_for_alerts,
     needed_for_webhooks,
 )
 from statusproxy.config.settings import Webhook
@@ -19,6 +21,11 @@ from statusproxy.config.settings import Webhook
 TOKENS = loads(
     "gateway: http://gw.example\npreset: null\nwebhooks: [{path: /a}, {path: /b, jwt: {secret: hush-hush}}]"
 ).webhooks
+
+ALERTS = loads(
+    "gateway: http://gw.example\npreset: null\n"
+    "alerts: {to: [{webhook: 'https://hub.example/hush'}, {apprise: 'ntfy://ntfy.example/hush'}]}"
+).alerts
 
 
 @pytest.fixture
@@ -46,6 +53,28 @@ def test_what_is_missing_is_named_with_its_key_and_a_command_and_no_secret() -> 
     command = text.partition("install it with: ")[2].partition(" (")[0]
     assert shlex.split(command) == [sys.executable, "-m", "pip", "install", "pyjwt>=2.15.1"]
     assert "hush" not in text
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_what_is_missing_for_a_target_of_apprise_is_named_with_its_key_and_no_address() -> None:
+    assert needed_for_alerts(ALERTS) == ["apprise>=2.3"]
+    text = missing_for_alerts(ALERTS)
+    assert text is not None
+    assert text.startswith(
+        "alerts.to[1].apprise: a target of Apprise needs the package apprise, which is not installed; "
+    )
+    assert "hush" not in text
+
+
+def test_nothing_is_missing_for_alerts_where_apprise_is_installed() -> None:
+    assert (needed_for_alerts(ALERTS), missing_for_alerts(ALERTS)) == ([], None)
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_nothing_is_asked_for_where_no_target_is_apprises() -> None:
+    alerts = loads("gateway: http://gw.example\nalerts: {to: [{webhook: 'https://hub.example/'}]}").alerts
+    for each in (None, alerts):
+        assert (needed_for_alerts(each), missing_for_alerts(each)) == ([], None)
 
 
 @pytest.mark.usefixtures("without_packages")

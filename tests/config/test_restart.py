@@ -56,3 +56,11 @@ def test_a_key_waits_where_it_or_its_block_is_listed(key: str, does: bool) -> No
 
 def test_the_list_names_no_key_twice() -> None:
     assert len(set(AT_START)) == len(AT_START)
+
+
+def test_alerts_are_switched_on_changed_and_off_by_a_reload() -> None:
+    one, other = (loads(f"{GATEWAY}alerts: {{to: [{{webhook: 'https://hub.example/{name}'}}]}}") for name in "ab")
+    running = loads(GATEWAY)
+    for wanted in (one, other, loads(GATEWAY)):
+        running, waiting = after_reload(running, wanted)
+        assert (running.alerts, waiting) == (wanted.alerts, ())

@@ -7,8 +7,9 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from statusproxy import __version__
+from statusproxy.observe import exposition as exposition_module
 from statusproxy.observe.exposition import Exposition
-from statusproxy.observe.families import gauge
+from statusproxy.observe.families import labelled, single
 from statusproxy.observe.loop_lag import LoopLag
 from statusproxy.observe.metrics import Metrics
 from tests.admin.harness import Admin, running_admin
@@ -30,8 +31,18 @@ def test_when_a_counter_was_made_is_nobodys_business() -> None:
 
 def test_gauges_are_of_one_moment() -> None:
     exposition = Exposition(Metrics())
-    assert value(parsed(exposition.expose([gauge("statusproxy_x", "", 3.0)]).decode()), "x") == 3
-    assert b"statusproxy_x" not in exposition.expose()
+    assert value(parsed(exposition.expose([single("statusproxy_proxies", 3)]).decode()), "proxies") == 3
+    assert b"statusproxy_proxies" not in exposition.expose()
+
+
+def test_a_long_family_is_told_in_pieces_that_are_one_family_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposition_module, "AT_ONCE", 2)
+    values = [((f"s{number}",), float(number)) for number in range(5)]
+    family = labelled("statusproxy_session_losses_total", values)
+    pieces = [piece for piece in Exposition(Metrics()).pieces([family]) if b"session_losses" in piece]
+    assert [piece.count(b"\n") for piece in pieces] == [4, 2, 1], "the first has the two lines of the head"
+    found = parsed(b"".join(pieces).decode())
+    assert [value(found, "session_losses_total", session=f"s{number}") for number in range(5)] == [0, 1, 2, 3, 4]
 
 
 def test_other_collectors_are_told_as_well() -> None:

@@ -11,6 +11,7 @@ from statusproxy.observe.gauges import (
     SESSION_SERIES,
     PoolNow,
     RegistryNow,
+    SessionNow,
     SpoolNow,
     proxy_gauges,
     registry_gauges,
@@ -19,7 +20,9 @@ from statusproxy.observe.gauges import (
     worth_telling,
 )
 from statusproxy.observe.metrics import Metrics
-from statusproxy.status.model import Override, Record
+from statusproxy.observe.session_losses import SessionLosses
+from statusproxy.status.model import RELEASED, STARTED, Change, Override, Record
+from statusproxy.status.session_state import SessionState
 from statusproxy.status.signals import SignalKind
 from tests.observe.prometheus import Sample, samples, value
 
@@ -29,21 +32,39 @@ def lost(session: str) -> Record:
     return Record(session, override=Override(since=1.0, at=1.0, began=1.0, event="closesession"))
 
 
+def standing(*records: Record) -> list[SessionNow]:
+    """Sessions that events told of, as they stand."""
+    lost, well = SessionState.LOST, SessionState.CONNECTED
+    return [
+        SessionNow(record.session, well if record.override is None else lost, record, False, (record.session,))
+        for record in records
+    ]
+
+
+#: A channel of the list that no event told of.
+SILENT = SessionNow("silent", SessionState.NEEDS_QR, None, True)
+
+
 def test_sessions_worth_telling_of_come_first_and_a_flood_pushes_no_known_one_out() -> None:
     flood = [Record(f"made-up-{number}", heard_at=9.0) for number in range(SESSION_SERIES * 2)]
     known, heard = Record("known", verdict=SignalKind.CONNECTED, known_at=1.0), Record("heard", alive_at=1.0)
-    told = worth_telling([*flood, known, lost("lost"), heard])
-    assert [record.session for record in told[:3]] == ["lost", "known", "heard"]
-    assert told[3] is flood[0]
+    told = worth_telling(standing(*flood, known, lost("lost"), heard))
+    assert [one.session for one in told[:4]] == ["lost", "known", "heard", "made-up-0"]
     assert len(told) == SESSION_SERIES
 
 
 def test_no_flood_of_made_up_losses_pushes_out_a_session_that_the_gateways_list_names() -> None:
     flood = [lost(f"made-up-{number}") for number in range(SESSION_SERIES)]
     real = replace(lost("real"), confirmed=True)
-    told = worth_telling([*flood, real])
-    assert told[:2] == [real, flood[0]]
+    told = worth_telling(standing(*flood, real))
+    assert [one.session for one in told[:2]] == ["real", "made-up-0"]
     assert len(told) == SESSION_SERIES
+
+
+def test_a_channel_that_no_event_told_of_comes_before_a_flood_of_made_up_ids() -> None:
+    flood = [Record(f"made-up-{number}", heard_at=9.0) for number in range(SESSION_SERIES)]
+    told = worth_telling([*standing(*flood, lost("lost")), SILENT])
+    assert [one.session for one in told[:3]] == ["lost", "silent", "made-up-0"]
 
 
 def test_a_label_is_short_and_is_utf8_whatever_the_id() -> None:
@@ -54,28 +75,61 @@ def test_a_label_is_short_and_is_utf8_whatever_the_id() -> None:
 def now(*records: Record, **more: Any) -> Sample:
     """The gauges of a registry that knows these sessions."""
     values: dict[str, Any] = {
-        "now": 100.0, "heard_at": 40.0, "store_healthy": True, "damage": 0,
+        "heard_at": 40.0, "store_healthy": True, "damage": 0, "losses": SessionLosses(),
         "repairs": {"damaged": 0, "deleted": 2, "replaced": 0}, "missing": {"client": 3, "upgrade": 0},
     }  # fmt: skip
-    return samples(Metrics(), registry_gauges(RegistryNow(records=records, **values | more)))
+    sessions = standing(*records) + more.pop("silent", [])
+    return samples(Metrics(), registry_gauges(RegistryNow(records=records, sessions=sessions, **values | more)))
 
 
 def test_each_session_tells_since_when_it_is_lost_and_when_it_was_last_heard() -> None:
     found = now(Record("sales", heard_at=90.0, alive_at=70.0), lost("support"))
-    assert value(found, "session_seconds_since_event", session="sales") == 10
-    assert value(found, "session_seconds_since_message", session="sales") == 30
+    assert value(found, "session_last_event_timestamp_seconds", session="sales") == 90
+    assert value(found, "session_last_message_timestamp_seconds", session="sales") == 70
     assert value(found, "override_since_timestamp_seconds", session="support") == 1
     assert (value(found, "sessions"), value(found, "overrides")) == (2, 1)
 
 
-def test_what_never_was_has_no_series() -> None:
+def test_what_never_was_has_no_timestamp() -> None:
     found = now(Record("sales"))
-    assert not [name for name, labels in found if ("session", "sales") in labels]
+    assert not [name for name, labels in found if ("session", "sales") in labels and "timestamp" in name]
+
+
+def test_a_session_is_in_one_state_and_the_others_are_told_as_0() -> None:
+    found = now(lost("sales"), silent=[SILENT])
+    states = {state: value(found, "session_state", session="sales", state=state) for state in SessionState}
+    assert states == {"lost": 1, "reported_down": 0, "needs_qr": 0, "connected": 0, "unknown": 0}
+    assert value(found, "session_state", session="silent", state="needs_qr") == 1, "no event told of it"
+    assert ("statusproxy_session_state", frozenset({("session", "silent"), ("state", "lost")})) in found
+
+
+def test_the_losses_of_each_session_are_told_from_0_on() -> None:
+    losses = SessionLosses()
+    losses.changed([Change("sales", STARTED, "event", 10.0, 10.0)], 10.0)
+    losses.changed([Change("sales", RELEASED, "alive", 30.0, 30.0)], 30.0)
+    losses.changed([Change("sales", STARTED, "event", 90.0, 90.0)], 90.0)
+    losses.look([lost("sales")], 100.0)
+    found = now(Record("sales"), Record("support"), losses=losses)
+    assert value(found, "session_losses_total", session="sales") == 2
+    assert value(found, "session_flaps_total", session="sales") == 1
+    assert value(found, "session_lost_seconds_total", session="sales") == 30, "20 s, and 10 s of the one that lasts"
+    assert found["statusproxy_session_losses_total", frozenset({("session", "support")})] == 0
+
+
+def test_a_loss_that_is_told_in_two_spellings_is_one() -> None:
+    losses = SessionLosses()
+    for session in ("Sales", "sales"):
+        losses.changed([Change(session, STARTED, "event", 40.0, 40.0)], 40.0)
+    losses.look([lost("Sales"), lost("sales")], 100.0)
+    both = SessionNow("Sales", SessionState.LOST, lost("Sales"), True, ("Sales", "sales"))
+    found = now(silent=[both], losses=losses)
+    assert value(found, "session_losses_total", session="Sales") == 1
+    assert value(found, "session_lost_seconds_total", session="Sales") == 60
 
 
 def test_two_ids_that_a_label_cannot_tell_apart_are_one_series() -> None:
     found = now(Record("x" * 200, heard_at=90.0), Record("x" * 300, heard_at=80.0))
-    assert value(found, "session_seconds_since_event", session="x" * LABEL_LENGTH) == 10
+    assert value(found, "session_last_event_timestamp_seconds", session="x" * LABEL_LENGTH) == 90
 
 
 @pytest.mark.parametrize("session", ['quote " back \\ line\nbreak', "\ud800", "{}=,", "é"])
@@ -88,6 +142,13 @@ def test_sessions_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) 
     found = now(*(lost(f"s{number}") for number in range(10)))
     assert value(found, "sessions_without_series") == 7
     assert value(found, "overrides") == 10
+    assert value(now(*(lost(f"s{number}") for number in range(3)), silent=[SILENT]), "sessions_without_series") == 1
+
+
+def test_proxies_that_share_the_state_are_told_with_what_they_wrote() -> None:
+    found = now(proxies=2, shared={"received": 5})
+    assert (value(found, "proxies"), value(found, "shared_changes_total", what="received")) == (2, 5)
+    assert "statusproxy_proxies" not in {name for name, _ in now()}
 
 
 def test_damage_to_the_state_and_its_repairs_are_told() -> None:
@@ -100,15 +161,16 @@ def test_damage_to_the_state_and_its_repairs_are_told() -> None:
 def test_the_registrys_own_state_is_told() -> None:
     found = now(store_healthy=False)
     assert (value(found, "store_healthy"), value(now(), "store_healthy")) == (0, 1)
-    assert value(found, "seconds_since_webhook") == 60
-    assert value(now(heard_at=101.0), "seconds_since_webhook") == 0, "the clock was set back"
+    assert value(found, "last_webhook_timestamp_seconds") == 40
     assert value(found, "requests_missing_total", what="client") == 3
 
 
 def test_the_proxys_connections_are_told_by_where_they_lead() -> None:
     pools = [PoolNow("gateway", 2, 3, 7), PoolNow("hub", 1, 0, 1), PoolNow("hub", 1, 1, 5)]
-    found = samples(Metrics(), proxy_gauges(4, pools))
+    found = samples(Metrics(), proxy_gauges(4, pools, gateway_up=True))
     assert value(found, "requests_in_flight") == 4
+    assert value(found, "gateway_up") == 1
+    assert value(samples(Metrics(), proxy_gauges(4, pools, gateway_up=False)), "gateway_up") == 0
     assert value(found, "upstream_connections", to="gateway", state="active") == 2
     assert value(found, "upstream_connections", to="gateway", state="idle") == 3
     assert value(found, "upstream_connections", to="hub", state="active") == 2

@@ -8,6 +8,7 @@ from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Dropped
 from statusproxy.store.claims import Claims
 from statusproxy.store.damage import Damage
+from statusproxy.store.outbox import Outbox
 from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
@@ -23,6 +24,7 @@ class Disk:
     def __init__(self, records: Sequence[Record] = ()) -> None:
         self.sharing: Sharing | None = None
         self.claims: Claims | None = None
+        self.outbox: Outbox | None = None
         self.on_others: Callable[[list[Record], list[Dropped]], None] | None = None
         self.records = list(records)
         self.saved: dict[str, Record] = {}

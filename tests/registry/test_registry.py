@@ -1502,6 +1502,34 @@ async def test_what_another_proxy_heard_is_corrected_here_and_what_follows_is_to
     assert disk.forgotten == []
 
 
+async def test_what_another_proxy_heard_counts_as_a_loss_here_too_and_ends_when_that_one_hears_it() -> None:
+    disk, clock = Disk(), Clock()
+    registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), clock)
+    await registry.open()
+    assert disk.on_others is not None
+    at = clock.now
+    theirs = Record("sales", known_at=at, heard_at=at, override=Override(since=at, at=at, began=at, event="close"))
+    disk.on_others([theirs], [])
+    clock.now += 100
+    assert round(registry.losses().seconds("sales")) == 100
+    disk.on_others([Record("sales", alive_at=clock.now, heard_at=clock.now)], [])
+    clock.now += 100
+    losses = registry.losses()
+    assert (losses.of("sales").losses, round(losses.seconds("sales"))) == (1, 100)
+    await registry.close()
+
+
+async def test_a_session_that_was_lost_before_the_start_counts_from_the_start() -> None:
+    clock = Clock()
+    disk = Disk([Record("sales", known_at=1.0, override=Override(since=1.0, at=1.0, began=1.0, event="close"))])
+    registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), clock)
+    await registry.open()
+    clock.now += 30
+    losses = registry.losses()
+    assert (losses.of("sales").losses, round(losses.seconds("sales"))) == (0, 30)
+    await registry.close()
+
+
 class AwayDisk(Disk):
     """A store that was away when it was opened."""
 

@@ -13,6 +13,7 @@ from statusproxy.store.backlog import Dropped
 from statusproxy.store.claims import Claims
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import StoreError
+from statusproxy.store.outbox import Outbox
 from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import Content, Entry, Kept, Moved, SpoolNews, SpoolOp, SpoolReader
 
@@ -57,6 +58,7 @@ class FakeStore:
     journal: str | None = None
     sharing: Sharing | None = None
     claims: Claims | None = None
+    outbox: Outbox | None = None
     ahead = 0.0
     on_news: Callable[[SpoolNews], None] | None = None
     on_others: Callable[[list[Record], list[Dropped]], None] | None = None

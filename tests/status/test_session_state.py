@@ -30,7 +30,7 @@ MEANINGS = Meanings(
 )
 
 
-def claim(rule: ChannelRule = RULE, **members: object) -> Claim | None:
+def claim(rule: ChannelRule = RULE, /, **members: object) -> Claim | None:
     """What a list says of a channel with these members."""
     listing = ChannelList(json.dumps([{"id": "sales", **members}]).encode(), rule)
     listing.read()
@@ -63,7 +63,7 @@ def state(said: Claim | None, *, lost: bool = False, told_connected: bool = Fals
     ids=json.dumps,
 )
 def test_the_gateways_word_says_how_a_session_stands(members: dict[str, object], expected: SessionState) -> None:
-    assert state(claim(**members)) is expected
+    assert state(claim(RULE, **members)) is expected
 
 
 @pytest.mark.parametrize(

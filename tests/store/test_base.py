@@ -44,7 +44,7 @@ async def test_a_backend_that_says_nothing_of_it_has_no_damage_no_upkeep_and_no_
     assert not least.may_pass_at_once(OSError())
     await least.upkeep()
     await least.stage([kept("01")])
-    assert (least.spool, least.claims) == (None, None)
+    assert (least.spool, least.claims, least.outbox) == (None, None, None)
 
 
 def test_a_backend_without_what_it_must_have_is_refused() -> None:

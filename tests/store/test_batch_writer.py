@@ -20,6 +20,7 @@ from statusproxy.store.condition import Timing
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback, Keeper
+from statusproxy.store.outbox import Outbox
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 from tests.proxy.loop_clock import LoopClock
 from tests.waiting import until
@@ -864,6 +865,7 @@ class Spooling(Plain):
 
     spool = cast("SpoolReader", object())
     claims = cast("Claims", object())
+    outbox = cast("Outbox", object())
 
     def __init__(self) -> None:
         super().__init__()
@@ -886,9 +888,10 @@ async def spooling(monkeypatch: pytest.MonkeyPatch) -> Any:
     await bench.writer.close()
 
 
-async def test_spool_and_claims_are_the_backends(spooling: Bench) -> None:
+async def test_spool_claims_and_outbox_are_the_backends(spooling: Bench) -> None:
     assert spooling.writer.spool is Spooling.spool
     assert spooling.writer.claims is Spooling.claims
+    assert spooling.writer.outbox is Spooling.outbox
 
 
 async def test_what_is_large_of_the_spool_goes_first_and_holds_up_nobody_else(spooling: Bench) -> None:

@@ -192,3 +192,44 @@ async def test_a_write_that_fails_is_reported_kept_and_written_when_the_store_wo
     left = await bench.restarted()
     assert sorted(left, key=str) == sorted([a_record("before"), sales, support], key=str)
     assert await bench.store.history(None, 9) == [a_change("support"), a_change("sales")]
+
+
+# The outbox of alerts --------------------------------------------------------------------------------------
+
+
+async def test_the_outbox_holds_what_was_written_last_and_counts_the_writes(bench: Bench) -> None:
+    outbox = bench.store.outbox
+    assert outbox is not None
+    assert await outbox.read() == (0, b"")
+    large = bytes(range(256)) * 4096
+    assert [await outbox.write(b"{}", 0), await outbox.write(large, 1)] == [1, 2]
+    assert await outbox.read() == (2, large)
+
+
+async def test_the_outbox_is_replaced_only_by_who_saw_its_newest_version(bench: Bench) -> None:
+    outbox = bench.store.outbox
+    assert outbox is not None
+    got = await asyncio.gather(*(outbox.write(b"%d" % number, 0) for number in range(5)))
+    assert sorted(got, key=str) == [1, None, None, None, None]
+    assert await outbox.read() == (1, b"%d" % got.index(1))
+
+
+async def test_the_outbox_is_there_after_a_restart(bench: Bench) -> None:
+    assert bench.store.outbox is not None
+    await bench.store.outbox.write(b"{}", 0)
+    await bench.restarted()
+    assert await bench.store.outbox.read() == (1, b"{}")
+    assert await bench.store.outbox.write(b"[]", 1) == 2
+
+
+@pytest.mark.parametrize("bench", ["sqlite", "redis"], indirect=True)  # a write to memory does not fail
+async def test_an_outbox_that_cannot_be_written_is_told_and_stays_as_it_was(bench: Bench) -> None:
+    outbox = bench.store.outbox
+    assert outbox is not None
+    await outbox.write(b"before", 0)
+    await bench.fill()
+    with pytest.raises(StoreError):
+        await outbox.write(b"x" * 1_000_000, 1)
+    await bench.free()
+    assert await outbox.read() == (1, b"before")
+    assert await outbox.write(b"after", 1) == 2

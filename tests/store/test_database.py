@@ -297,8 +297,8 @@ def test_the_tables_are_as_an_operator_finds_them_described(path: Path, database
             "SELECT type, name FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name"
         ).fetchall()
         assert names == [
-            ("table", "damage"), ("table", "history"), ("index", "history_session"), ("table", "records"),
-            ("table", "rejected"), ("table", "spool"),
+            ("table", "damage"), ("table", "history"), ("index", "history_session"), ("table", "outbox"),
+            ("table", "records"), ("table", "rejected"), ("table", "spool"),
         ]  # fmt: skip
         plan = connection.execute("EXPLAIN QUERY PLAN SELECT payload FROM history WHERE session = 'x'").fetchall()
         assert "history_session" in str(plan)

@@ -6,7 +6,7 @@ import pytest
 
 from statusproxy.store import memory
 from statusproxy.store.errors import StoreError
-from statusproxy.store.memory import MemoryBackend
+from statusproxy.store.memory import MemoryBackend, MemoryOutbox
 
 from .samples import DAY, NOW, a_change, a_record, memory_store
 
@@ -71,3 +71,14 @@ async def test_what_memory_names_is_a_store_in_memory() -> None:
     await store.save([], [], [a_change("sales", at=1.0)])
     assert await store.history(None, 9) == [a_change("sales", at=1.0)]
     await store.close()
+
+
+async def test_the_outbox_is_replaced_only_by_who_saw_its_newest_version() -> None:
+    outbox = MemoryOutbox()
+    assert await outbox.read() == (0, b"")
+    assert [await outbox.write(b"one", 1), await outbox.write(b"one", 0), await outbox.write(b"two", 0)] == [
+        None,
+        1,
+        None,
+    ]
+    assert await outbox.read() == (1, b"one")

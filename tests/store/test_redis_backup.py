@@ -21,6 +21,7 @@ from statusproxy.store.codec import decode_record, encode
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.journal_file import file_name
+from statusproxy.store.outbox import OutboxDocument
 from statusproxy.store.proxies import Proxy
 from statusproxy.store.redis_backup import back_up_redis, restore_redis
 from statusproxy.store.redis_keys import Keyspace
@@ -341,3 +342,29 @@ def test_a_server_that_is_not_there_and_a_place_that_cannot_be_written_are_told(
             do()
     with pytest.raises(StoreError, match=f"^nothing was written to {tmp_path}/nowhere/copy.db: cannot be opened"):
         back_up_redis(place, tmp_path / "nowhere" / "copy.db")
+
+
+def test_what_alerts_told_is_in_a_backup_and_back(
+    source: Path, place: Place, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    database, _ = Database.open(source, NOW)
+    database.write({}, [], outbox=OutboxDocument(3, b"told"))
+    database.close()
+    restore_redis(source, place)
+    with redis_server.client(db=8) as client:
+        assert client.hgetall(Names.of(place).outbox) == {b"version": b"3", b"payload": b"told"}
+    copy = tmp_path / "copy.db"
+    back_up_redis(place, copy)
+    database, _ = Database.open(copy, NOW)
+    assert database.outbox() == (3, b"told")
+    database.close()
+
+
+def test_a_backup_of_an_older_version_tells_nothing_of_alerts(
+    source: Path, place: Place, redis_server: RedisServer
+) -> None:
+    with closing(sqlite3.connect(source)) as connection:
+        connection.execute("DROP TABLE outbox")
+    restore_redis(source, place)
+    with redis_server.client(db=8) as client:
+        assert not client.exists(Names.of(place).outbox)

@@ -9,6 +9,7 @@ import pytest
 from statusproxy.store.backlog import Entry
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
+from statusproxy.store.outbox import OutboxDocument
 from statusproxy.store.repair import HistoryRepair, rebuild
 from statusproxy.store.spool_files import spool_folder
 from statusproxy.store.spool_table import SpoolRow
@@ -152,3 +153,19 @@ def test_the_bodies_of_a_file_of_another_version_go_with_it(path: Path) -> None:
     a_body(spool_folder(path), b"large", "a")
     damage = rebuild(path, "of a newer statusproxy", NOW, damaged=False)
     assert (spool_folder(Path(damage.set_aside or "")) / "a").read_bytes() == b"large"
+
+
+def test_the_outbox_is_taken_over_where_it_can_be_read(path: Path) -> None:
+    filled(path)
+    database, _ = Database.open(path, NOW)
+    database.write({}, [], outbox=OutboxDocument(3, b"told"))
+    database.close()
+    rebuild(path, "corrupt", NOW)
+    database, _ = Database.open(path, NOW)
+    assert database.outbox() == (3, b"told")
+    database.close()
+    path.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    rebuild(path, "corrupt", NOW)
+    database, _ = Database.open(path, NOW)
+    assert database.outbox() == (0, b"")
+    database.close()

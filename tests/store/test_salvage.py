@@ -12,7 +12,8 @@ from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import encode
 from statusproxy.store.damage import Damage as Notice
 from statusproxy.store.database import Database
-from statusproxy.store.salvage import highest_number, history, notices, records, spooled
+from statusproxy.store.outbox import OutboxDocument
+from statusproxy.store.salvage import highest_number, history, notices, outbox, records, spooled
 from statusproxy.store.sqlite_images import PageFile
 
 from .damaged import (
@@ -178,15 +179,15 @@ def test_a_file_without_pages_has_no_rows_and_no_number(path: Path) -> None:
 
 def test_history_is_read_some_pages_at_a_time_to_the_last_one(path: Path) -> None:
     database, _ = Database.open(path, NOW)
-    for number in range(7):
+    for number in range(9):
         database.write({}, [Entry(a_change("sales", at=NOW + number, what="x" * 3000))])
     database.close()
     with PageFile(path) as file:
         found = [[row.number for row in history(file, first, 1)] for first in range(1, file.pages + 1)]
-        assert sorted(number for numbers in found for number in numbers) == [1, 2, 3, 4, 5, 6, 7]
-        assert found[-1] == [7]
+        assert sorted(number for numbers in found for number in numbers) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+        assert found[-1] == [9]
         assert list(history(file, file.pages + 1, 9)) == []
-        assert highest_number(file) == 7
+        assert highest_number(file) == 9
 
 
 def test_notices_on_the_last_page_are_found(path: Path) -> None:
@@ -351,3 +352,22 @@ def test_of_the_spool_each_row_is_saved_that_no_damaged_page_is_part_of(path: Pa
     path.write_bytes(whole)
     with PageFile(path) as file:
         assert {row.entry.id: tuple(row) for row in spooled(file)} == every
+
+
+def test_the_outbox_is_saved_whole_or_not_at_all(path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    documents = {version: OutboxDocument(version, bytes([version]) * 9000) for version in (1, 2)}
+    for document in documents.values():
+        database.write({}, [], outbox=document)
+    with PageFile(path) as file:  # what only the log has is found, too
+        assert outbox(file) == documents[2]
+    database.close()
+    whole = path.read_bytes()
+    found = []
+    for number in range(1, pages(path) + 1):
+        path.write_bytes(whole)
+        damage_page(path, number, flipped)
+        with PageFile(path) as file:
+            found.append(outbox(file))
+    assert set(found) == {documents[2], OutboxDocument(0, b"")}
+    assert found.count(documents[2]) > 5

@@ -439,3 +439,51 @@ def test_what_is_left_is_written_at_the_end_and_the_locks_let_go_whatever_comes_
     assert not writer.file.held
     monkeypatch.undo()
     assert set(stored(path)) == {"a"}
+
+
+def test_the_outbox_is_read_once_and_written_in_a_commit_of_its_own(writer: SqliteWriter, path: Path) -> None:
+    assert writer.outbox() == (0, b"")
+    before = writer.commits
+    assert [writer.write_outbox(b"one", 1), writer.write_outbox(b"one", 0), writer.write_outbox(b"two", 1)] == [
+        None,
+        1,
+        2,
+    ]
+    assert (writer.outbox(), writer.commits - before) == ((2, b"two"), 2)
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT version, payload FROM outbox").fetchall() == [(2, b"two")]
+
+
+def test_an_outbox_that_could_not_be_written_is_written_by_no_later_commit(
+    writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write_outbox(b"one", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "write", lambda *_: (_ for _ in ()).throw(failing(sqlite3.SQLITE_FULL)))
+        with pytest.raises(sqlite3.OperationalError):
+            writer.write_outbox(b"two", 1)
+    writer.write(batch(a_record("a")))
+    assert writer.outbox() == (1, b"one")
+    assert writer.write_outbox(b"three", 1) == 2
+
+
+def test_a_rebuilt_file_holds_the_outbox(writer: SqliteWriter, path: Path) -> None:
+    writer.write_outbox(b"one", 0)
+    writer.keep_up("torn page")
+    assert writer.outbox() == (1, b"one")
+    writer.close(Batch())
+    again = a_writer(path)
+    again.open()
+    assert again.outbox() == (1, b"one")
+    again.close(Batch())
+
+
+def test_the_outbox_of_a_file_that_cannot_be_written_is_read(path: Path) -> None:
+    first = a_writer(path)
+    first.open()
+    first.write_outbox(b"one", 0)
+    first.close(Batch())
+    second = a_writer(path)
+    assert second.outbox() == (1, b"one")
+    with pytest.raises(NotAttachedError):
+        second.ask(Database.outbox)

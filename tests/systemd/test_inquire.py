@@ -63,11 +63,11 @@ def test_every_package_that_the_configuration_needs_and_that_is_missing_is_asked
     file = tmp_path / "config.yaml"
     file.write_text(
         "gateway: http://127.0.0.1:3000\nstate: {url: 'redis://redis.example/0'}\n"
-        "webhooks: [{path: /a, jwt: {secret: planted}}]\n"
+        "webhooks: [{path: /a, jwt: {secret: planted}}]\nalerts: {to: [{apprise: 'ntfy://ntfy.example/x'}]}\n"
     )
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     inquire.main("packages", str(file))
-    assert capsys.readouterr().out.splitlines() == ["hiredis>=3.5", "redis<9,>=8.1", "pyjwt>=2.15.1"]
+    assert capsys.readouterr().out.splitlines() == ["hiredis>=3.5", "redis<9,>=8.1", "pyjwt>=2.15.1", "apprise>=2.3"]
 
 
 @pytest.mark.parametrize(

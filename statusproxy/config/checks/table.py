@@ -9,7 +9,9 @@ from typing import Final
 
 import msgspec
 
+from statusproxy.config.alerts import Alerts, AlertTarget
 from statusproxy.config.blocks import Check
+from statusproxy.config.checks.alerts import check_alert_target, check_alerts, check_alerts_elsewhere
 from statusproxy.config.checks.gateway import check_gateway, check_limits
 from statusproxy.config.checks.listeners import check_addresses, check_admin
 from statusproxy.config.checks.routes import check_once, check_reached
@@ -51,6 +53,7 @@ def check_settings(settings: Settings, block: Block) -> None:
     check_reached(block, settings)
     check_gateway(block, settings)
     check_receivers(block, settings)
+    check_alerts_elsewhere(block, settings)
 
 
 #: The check of each block that has one.
@@ -68,4 +71,6 @@ CHECKS: Final[Mapping[type[msgspec.Struct], Check]] = {
     Tls: check_tls,
     GatewayTls: check_gateway_tls,
     Settings: check_settings,
+    AlertTarget: check_alert_target,
+    Alerts: check_alerts,
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from statusproxy.config.addresses import Network
 from statusproxy.config.layers import about, preset_names
-from statusproxy.config.packages import missing_for_webhooks
+from statusproxy.config.packages import missing_for_alerts, missing_for_webhooks
 from statusproxy.config.schema import PRIVATE_NETWORKS
 from statusproxy.config.settings import Settings, State
 from statusproxy.config.state_url import Memory, parse_state_url
@@ -42,6 +42,9 @@ def _gaps(settings: Settings, written: Written) -> Iterator[Finding]:
     missing = missing_for_webhooks(settings.webhooks)
     if missing is not None:
         yield problem("configuration.jwt-package", why=missing)
+    missing = missing_for_alerts(settings.alerts)
+    if missing is not None:
+        yield problem("configuration.alerts-package", why=missing)
     rules = [event.rule() for event in settings.events]
     said = about(settings.preset) if settings.preset in preset_names() else None
     if said is not None and not settings.webhooks and not settings.events:  # a gateway that tells nothing of sessions

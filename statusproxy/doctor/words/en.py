@@ -99,6 +99,7 @@ WORDS: Final[Words] = {
         "write this into config.yaml, in place of `state` if it is there:{lines}",
     ),
     "configuration.jwt-package": ("{why}", "run that command; then start the proxy"),
+    "configuration.alerts-package": ("{why}", "run that command; then start the proxy"),
     "configuration.trusts-any-sender": (
         "{path} trusts events from anywhere, without a secret: anybody can report a session as lost",
         (

@@ -99,6 +99,7 @@ WORDS: Final[Words] = {
         "escreva isto em config.yaml, no lugar de `state` se já estiver lá:{lines}",
     ),
     "configuration.jwt-package": ("{why}", "rode esse comando; depois inicie o proxy"),
+    "configuration.alerts-package": ("{why}", "rode esse comando; depois inicie o proxy"),
     "configuration.trusts-any-sender": (
         "{path} aceita eventos de qualquer origem, sem segredo: qualquer um pode informar que uma sessão caiu",
         (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from statusproxy.config import settings
+from statusproxy.config import alerts, settings
 from statusproxy.config.checks.table import CHECKS
 from statusproxy.config.load import loads
 from tests.config.refusals import GATEWAY, refused
@@ -16,6 +16,7 @@ MISTAKES = {
     "reconnect.create[1]": "reconnect: {create: [POST /a/b, POST /a/b], body: [id]}",
     "gateway": "gateway: http://127.0.0.1:80",
     "webhooks[0].forward_to": "webhooks: [{path: /a, forward_to: 'http://127.0.0.1:80/'}]",
+    "alerts.heartbeat": "alerts: {heartbeat: 'http://127.0.0.1:80/'}",
 }
 
 
@@ -30,7 +31,8 @@ def test_of_several_mistakes_the_first_in_order_is_reported(place: str) -> None:
 
 
 def test_every_check_is_of_a_block_of_the_settings() -> None:
-    assert all(getattr(settings, block.__name__) is block for block in CHECKS)
+    blocks = vars(alerts) | vars(settings)
+    assert all(blocks[block.__name__] is block for block in CHECKS)
 
 
 def test_a_field_with_an_underscore_is_fine_where_these_pass() -> None:

@@ -56,6 +56,17 @@ async def test_a_package_that_is_missing_is_a_problem_with_the_command_that_inst
     assert "hush" not in str(one.facts)
 
 
+async def test_a_package_that_is_missing_for_alerts_is_a_problem_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = loads("gateway: http://127.0.0.1:3000\nalerts: {to: [{apprise: 'tgram://hush/x'}]}")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    found = {one.code: one for one in await configuration(settings, "config.yaml")}
+    one = found["configuration.alerts-package"]
+    assert (one.level.value, "-m pip install 'apprise" in str(one.facts["why"])) == ("problem", True)
+    assert "hush" not in str(one.facts)
+
+
 async def test_a_configuration_that_watches_nothing_is_a_problem() -> None:
     text = "gateway: http://127.0.0.1:3000\npreset: null\n"
     found = levels(await configuration(loads(text), "config.yaml"))

@@ -1,0 +1,18 @@
+"""The block `alerts` of the configuration in the form that decisions are made by."""
+
+from statusproxy.alerts.values import AlertRules, Target, Topic
+from statusproxy.config.alerts import Alerts
+
+__all__ = ["alert_rules"]
+
+
+def alert_rules(alerts: Alerts) -> AlertRules:
+    """When messages are made, and for which targets: in the order of the file, without addresses and secrets."""
+    return AlertRules(
+        after=alerts.after,
+        remind=alerts.remind,
+        group=alerts.group,
+        targets=tuple(
+            Target(each.id, each.name, frozenset(map(Topic, alerts.topics(each))), each.sessions) for each in alerts.to
+        ),
+    )

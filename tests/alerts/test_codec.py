@@ -1,0 +1,96 @@
+"""The book as bytes: the same again, and readable whatever wrote it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statusproxy.alerts.codec import Unreadable, decode, encode, json_bytes
+from statusproxy.alerts.values import Book, Delivery, DeliveryState, Line, Message, Outage, Told, Topic
+
+LOSS = Outage(Topic.LOST, 1.5, "sales", "status-find", "browserClose", "CONNECTED")
+BOOK = Book(
+    told={LOSS.key: Told(LOSS, "m1", 65.0, 2)},
+    messages=(
+        Message(
+            "m1",
+            "session.lost",
+            65.0,
+            (Line(LOSS), Line(Outage(Topic.STORE, 1.0, reason="disk full"), 9.0, "alive")),
+            (Delivery("a", DeliveryState.FAILED, 3, 5.0, 7.0, "no answer"), Delivery("b")),
+            1,
+        ),
+    ),
+    last={"session.lost": 65.0},
+)
+
+
+def test_a_book_is_the_same_again() -> None:
+    assert decode(encode(BOOK)) == BOOK
+    assert decode(encode(Book())) == Book()
+    assert json.loads(encode(BOOK))["told"]["lost:sales"]["outage"]["word"] == "browserClose"
+
+
+def test_equal_books_give_the_same_bytes() -> None:
+    one = Book(last={"a": 1.0, "b": 2.0})
+    assert encode(one) == encode(Book(last={"b": 2.0, "a": 1.0}))
+
+
+def test_where_nothing_was_ever_written_the_book_is_empty() -> None:
+    assert decode(b"") == Book()
+
+
+def test_what_a_newer_proxy_adds_is_ignored() -> None:
+    document = json.loads(encode(BOOK))
+    document["channels"] = {"new": 1}
+    document["messages"][0]["colour"] = "red"
+    assert decode(json.dumps(document).encode()) == BOOK
+
+
+def test_a_mark_that_is_not_known_costs_no_other() -> None:
+    document = json.loads(encode(BOOK))
+    document["told"]["moon"] = {"outage": {"topic": "moon", "since": 1.0}, "message": "m2", "at": 2.0}
+    document["messages"].append({"id": "m2"})
+    document["last"]["moon"] = "secret"
+    found = decode(json.dumps(document).encode())
+    assert found == Unreadable("parts of the stored alerts cannot be read and are ignored: 3", BOOK)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"secret", "the stored alerts are no JSON; alerts begin anew"),
+        (b"\xff", "the stored alerts are no JSON; alerts begin anew"),
+        (b"[" * 100_000, "the stored alerts are no JSON; alerts begin anew"),
+        (b'["secret"]', "the stored alerts are no JSON object; alerts begin anew"),
+        (b'{"told": "secret", "messages": 1}', "parts of the stored alerts cannot be read and are ignored: 2"),
+    ],
+)
+def test_what_is_no_book_is_named_without_repeating_it(payload: bytes, reason: str) -> None:
+    assert decode(payload) == Unreadable(reason, Book())
+
+
+def test_half_a_surrogate_pair_in_an_id_is_kept() -> None:
+    half = Outage(Topic.LOST, 1.0, "a\ud83d")
+    book = Book(told={half.key: Told(half, "m1", 65.0)})
+    assert decode(encode(book)) == book
+    assert json_bytes({"a": "\ud83d"}) == b'{"a":"\\ud83d"}'
+
+
+@given(st.one_of(st.binary(), st.text().map(str.encode)))
+def test_no_bytes_cost_the_alerts(payload: bytes) -> None:
+    assert isinstance(decode(payload), Book | Unreadable)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["told", "messages", "last", "id", "outage", "lines"]), inner, max_size=3)
+        ),
+    )
+)
+def test_no_document_costs_the_alerts(document: object) -> None:
+    assert isinstance(decode(json.dumps(document).encode()), Book | Unreadable)

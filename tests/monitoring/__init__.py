@@ -1,0 +1,1 @@
+"""Alert rules and dashboard of `monitoring/`, run by Prometheus' own programs."""
