@@ -127,6 +127,7 @@ async def assemble(
         metrics,
         clock,
         boot=(boot_id() or "") if clock is time.time else None,
+        history_days=settings.sessions.history_days,
     )
     await registry.open()
     proxy = Proxy(planned.site, registry, report)

@@ -14,6 +14,7 @@ from statusproxy.admin import assets
 from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.gateway_words import gateway_words
 from statusproxy.admin.health import DRAINING, HealthCheck
+from statusproxy.admin.history import HistoryAnswers, by_hand
 from statusproxy.admin.ids import natural_key
 from statusproxy.admin.json_answers import answer, answer_list, refuse
 from statusproxy.admin.learning import LearningAnswers
@@ -21,7 +22,6 @@ from statusproxy.admin.messages import (
     Acknowledged,
     Alive,
     Forgotten,
-    History,
     Released,
     Sessions,
     State,
@@ -52,9 +52,6 @@ _KEYS_AT_ONCE: Final = 1_000
 #: two seconds.
 CHECK_TIME: Final = 1.0
 
-#: Lines of history given at most.
-_HISTORY: Final = 1000
-
 
 class Answers:
     """The handlers, and what they look into."""
@@ -78,6 +75,7 @@ class Answers:
         self._exposition = exposition
         self._proxy = proxy
         self._writing = asyncio.Lock()
+        self._history = HistoryAnswers(registry)
         self._learning = LearningAnswers(registry.learning)
         self._health = HealthCheck(registry, proxy)
         self._kept = spool
@@ -99,12 +97,11 @@ class Answers:
             web.get("/readyz", self.readyz),
             web.get("/metrics", self.metrics),
             web.get("/sessions", self.sessions),
-            web.get("/sessions/{session}/history", self.history),
-            web.get("/history", self.history),
             web.post("/sessions/{session}/release", self.release),
             web.post("/sessions/{session}/forget", self.forget),
             web.get("/state", self.state),
             web.post("/state/acknowledge", self.acknowledge),
+            *self._history.routes(),
             *self._learning.routes(),
             *self._spool.routes(),
             *self._polling.routes(),
@@ -154,10 +151,12 @@ class Answers:
         )
         reports: list[str] = []
         shown, shift, rule = self._registry.in_system_time, self._registry.clock.shift, self._gateway.rule
+        figures = self._registry.ledger.figures
         for start in range(0, len(rows), AT_ONCE):
             async with self._writing:  # thousands take a while, which the traffic must not wait for
                 reports += [
-                    to_text(row_report(row, rule, shown, shift), compact=True) for row in rows[start : start + AT_ONCE]
+                    to_text(row_report(row, rule, shown, shift, figures), compact=True)
+                    for row in rows[start : start + AT_ONCE]
                 ]
                 await asyncio.sleep(0)
         return answer_list(head, reports)
@@ -193,7 +192,7 @@ class Answers:
         """End the override of one session."""
         session = request.match_info["session"]
         try:
-            changes = await self._registry.release(session)
+            changes = await self._registry.release(session, by_hand(request))
         except LookupError as error:
             return refuse(404, str(error.args[0] if error.args else error))
         if not changes and not self.settings.sessions.releases.get(Release.OPERATOR, True):
@@ -204,7 +203,7 @@ class Answers:
         """Remove all that is known of one session; an override in force ends as `operator`."""
         session = request.match_info["session"]
         try:
-            changes = await self._registry.forget(session)
+            changes = await self._registry.forget(session, by_hand(request))
         except LookupError as error:
             return refuse(404, str(error.args[0] if error.args else error))
         if not changes:
@@ -229,17 +228,6 @@ class Answers:
             return answer(Acknowledged(await self._registry.saving.acknowledge_damage()))
         except StoreError as error:
             return refuse(503, f"the damage cannot be acknowledged now: {error}")
-
-    async def history(self, request: web.Request) -> web.Response:
-        """Changes of one session or of all, newest first."""
-        session = request.match_info.get("session")
-        try:
-            changes = await self._registry.store.history(session, _HISTORY)
-        except StoreError as error:
-            return refuse(503, f"the history cannot be read: {error}")
-        if session is not None and not changes and self._registry.sessions.get(session) is None:
-            return refuse(404, f"no session {session!r} is known, and the history has none of that name")
-        return answer(History([change_report(change) for change in changes]))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The status page's data and its changes, as server-sent events."""

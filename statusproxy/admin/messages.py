@@ -65,6 +65,18 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the gateway's last list has it."""
     list_shows: str | None = None
     """The word that the list shows now, corrected where a correction is in force; None where it has none."""
+    released_by: str | None = None
+    """Who ended the last correction by hand, as far as they said so."""
+    first_heard: Moment = None
+    """When it was first heard of; its figures below begin there, or where the history that is kept begins."""
+    lost_seconds: float = 0.0
+    """How long it was lost in the last 90 UTC days, today included; a loss that lasts counts up to now."""
+    losses: int = 0
+    uptime: float | None = None
+    """From 0 to 1, over those of these days that are known; None where none is."""
+    days: str = ""
+    """A character for each of these days, the oldest first: `-` nothing known, `0` nothing lost, `1` to `9` tenths of
+    the day lost, rounded up (`9`: more than 80 %)."""
 
 
 class Sessions(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,12 +142,68 @@ class ChangeLine(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: Moment = None
     gateway_said: str | None = None
     """What the gateway claimed at that time."""
+    by: str | None = None
+    """Who did it by hand, as far as they said so."""
 
 
 class History(msgspec.Struct, frozen=True):
     """`GET /history` and `GET /sessions/{session}/history`: newest first."""
 
     history: list[ChangeLine]
+
+
+class OutageLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One outage: a loss and how it ended."""
+
+    session: str
+    since: Moment
+    until: Moment = None
+    """None while it lasts."""
+    seconds: float
+    """How long it lasted, or lasts until now."""
+    reason: str | None = None
+    """The event that told of it; None where the history does not reach back so far."""
+    word: str | None = None
+    """The state word of that event."""
+    gateway_said: str | None = None
+    """What the gateway claimed when it was lost."""
+    released: str | None = None
+    """How it ended: a rule of `sessions.releases`, `evicted`, `forgotten` or `unknown`; None while it lasts."""
+    released_by: str | None = None
+    """Who ended it by hand, as far as they said so."""
+    began_before: bool = False
+    """It began at `since` or before: the history does not reach back so far."""
+
+
+class OutageList(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /outages`: newest first."""
+
+    now: Moment
+    more: bool = False
+    """There are older ones than `limit` allows."""
+    outages: list[OutageLine]
+
+
+class MonthLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What was lost in a calendar month (UTC) of one session, or of all."""
+
+    month: str
+    """`2026-11`."""
+    session: str | None = None
+    """None: all sessions together."""
+    uptime: float | None = None
+    """From 0 to 1, over the time that is known."""
+    lost_seconds: float
+    losses: int
+
+
+class Uptime(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /uptime`: the newest month first; of each month all sessions together first, then each in natural order."""
+
+    now: Moment
+    complete: bool = True
+    """False while the history is still being read after a start."""
+    months: list[MonthLine]
 
 
 class Released(msgspec.Struct, frozen=True):

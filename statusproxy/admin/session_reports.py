@@ -41,6 +41,8 @@ class SessionReports:
         self._all = True  # whether every session is to be looked at
         self._versions = (0, 0)
         self._all_at = 0.0
+        self._figures: object = None
+        self._minute = 0.0
 
     def begin(self) -> None:
         """Collect changes from now on. No effect if begun already."""
@@ -72,8 +74,13 @@ class SessionReports:
         versions = self._registry.gateway_versions
         rule = self._current_rule()
         now = time.monotonic()
+        figures, self._figures = self._figures, self._registry.ledger.mark(())
+        if now - self._minute >= SAME_AGAIN:
+            self._minute = now
+            changed = [*dict.fromkeys([*changed, *self._registry.sessions.lost()])]  # they are lost for longer
         if (
             self._all
+            or figures != self._figures  # a new day, or the history was read
             or rule is not self._rule
             or versions[0] != self._versions[0]  # other words
             or (versions != self._versions and now - self._all_at >= SAME_AGAIN)  # the same, later
@@ -131,31 +138,35 @@ class SessionReports:
 
     def _differs(self, row: Row) -> bool:
         """Whether a session differs from what was sent; what is sent next is stored for that."""
-        before = self._told.get(row.session)
+        before, mark = self._told.get(row.session), self._registry.ledger.mark(row.spellings)
         if before is not None:
             row = row._replace(claim=_news(row.claim, before.row.claim))
-            if before.rule is self._rule and before.row == row:
+            if before.rule is self._rule and before.row == row and before.mark == mark:
                 return False
             self._counts[before.row.state] -= 1
         self._counts[row.state] += 1
-        self._told[row.session] = _Told(row, self._rule)
+        self._told[row.session] = _Told(row, self._rule, mark)
         return True
 
 
 class _Told:
     """What pages were sent of one session."""
 
-    __slots__ = ("_text", "row", "rule")
+    __slots__ = ("_text", "mark", "row", "rule")
 
-    def __init__(self, row: Row, rule: ChannelRule | None) -> None:
+    def __init__(self, row: Row, rule: ChannelRule | None, mark: object) -> None:
+        """`mark` is that of its figures (`OutageLedger.mark`)."""
         self.row = row
         self.rule = rule
+        self.mark = mark
         self._text = ""
 
     def text(self, registry: SessionRegistry) -> str:
         """The report as JSON, written when the first page is told."""
         if not self._text:
-            report = row_report(self.row, self.rule, registry.in_system_time, registry.clock.shift)
+            report = row_report(
+                self.row, self.rule, registry.in_system_time, registry.clock.shift, registry.ledger.figures
+            )
             self._text = to_text(report, compact=True)
         return self._text
 

@@ -9,7 +9,7 @@ from statusproxy.observe.counted import counted
 from statusproxy.observe.visible import delimited, visible
 from statusproxy.observe.webhook_stats import WebhookTotals
 from statusproxy.status.fields import fold_word
-from statusproxy.status.model import EVICTED, RELEASED, REPEATED, STARTED, Release
+from statusproxy.status.model import EVICTED, FORGOTTEN, RELEASED, REPEATED, STARTED, Release
 from statusproxy.status.session_state import SessionState
 
 #: How a session stands, in words.
@@ -82,7 +82,13 @@ def _shown(one: Session, answer: Sessions) -> str:
 def history_table(answer: History, session: str | None = None) -> str:
     """`/history` as a table, of one `session` or of all: one line a change, newest first."""
     rows = [
-        (local(one.at), delimited(one.session), _change(one.change, one.reason), one.reason, one.gateway_said or "–")
+        (
+            local(one.at),
+            delimited(one.session),
+            _change(one.change, one.reason),
+            f"{one.reason} ({one.by})" if one.by else one.reason,
+            one.gateway_said or "–",
+        )
         for one in answer.history
     ]
     if not rows:
@@ -93,18 +99,19 @@ def history_table(answer: History, session: str | None = None) -> str:
 
 
 #: The reasons for which a correction ends although the session is not back, in words.
-_ENDS: Final[dict[str, str]] = {
+ENDS: Final[dict[str, str]] = {
     Release.DELETED: "deleted",
     Release.OPERATOR: "released by hand",
     Release.EXPIRED: "expired",
     EVICTED: "forgotten",
+    FORGOTTEN: "forgotten",
 }
 
 
 def _change(what: str, reason: str) -> str:
     """A change in words: `back` only where something showed that the session is connected again."""
     if what == RELEASED:
-        return _ENDS.get(reason, "back")
+        return ENDS.get(reason, "back")
     return {STARTED: "lost", REPEATED: "still lost"}.get(what, what)
 
 

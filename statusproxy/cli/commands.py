@@ -4,9 +4,10 @@ import click
 
 from statusproxy import __version__
 from statusproxy.cli.first_steps import demo, doctor, init
+from statusproxy.cli.history import history, uptime
 from statusproxy.cli.presets import learn, rehearse
 from statusproxy.cli.service import check, run
-from statusproxy.cli.sessions import forget, history, release, sessions
+from statusproxy.cli.sessions import forget, release, sessions
 from statusproxy.cli.spool import spool
 from statusproxy.cli.state import backup, restore, state
 
@@ -31,6 +32,7 @@ for command in (
     learn,
     sessions,
     history,
+    uptime,
     release,
     forget,
     spool,

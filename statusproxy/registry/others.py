@@ -24,11 +24,21 @@ AT_ONCE: Final = 64
 class Others:
     """What other proxies wrote, in the order in which the store told of it."""
 
-    def __init__(self, sessions: SessionMap, clock: OwnClock, follow: Callable[[Sequence[Change]], object]) -> None:
-        """`follow` tells of the changes that follow here, and saves what is known better here."""
+    def __init__(
+        self,
+        sessions: SessionMap,
+        clock: OwnClock,
+        follow: Callable[[Sequence[Change]], object],
+        taken_over: Callable[[str, Record | None, float], None] | None = None,
+    ) -> None:
+        """`follow` tells of the changes that follow here, and saves what is known better here.
+
+        `taken_over` is told of each session that another proxy wrote, with what is known of it now, at which time.
+        """
         self._sessions = sessions
         self._clock = clock
         self._follow = follow
+        self._taken_over = taken_over
         self._waiting: deque[tuple[Sequence[Record], Sequence[Dropped]]] = deque()
         self._working: asyncio.Task[None] | None = None
 
@@ -60,8 +70,11 @@ class Others:
 
     def _adopt(self, records: Sequence[Record], forgotten: Sequence[Dropped]) -> None:
         gone = {one.session: one.at for one in forgotten}
+        now = self._clock.now()
         try:
-            self._follow(self._sessions.adopt(records, gone, self._clock.now(), self._clock.shift))
+            self._follow(self._sessions.adopt(records, gone, now, self._clock.shift))
+            for session in (*gone, *(record.session for record in records)) if self._taken_over is not None else ():
+                self._taken_over(session, self._sessions.get(session), now)
         except Exception:
             what = counted(len(records) + len(gone), "session")
             log.exception("what other proxies wrote of %s could not be taken over", what)

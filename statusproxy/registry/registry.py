@@ -37,6 +37,7 @@ from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.history import to_keep, with_claim
 from statusproxy.registry.intake import Intake
 from statusproxy.registry.others import Others
+from statusproxy.registry.outage_ledger import OutageLedger
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
 from statusproxy.registry.session_rows import SessionRows
@@ -70,8 +71,12 @@ class SessionRegistry:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] | None = None,
         boot: str | None = None,
+        history_days: float | None = 90,
     ) -> None:
-        """`clock` gives the system's epoch seconds, `monotonic` is as in `OwnClock`, `boot` as in `StoredAges`."""
+        """`clock` gives the system's epoch seconds, `monotonic` is as in `OwnClock`, `boot` as in `StoredAges`.
+
+        `history_days`: how long `store` keeps history.
+        """
         self.sessions = SessionMap(session_rules)
         self.clock = OwnClock(clock, monotonic)
         """The clock by which the map goes. `started_at`, `webhooks` and `absences` are in the system's time."""
@@ -84,7 +89,9 @@ class SessionRegistry:
         """What `statusproxy learn` asked to learn from the traffic."""
         self._log = ChangeLog(lambda session, said: _reads(self.sessions.get(session), self._list_rule, said))
         self._list_rule: ChannelRule | None = None
-        self.changes = Changes(self._log, metrics)
+        self.ledger = OutageLedger(self.clock, history_days)
+        """When each session was lost."""
+        self.changes = Changes(self._log, metrics, self.ledger)
         """Who is told of every change of a session."""
         self._metrics = metrics
         self._outcomes = WebhookOutcomes(metrics, self.webhooks, self._log)
@@ -103,7 +110,7 @@ class SessionRegistry:
         self._intake = Intake(
             self.sessions, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
         )
-        self._others = Others(self.sessions, self.clock, self._follow)
+        self._others = Others(self.sessions, self.clock, self._follow, self.ledger.taken_over)
         self._aliases = Aliases(session_rules.aliases)
         self._evictions = Evictions(self.sessions, metrics.evicted)
         self._flushing: asyncio.Task[None] | None = None
@@ -119,6 +126,7 @@ class SessionRegistry:
             "%s known, %d of them disconnected", counted(len(records), "session"), standing,
             extra={"sessions": len(records), "overrides": standing},
         )  # fmt: skip
+        self.ledger.open(self.store, records)
         self._deadlines.watch(now)
         self._flushing = asyncio.create_task(self._flush_at_intervals())
 
@@ -127,6 +135,7 @@ class SessionRegistry:
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.wait([self._flushing])
+        await self.ledger.close()
         await self._intake.close()
         self._deadlines.close()
         self._others.close()
@@ -248,13 +257,13 @@ class SessionRegistry:
 
     # ---- what an operator asks and does; times are in the system's ----
 
-    async def release(self, session: str) -> Sequence[Change]:
-        """End a session's override by hand. LookupError where no such session is known."""
-        return await self._by_hand(self.sessions.release(session, self.now()))
+    async def release(self, session: str, by: str | None = None) -> Sequence[Change]:
+        """End a session's override by hand; `by` is who does it. LookupError where no such session is known."""
+        return await self._by_hand(self.sessions.release(session, self.now(), by))
 
-    async def forget(self, session: str) -> Sequence[Change]:
-        """Remove all that is known of a session. LookupError where no such session is known."""
-        return await self._by_hand(self.sessions.forget(session, self.now()))
+    async def forget(self, session: str, by: str | None = None) -> Sequence[Change]:
+        """Remove all that is known of a session, as `release`. LookupError where no such session is known."""
+        return await self._by_hand(self.sessions.forget(session, self.now(), by))
 
     async def _by_hand(self, changes: Sequence[Change]) -> Sequence[Change]:
         durable = self._follow(changes)

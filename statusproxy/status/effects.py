@@ -155,6 +155,8 @@ def nothing_known(record: Record, details: Details) -> Record:
         event=record.event,
         released=record.released,
         released_at=record.released_at,
+        released_by=record.released_by,
+        first_heard=record.first_heard,
         confirmed=record.confirmed,
         lags=record.lags,
     )

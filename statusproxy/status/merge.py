@@ -101,6 +101,8 @@ def merge(a: Record, b: Record) -> Record:
         confirmed=a.confirmed or b.confirmed,
         override=override,
         shown_at=shown_at,
+        released_by=released.released_by,
+        first_heard=min((at for at in (a.first_heard, b.first_heard) if at), default=0.0),
         transient=_transient(a, b, known.known),
     )
 
@@ -126,7 +128,7 @@ def _word(record: Record) -> tuple[object, ...]:
 
 
 def _released(record: Record) -> tuple[object, ...]:
-    return _moment(record.released_at), _text(record.released)
+    return _moment(record.released_at), _text(record.released), _text(record.released_by)
 
 
 def _text(value: str | None) -> tuple[bool, str]:

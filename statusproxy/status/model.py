@@ -190,6 +190,10 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose clock `ended_at` is of (`None`: our own), and what is added to it for ours."""
     written: Written | None = None
     """By what clock a stored record's moments are told; `None` in the map."""
+    first_heard: float = 0.0
+    """When the session was first heard of. Older rows do not say: the earliest moment that they hold stands for it."""
+    released_by: str | None = None
+    """Who ended the last override by hand, as far as they said so."""
 
     @property
     def known(self) -> Stamp:
@@ -218,6 +222,8 @@ class Change(msgspec.Struct, frozen=True):
     at: float
     recorded_at: float
     gateway_said: str | None = None
+    by: str | None = None
+    """Who did it by hand, as far as they said so."""
 
 
 APPLIED: Final = "applied"

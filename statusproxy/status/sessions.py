@@ -115,6 +115,10 @@ class SessionMap:
         """Every record, in the order in which the sessions were first heard of."""
         return list(self._records)
 
+    def lost(self) -> list[str]:
+        """The sessions for which an override is in force."""
+        return list(self._records.overridden)
+
     def get(self, session: str) -> Record | None:
         """The record of the session with exactly this id."""
         return self._records.get(session)
@@ -189,7 +193,12 @@ class SessionMap:
             return Outcome(UNCHANGED)
         records = self._records
         record = records.get(reading.session) or self._adoption.begun(reading.session)
-        record = replace(record, heard_at=max(record.heard_at, arrival), event=reading.event or record.event)
+        record = replace(
+            record,
+            heard_at=max(record.heard_at, arrival),
+            event=reading.event or record.event,
+            first_heard=record.first_heard or _earliest(record, arrival),
+        )
         signal = reading.signal
         if signal is not None:
             at = signal.at
@@ -266,14 +275,17 @@ class SessionMap:
 
     # What an operator and the clock do
 
-    def release(self, session: str, now: float) -> tuple[Change, ...]:
+    def release(self, session: str, now: float, by: str | None = None) -> tuple[Change, ...]:
         """End the override of a session, named by its own id, its channel's id, or another spelling of these.
 
-        Every record of that session is released. LookupError if there is none, or if the name fits several.
+        Every record of that session is released; `by` is who did it. LookupError if there is none, or if the name fits
+        several.
         """
-        return self._own(self._records.named(session), Statement.RELEASED_BY_HAND, now)
+        names, rules = self._records.named(session), self._records.rules
+        steps = (step_own(self._records[one], Statement.RELEASED_BY_HAND, now, rules) for one in names)
+        return self._take(_signed(step, by) for step in steps)
 
-    def forget(self, session: str, now: float) -> tuple[Change, ...]:
+    def forget(self, session: str, now: float, by: str | None = None) -> tuple[Change, ...]:
         """Remove all that is known of a session, named as in `release`; the next event makes it known again.
 
         A correction that stands ends as `operator`. Where that rule is off, nothing is changed, as in `release`.
@@ -285,12 +297,13 @@ class SessionMap:
             return ()
         changes: list[Change] = []
         for record in records:
-            change = step_own(record, Statement.RELEASED_BY_HAND, now, rules).change
+            change = _signed(step_own(record, Statement.RELEASED_BY_HAND, now, rules), by).change
             if change is not None:
                 changes.append(change)
             self._records.drop(record.session)
             self._gone(record.session, now)
-            changes.append(Change(record.session, FORGOTTEN, Release.OPERATOR.value, now, now, record.gateway_said))
+            reason = Release.OPERATOR.value
+            changes.append(Change(record.session, FORGOTTEN, reason, now, now, record.gateway_said, by))
         return tuple(changes)
 
     def judge_transient(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
@@ -328,6 +341,21 @@ class SessionMap:
     def take_stale(self) -> list[Record]:
         """Give the records with changes that decide nothing: when it was last heard, what the gateway said."""
         return [self._records[session] for session in self._records.unsaved.take_rest()]
+
+
+def _earliest(record: Record, arrival: float) -> float:
+    """When a session was first heard of, as far as a record tells that does not say."""
+    override = record.override
+    moments = (record.heard_at, record.known.here, record.alive.here, record.released_at, override and override.since)
+    return min((at for at in moments if at and at > 0), default=arrival)
+
+
+def _signed(step: Step, by: str | None) -> Step:
+    """What a statement did, with who made it by hand."""
+    record, change, applied = step
+    if by is None or change is None:
+        return step
+    return Step(replace(record, released_by=by), replace(change, by=by), applied)
 
 
 def _counted_again(record: Record, now: float, *, in_doubt: bool) -> Record:

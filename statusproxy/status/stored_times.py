@@ -114,6 +114,7 @@ def each_moment(
         gateway_said_at=None if record.gateway_said_at is None else shown(record.gateway_said_at),
         released_at=None if record.released_at is None else shown(record.released_at),
         shown_at=None if record.shown_at is None else shown(record.shown_at),
+        first_heard=moment(record.first_heard) if record.first_heard else record.first_heard,
         lags=tuple((sender, lag(difference)) for sender, difference in record.lags),
     )
 

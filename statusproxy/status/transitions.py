@@ -174,7 +174,9 @@ def step(record: Record, said: Statement, details: Details, rules: SessionRules)
     change = None if row.changed is None else row.changed(record, details, row.rule)
     before = record
     if row.known_now is Known.CLEAR:
-        record = replace(record, override=None, released=row.rule, released_at=details.now, shown_at=None)
+        record = replace(
+            record, override=None, released=row.rule, released_at=details.now, released_by=None, shown_at=None
+        )
     record = row.notes(record, details)
     if row.known_now is Known.CLEAR or row.notes is nothing_known:
         record = with_end(record, before)

@@ -6,9 +6,9 @@ A new store is a subclass of `Backend` in a module of its own, with a function `
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
@@ -18,7 +18,11 @@ from statusproxy.store.outbox import Outbox
 from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
 
-__all__ = ["Backend", "Reattached", "Store", "StoreOptions"]
+__all__ = ["PAGE", "Backend", "Reattached", "Store", "StoreOptions"]
+
+
+PAGE: Final = 500
+"""Changes in one page of history: some milliseconds to read."""
 
 
 class Store(Protocol):
@@ -70,6 +74,18 @@ class Store(Protocol):
 
         Raises `StoreError` where the store cannot be read.
         """
+
+    def history_pages(self, session: str | None, since: float | None) -> AsyncGenerator[Sequence[Change], None]:
+        """The history of one session or of all from a time on (epoch seconds), newest first, a page at a time.
+
+        All that is kept where `since` is None. Each page is read by itself, so that saves pass in between. What is
+        handed in meanwhile may be missing. To be closed (`contextlib.aclosing`). Raises `StoreError` where the store
+        cannot be read.
+        """
+
+    @property
+    def history_rows(self) -> int:
+        """How many changes are kept at most; older ones go."""
 
     async def close(self) -> None:
         """Write what is waiting, with one last attempt if the store refused, within a bounded time; then close.
@@ -132,8 +148,8 @@ class Reattached:
 class Backend(ABC):
     """How one kind of store reads and writes. Retries, sharing, bounds and the failure log are the batch writer's.
 
-    All methods are called in the event loop, one at a time, with the exception of `history` and `acknowledge`, which
-    may be called while another one is under way. What blocks belongs in a `WorkerThread`.
+    All methods are called in the event loop, one at a time, with the exception of `history`, `history_pages` and
+    `acknowledge`, which may be called while another one is under way. What blocks belongs in a `WorkerThread`.
     """
 
     name: str
@@ -142,6 +158,9 @@ class Backend(ABC):
     cancellable = True
     """Whether a write that takes too long can be cancelled. A call that blocks in a thread cannot be: it goes on, and
     those who wait for it are told."""
+
+    history_rows: int
+    """As `Store.history_rows`."""
 
     spool: SpoolReader | None = None
     """As `Store.spool`."""
@@ -199,6 +218,12 @@ class Backend(ABC):
         `waiting`: changes that may not be in the store yet, oldest first; those that are there count once. Raises
         `NotAttachedError` where there is nothing to read from after the last failure.
         """
+
+    @abstractmethod
+    def history_pages(
+        self, session: str | None, since: float, waiting: Sequence[Entry]
+    ) -> AsyncGenerator[Sequence[Change], None]:
+        """As `Store.history_pages`, with `waiting` as in `history`. Pages of `PAGE` changes at most, but the first."""
 
     @abstractmethod
     async def close(self, left: Batch) -> None:

@@ -17,14 +17,16 @@ and it goes on.
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Final, Generic, TypeVar
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.alarm import Alarm
 from statusproxy.store.backlog import Backlog, Batch, Dropped
-from statusproxy.store.base import Backend
+from statusproxy.store.base import PAGE, Backend
 from statusproxy.store.claims import Claims
 from statusproxy.store.committer import Committer
 from statusproxy.store.condition import NOT_OPEN, Condition, Timing
@@ -155,6 +157,23 @@ class BatchWriter(Generic[_B]):
             return await self.backend.history(session, limit, waiting)
         except Exception as error:
             raise self._translated(error) from error
+
+    async def history_pages(self, session: str | None, since: float | None) -> AsyncGenerator[Sequence[Change], None]:
+        """As `Store.history_pages`."""
+        self._expect_open()
+        from_on = -math.inf if since is None else since
+        try:
+            async with aclosing(self.backend.history_pages(session, from_on, self._backlog.entries)) as pages:
+                async for page in pages:
+                    for start in range(0, len(page), PAGE):
+                        yield page[start : start + PAGE]
+        except Exception as error:
+            raise self._translated(error) from error
+
+    @property
+    def history_rows(self) -> int:
+        """As `Store.history_rows`."""
+        return self.backend.history_rows
 
     async def acknowledge(self) -> int:
         """As `Store.acknowledge`."""

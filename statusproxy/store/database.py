@@ -34,6 +34,7 @@ __all__ = ["APPLICATION_ID", "SCHEMA", "Contents", "Database", "UnusableError", 
 SCHEMA: Final = 1
 """The number in `PRAGMA user_version`. A database with a higher one was written by a newer statusproxy."""
 
+_ABOVE_ALL: Final = 2**63 - 1  # no row of a table has a higher number
 _HIGHEST_SCHEMA: Final = 1000  # a higher number is damage, not a newer version
 
 APPLICATION_ID: Final = 0x73747078  # "stpx": says whose database this is (https://www.sqlite.org/fileformat.html)
@@ -201,17 +202,26 @@ class Database:
 
     def history(self, session: str | None, limit: int) -> list[Change]:
         """The newest changes first, of one session or of all; rows that cannot be read are left out."""
-        if session is None:
-            rows = self._connection.execute("SELECT payload FROM history ORDER BY id DESC LIMIT ?", (limit,))
-        else:
-            rows = self._connection.execute(
-                "SELECT payload FROM history WHERE session = ? ORDER BY id DESC LIMIT ?", (_key(session), limit)
-            )
+        return self.history_page(session, float("-inf"), None, limit)[0]
+
+    def history_page(
+        self, session: str | None, since: float, before: int | None, limit: int
+    ) -> tuple[list[Change], int | None]:
+        """The changes from `since` on among the newest `limit` rows below number `before`; and where the next begin.
+
+        None for that where there are no more, or all of these are older: rows may be out of order by a little.
+        """
+        where, named = ("", ()) if session is None else ("session = ? AND ", (_key(session),))
+        rows = self._connection.execute(
+            f"SELECT id, recorded_at >= ?, payload FROM history WHERE {where}id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608
+            (since, *named, _ABOVE_ALL if before is None else before, limit),
+        ).fetchall()
+        newer = [payload for _, is_newer, payload in rows if is_newer]
         changes = []
-        for (payload,) in rows:
+        for payload in newer:
             with suppress(RowError):
                 changes.append(decode_change(payload))
-        return changes
+        return changes, rows[-1][0] if newer and len(rows) == limit else None
 
     def prune(self, before: float | None, keep: int, at_most: int) -> bool:
         """Delete history from before a time (epoch seconds) and beyond a number of rows, `at_most` at once.

@@ -5,7 +5,7 @@ The same promises as the durable stores but durability. The smallest backend the
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -13,7 +13,7 @@ from statusproxy.config.state_url import Memory
 from statusproxy.status.model import Change, Record
 from statusproxy.store.age import HistoryAge
 from statusproxy.store.backlog import Backlog, Batch, Entry
-from statusproxy.store.base import Backend, StoreOptions
+from statusproxy.store.base import PAGE, Backend, StoreOptions
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.outbox import Outbox, OutboxDocument
 
@@ -26,6 +26,7 @@ class MemoryBackend(Backend):
     """Records and changes in memory: what was saved stays with the object."""
 
     name = "memory"
+    history_rows = _HISTORY_CHANGES
 
     def __init__(self, *, history_days: float | None, clock: Callable[[], float] = time.time) -> None:
         """`history_days` None keeps changes whatever their age; `clock` gives epoch seconds for pruning."""
@@ -52,6 +53,16 @@ class MemoryBackend(Backend):
         self._prune()
         newest = (entry.change for entry in reversed([*self._changes, *waiting]))
         return list(islice((change for change in newest if session in (None, change.session)), limit))
+
+    async def history_pages(
+        self, session: str | None, since: float, waiting: Sequence[Entry]
+    ) -> AsyncGenerator[Sequence[Change], None]:
+        """As `Backend.history_pages`."""
+        self._prune()
+        newest = [entry.change for entry in reversed([*self._changes, *waiting])]
+        for start in range(0, len(newest), PAGE):
+            page = newest[start : start + PAGE]
+            yield [one for one in page if session in (None, one.session) and one.recorded_at >= since]
 
     async def close(self, left: Batch) -> None:
         """There is nothing to close."""

@@ -10,7 +10,8 @@ read, and what the server lacks is written again. The spool, and what only one p
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,7 @@ from statusproxy.store.redis_contents import RedisContents
 from statusproxy.store.redis_copy import ServerCopy
 from statusproxy.store.redis_errors import LostError, describe, may_pass_at_once
 from statusproxy.store.redis_follow import Follower, News, Told, position
+from statusproxy.store.redis_history import history_pages
 from statusproxy.store.redis_keys import Keyspace, history
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names, session_of
@@ -63,6 +65,8 @@ _AT_ONCE: Final = 200
 
 class RedisBackend(Backend):
     """The keys of one state in a Redis server: one connection that writes, and one that follows what others write."""
+
+    history_rows = _HISTORY_CHANGES
 
     def __init__(
         self,
@@ -334,6 +338,19 @@ class RedisBackend(Backend):
                 return await history(link, self.place.prefix, session, limit, waiting, self._server.offset)
             finally:
                 await link.close()
+
+    async def history_pages(
+        self, session: str | None, since: float, waiting: Sequence[Entry]
+    ) -> AsyncGenerator[Sequence[Change], None]:
+        """As `Backend.history_pages`, over a connection of its own."""
+        link = await Link.open(self.place, self._timing.answer_limit)
+        try:
+            pages = history_pages(link, self.place.prefix, session, since, waiting, self._server.offset)
+            async with aclosing(pages):
+                async for page in pages:
+                    yield page
+        finally:
+            await link.close()
 
     async def close(self, left: Batch) -> None:
         """Say good-bye, and close the connections."""

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,7 +27,7 @@ from statusproxy.store.sqlite_file import StateFile
 from statusproxy.store.sqlite_outbox import SqliteOutbox
 from statusproxy.store.sqlite_spool import Reader
 from statusproxy.store.sqlite_writer import FilesMovedError, SqliteWriter
-from statusproxy.store.upkeep import Check, Upkeep, UpkeepTiming
+from statusproxy.store.upkeep import HISTORY_ROWS, Check, Upkeep, UpkeepTiming
 from statusproxy.store.worker_thread import WorkerThread
 
 __all__ = ["SqliteBackend", "make_store", "sqlite_store"]
@@ -45,6 +46,7 @@ class SqliteBackend(Backend):
     """An SQLite file; see `sqlite_writer.py` for what its thread does."""
 
     cancellable = False
+    history_rows = HISTORY_ROWS
 
     def __init__(
         self,
@@ -101,6 +103,19 @@ class SqliteBackend(Backend):
     async def history(self, session: str | None, limit: int, waiting: Sequence[Entry]) -> list[Change]:
         """As `Backend.history`, between two batches."""
         return await self._ask(lambda: self._writer.history(session, limit, waiting))
+
+    async def history_pages(
+        self, session: str | None, since: float, waiting: Sequence[Entry]
+    ) -> AsyncGenerator[Sequence[Change], None]:
+        """As `Backend.history_pages`, each page between two batches."""
+        before: int | None = None
+        while True:
+            ask = partial(self._writer.history_page, session, since, before, waiting)
+            page, before = await self._ask(ask)
+            yield page
+            if before is None:
+                return
+            waiting = ()
 
     async def acknowledge(self) -> int:
         """Acknowledge all damage so far, in the file."""

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from statusproxy.observe.counted import counted
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Batch, Entry
+from statusproxy.store.base import PAGE
 from statusproxy.store.codec import encode
 from statusproxy.store.database import Database, reading
 from statusproxy.store.errors import NotAttachedError, StoreError, primary_code, shown
@@ -124,6 +125,24 @@ class SqliteWriter:
                 if session in (None, entry.change.session) and not _has(database, entry):
                     found.append(entry.change)
             return found + database.history(session, limit - len(found))
+
+        return self.ask(look_up)
+
+    def history_page(
+        self, session: str | None, since: float, before: int | None, waiting: Sequence[Entry]
+    ) -> tuple[list[Change], int | None]:
+        """A page of `Backend.history_pages`, and where the next one begins (`Database.history_page`)."""
+
+        def look_up(database: Database) -> tuple[list[Change], int | None]:
+            found = [
+                entry.change
+                for entry in reversed(waiting)
+                if session in (None, entry.change.session)
+                and entry.change.recorded_at >= since
+                and not _has(database, entry)
+            ]
+            changes, before_next = database.history_page(session, since, before, PAGE)
+            return found + changes, before_next
 
         return self.ask(look_up)
 

@@ -27,7 +27,7 @@ __all__ = ["Check", "Upkeep", "UpkeepTiming"]
 _SECONDS_PER_DAY: Final = 86_400
 
 # Beyond the days, a bound in rows: a session that flaps all day must not fill the disk (some 200 bytes each).
-_HISTORY_ROWS: Final = 500_000
+HISTORY_ROWS: Final = 500_000
 # Deleted at a time: some 25 ms, so that a save in between hardly waits.
 _PRUNE_ROWS: Final = 5_000
 
@@ -155,7 +155,7 @@ class Upkeep:
     def _prune(self, database: Database) -> None:
         wait = self._age.wait
         self._prune_at = time.monotonic() + (min(wait, self._timing.prune_every) or self._timing.prune_every)
-        if database.prune(self._age.before(), _HISTORY_ROWS, _PRUNE_ROWS):
+        if database.prune(self._age.before(), HISTORY_ROWS, _PRUNE_ROWS):
             self._prune_at = time.monotonic()
 
 

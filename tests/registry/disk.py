@@ -1,7 +1,8 @@
 """A stand-in for a store."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from statusproxy.status.model import Change, Record
@@ -17,6 +18,7 @@ class Disk:
     """A store that a test can hold up, and break."""
 
     journal: str | None = None
+    history_rows = 1_000
     damage: Sequence[Damage] = ()
     spool: SpoolReader | None = None
     repairs: Mapping[str, int] = MappingProxyType({})
@@ -31,6 +33,9 @@ class Disk:
         self.forgotten: list[str | Dropped] = []
         self.changes: list[Change] = []
         self.saves = 0
+        self.history_reads = 0
+        self.unreadable: list[Exception] = []
+        """What keeps the history from being read, each for one time."""
         self.broken: Exception | None = None
         self.asked = asyncio.Event()
         """Something is to be saved."""
@@ -63,6 +68,14 @@ class Disk:
 
     async def history(self, session: str | None, limit: int) -> list[Change]:
         return [change for change in reversed(self.changes) if session in {None, change.session}][:limit]
+
+    async def history_pages(self, session: str | None, since: float | None) -> AsyncGenerator[Sequence[Change], None]:
+        self.history_reads += 1
+        if self.unreadable:
+            raise self.unreadable.pop()
+        for change in reversed(list(self.changes)):
+            if session in {None, change.session} and change.recorded_at >= (since or -math.inf):
+                yield [change]
 
     async def close(self) -> None:
         self.closed = True

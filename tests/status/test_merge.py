@@ -55,6 +55,7 @@ _RECORDS = st.builds(
     gateway_said=_WORDS, gateway_said_at=st.none() | _MOMENTS, released=st.sampled_from([None, *Release]),
     released_at=st.none() | _MOMENTS, confirmed=st.booleans(), shown_at=st.none() | _MOMENTS,
     lags=st.sampled_from([(), (("/in a", 0.0),), (("/in a", 0.5),)]), transient=st.none() | _TRANSIENTS,
+    first_heard=_MOMENTS, released_by=st.sampled_from([None, "ana", "bia"]),
 )  # fmt: skip
 """Any record, whether it can arise or not."""
 
@@ -406,3 +407,8 @@ def test_what_lasted_is_told_from_its_first_signal_on_and_where_nothing_stands_n
     assert not is_told(Change(SALES, STARTED, "close opening", 100.0, 1.0), lasted)
     assert not is_told(Change(SALES, STARTED, "close", 100.0, 1.0), Record(SALES))
     assert not is_told(Change(SALES, RELEASED, "operator", 1.0, 1.0), Record(SALES, released=Release.OPERATOR))
+
+
+def test_a_session_was_first_heard_of_when_the_first_proxy_heard_of_it() -> None:
+    assert merge(Record(SALES, first_heard=9.0), Record(SALES, first_heard=5.0)).first_heard == 5.0
+    assert merge(Record(SALES), Record(SALES, first_heard=5.0)).first_heard == 5.0

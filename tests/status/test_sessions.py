@@ -78,7 +78,7 @@ def test_an_event_that_says_nothing_is_noted_as_heard() -> None:
     sessions = SessionMap()
     assert sessions.hear(Reading(Verdict.PRESENCE, "connection.update", "sales"), 100.0).verdict == "unchanged"
     sessions.hear(Reading(Verdict.UNMATCHED, None, "sales"), 101.0)
-    assert record(sessions, "sales") == Record("sales", heard_at=101.0, event="connection.update")
+    assert record(sessions, "sales") == Record("sales", heard_at=101.0, event="connection.update", first_heard=100.0)
 
 
 # Order
@@ -613,6 +613,7 @@ def test_deleting_forgets_what_is_known_and_leaves_an_older_disconnect_late() ->
         released_at=151.0,
         lags=(("", 0.0),),
         ended_at=151.0,
+        first_heard=100.0,
     )
     assert hear(sessions, "sales", DOWN, at=151.0, arrival=160.0) == "late"
     assert hear(sessions, "sales", DOWN, arrival=161.0) == "applied"
@@ -1193,6 +1194,43 @@ def test_what_another_proxy_wrote_is_in_force_expires_by_its_own_beginning_and_k
     sessions.adopt([], {"here": 1_096.0}, 1_096.0)
     sessions.adopt([record(down("here", at=1_000.0), "here")], {}, 1_097.0)
     assert in_force(sessions) == {"third"}, "what was forgotten does not come back"
+
+
+def test_a_session_was_first_heard_of_when_its_first_event_came() -> None:
+    sessions = down("sales")
+    first = record(sessions, "sales").first_heard
+    hear(sessions, "sales", UP, at=500.0)
+    assert record(sessions, "sales").first_heard == first == 100.0
+
+
+def test_an_older_record_was_first_heard_of_at_the_earliest_moment_that_it_holds() -> None:
+    sessions = SessionMap()
+    sessions.load([Record("sales", heard_at=90.0, known_at=70.0, released_at=80.0), Record("new", heard_at=0.0)])
+    hear(sessions, "sales", UP, at=500.0)
+    hear(sessions, "new", UP, at=500.0)
+    assert record(sessions, "sales").first_heard == 70.0
+    assert record(sessions, "new").first_heard == 500.0
+
+
+def test_who_released_a_session_is_kept_until_another_correction_ends() -> None:
+    sessions = down("sales")
+    (change,) = sessions.release("sales", 200.0, "ana")
+    assert (change.by, record(sessions, "sales").released_by) == ("ana", "ana")
+    hear(sessions, "sales", DOWN, at=300.0)
+    hear(sessions, "sales", UP, at=400.0)
+    assert (record(sessions, "sales").released, record(sessions, "sales").released_by) == ("connected-event", None)
+
+
+def test_a_release_of_a_session_that_is_not_lost_names_nobody() -> None:
+    sessions = down("sales")
+    sessions.release("sales", 200.0)
+    assert sessions.release("sales", 201.0, "ana") == ()
+    assert record(sessions, "sales").released_by is None
+
+
+def test_who_had_a_session_forgotten_stands_in_its_lines_of_history() -> None:
+    changes = down("sales").forget("sales", 200.0, "ana")
+    assert [(change.what, change.by) for change in changes] == [("released", "ana"), ("forgotten", "ana")]
 
 
 def test_the_record_that_decides_among_spellings_is_the_one_whose_override_the_list_will_show() -> None:

@@ -38,7 +38,8 @@ def overridden(session: str) -> Record:
     )  # fmt: skip
     return a_record(
         session, verdict=SignalKind.DISCONNECTED, alive_at=NOW - 60, override=override, channel=session,
-        gateway_said="connected", gateway_said_at=NOW, written=Written("4b2c", 1_768_000_000.25, 90.0),
+        gateway_said="connected", gateway_said_at=NOW, first_heard=NOW - 90, released_by="ana",
+        written=Written("4b2c", 1_768_000_000.25, 90.0),
     )  # fmt: skip
 
 

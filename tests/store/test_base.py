@@ -1,6 +1,6 @@
 """What a backend need not do: the defaults suit a store that is always there and looks after itself."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
@@ -15,6 +15,7 @@ class Least(Backend):
     """All that a backend must have."""
 
     name = "least"
+    history_rows = 1
 
     async def open(self, backlog: Backlog) -> list[Record]:
         return []
@@ -24,6 +25,11 @@ class Least(Backend):
 
     async def history(self, session: str | None, limit: int, waiting: Sequence[Entry]) -> list[Change]:
         return []
+
+    async def history_pages(
+        self, session: str | None, since: float, waiting: Sequence[Entry]
+    ) -> AsyncGenerator[Sequence[Change], None]:
+        yield []
 
     async def close(self, left: Batch) -> None:
         return

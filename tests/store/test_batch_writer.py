@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -36,6 +36,7 @@ class Plain(Backend):
     """A backend in memory that a test can hold up, break, and look into."""
 
     name = "plain"
+    history_rows = 7
 
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
@@ -89,6 +90,14 @@ class Plain(Backend):
             raise self.error
         self.steps.append(f"history {session} {limit} {[entry.change.session for entry in waiting]}")
         return [entry.change for entry in reversed(self.entries)]
+
+    async def history_pages(
+        self, session: str | None, since: float, waiting: Sequence[Entry]
+    ) -> AsyncGenerator[Sequence[Change], None]:
+        self.steps.append(f"pages {session} {since} {[entry.change.session for entry in waiting]}")
+        yield [entry.change for entry in reversed(self.entries)]
+        if self.error is not None:
+            raise self.error
 
     async def close(self, left: Batch) -> None:
         self.left = left

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from types import SimpleNamespace
 from typing import cast
 
@@ -27,6 +27,7 @@ class Plain(Backend):
     """A backend that notes what is asked of it, and fails as often as a test says."""
 
     name = "plain"
+    history_rows = 1
 
     def __init__(self, steps: list[str]) -> None:
         self.steps = steps
@@ -58,6 +59,11 @@ class Plain(Backend):
 
     async def history(self, session: str | None, limit: int, waiting: Sequence[Entry]) -> list[Change]:
         return []
+
+    async def history_pages(
+        self, session: str | None, since: float, waiting: Sequence[Entry]
+    ) -> AsyncGenerator[Sequence[Change], None]:
+        yield []
 
     async def close(self, left: Batch) -> None:
         return

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from statusproxy.store import StoreError
-from statusproxy.store.base import Store
+from statusproxy.store.base import PAGE, Store
 from statusproxy.store.memory import MemoryBackend
 from statusproxy.store.spooled import Moved, Removed
 from tests.waiting import until
@@ -142,6 +143,47 @@ async def test_history_comes_newest_first_of_one_or_all_up_to_a_limit(bench: Ben
     assert await bench.store.history("sales", 0) == []
 
 
+async def paged(store: Store, session: str | None = None, since: float | None = None) -> list[list[float]]:
+    """The moments of the changes on each page that has any, from `NOW` on."""
+    async with aclosing(store.history_pages(session, since)) as pages:
+        return [[change.at - NOW for change in page] async for page in pages if page]
+
+
+async def test_history_is_read_in_pages_newest_first_of_one_or_all(bench: Bench) -> None:
+    changes = [a_change("sales" if n % 2 else "support", at=NOW + n) for n in range(PAGE + 20)]
+    await bench.store.save([], [], changes)
+    pages = await paged(bench.store)
+    assert [at for page in pages for at in page] == list(range(PAGE + 19, -1, -1))
+    assert max(map(len, pages)) == PAGE
+    assert [at for page in await paged(bench.store, "sales") for at in page] == list(range(PAGE + 19, -1, -2))
+    assert await paged(bench.store, "Sales") == []
+    assert bench.store.history_rows >= 10_000
+
+
+async def test_history_is_read_from_a_time_on_whatever_the_order_of_writing(bench: Bench) -> None:
+    for at in (0, 7, 3, 9, 5, 7):
+        await bench.store.save([], [], [a_change("sales", at=NOW + at)])
+    found = [at for page in await paged(bench.store, since=NOW + 5) for at in page]
+    assert sorted(found) == [5, 7, 7, 9]
+    assert await paged(bench.store, since=NOW + 10) == []
+
+
+async def test_many_changes_of_one_moment_are_each_read_once(bench: Bench) -> None:
+    same = [a_change(f"s{n}") for n in range(2 * PAGE + 7)]
+    await bench.store.save([], [], [*same, a_change("older", at=NOW - 1)])
+    async with aclosing(bench.store.history_pages(None, None)) as pages:
+        found = [change.session async for page in pages for change in page]
+    assert sorted(found) == sorted([*(one.session for one in same), "older"])
+
+
+async def test_pages_of_history_that_is_left_early_disturb_nothing(bench: Bench) -> None:
+    await bench.store.save([], [], [a_change("sales", at=NOW + n) for n in range(PAGE + 1)])
+    async with aclosing(bench.store.history_pages(None, None)) as pages:
+        assert await anext(pages) is not None
+    await bench.store.save([], [], [a_change("sales", at=NOW + PAGE + 1)])
+    assert [change.at for change in await bench.store.history(None, 1)] == [NOW + PAGE + 1]
+
+
 async def test_history_past_its_days_is_pruned(bench: Bench) -> None:
     await bench.store.save([], [], [a_change("sales", at=NOW - 91 * DAY), a_change("sales", at=NOW - 89 * DAY)])
     await bench.restarted()
@@ -158,6 +200,8 @@ async def test_a_store_that_is_not_open_says_so(bench: Bench) -> None:
         await bench.store.save([a_record("sales")], [], [])
     with pytest.raises(StoreError):
         await bench.store.history(None, 9)
+    with pytest.raises(StoreError):
+        await paged(bench.store)
 
 
 async def test_the_spool_is_kept_with_the_state_or_refused_as_an_error_of_the_program(bench: Bench) -> None:
@@ -185,6 +229,9 @@ async def test_a_write_that_fails_is_reported_kept_and_written_when_the_store_wo
     assert not bench.store.healthy
     assert "full" in str(bench.store.error)
     assert await bench.store.history(None, 9) == [a_change("support"), a_change("sales")]
+    assert await paged(bench.store) == [[0, 0]]
+    assert await paged(bench.store, "sales") == [[0]]
+    assert await paged(bench.store, since=NOW + 1) == []
     await bench.free()
     await until(lambda: bench.store.healthy)
     assert bench.store.error is None

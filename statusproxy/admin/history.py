@@ -1,0 +1,272 @@
+"""The admin listener's answers about the past: lines of history, outages as records, uptime by months.
+
+A history may have half a million lines: it is read and answered a page at a time, and an answer holds no more than its
+`limit`.
+"""
+
+import asyncio
+import heapq
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from statusproxy.admin.ids import natural_key
+from statusproxy.admin.json_answers import refuse
+from statusproxy.admin.messages import History, OutageList, Uptime, to_text
+from statusproxy.admin.report import change_report, moment, month_report, outage_report
+from statusproxy.admin.since import parse_since
+from statusproxy.registry.registry import SessionRegistry
+from statusproxy.registry.session_rows import Row
+from statusproxy.status.model import Record
+from statusproxy.status.outages import Outage, Pairing, newest_first, standing
+from statusproxy.status.uptime import Share, months, together
+from statusproxy.store import StoreError
+
+log = logging.getLogger("statusproxy.admin")
+
+#: Lines or outages in an answer, where the query does not say how many; and at most.
+GIVEN: Final = 1_000
+MOST: Final = 100_000
+
+#: Months in an answer, where the query does not say how many; and at most.
+MONTHS: Final = 12
+MOST_MONTHS: Final = 120
+
+#: Characters of a name that are kept.
+LONGEST_NAME: Final = 64
+
+#: Entries written before others have their turn: a few milliseconds.
+_AT_ONCE: Final = 250
+
+#: Sessions whose months are counted before others have their turn.
+_SESSIONS_AT_ONCE: Final = 20
+
+
+class HistoryAnswers:
+    """The handlers of `/history`, `/outages` and `/uptime`."""
+
+    def __init__(self, registry: SessionRegistry) -> None:
+        self._registry = registry
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """The paths with their handlers."""
+        return [
+            web.get("/sessions/{session}/history", self.history),
+            web.get("/history", self.history),
+            web.get("/outages", self.outages),
+            web.get("/uptime", self.uptime),
+        ]
+
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        """Changes of one session or of all, newest first: `?since=`, `?limit=`, `?session=`."""
+        session = request.match_info.get("session", request.query.get("session"))
+        try:
+            since, limit = _since(request), _number(request, "limit", GIVEN, MOST)
+        except ValueError as error:
+            return refuse(400, str(error))
+        async with aclosing(self._lines(session, since, limit)) as lines:
+            try:
+                first = await anext(lines, None)
+            except StoreError as error:
+                return _unreadable(error)
+            if first is None and self._is_unknown(session):
+                return _nobody(session)
+            return await _stream(request, History([]), _with(first, lines))
+
+    async def outages(self, request: web.Request) -> web.StreamResponse:
+        """Outages of one session or of all that lasted at `?since=` or began later, newest first, at most `?limit=`."""
+        session = request.query.get("session")
+        try:
+            since, limit = _since(request), _number(request, "limit", GIVEN, MOST)
+        except ValueError as error:
+            return refuse(400, str(error))
+        try:
+            found, more = await self._outages(session, since, limit)
+        except StoreError as error:
+            return _unreadable(error)
+        if not found and self._is_unknown(session):
+            return _nobody(session)
+        now = time.time()
+        head = OutageList(now=moment(now), more=more, outages=[])
+        return await _stream(request, head, _texts(outage_report(one, now) for one in found))
+
+    async def uptime(self, request: web.Request) -> web.StreamResponse:
+        """The last `?months=` calendar months of each session and of all together, or of one `?session=`."""
+        session = request.query.get("session")
+        try:
+            count = _number(request, "months", MONTHS, MOST_MONTHS)
+        except ValueError as error:
+            return refuse(400, str(error))
+        if self._is_unknown(session):
+            return _nobody(session)
+        head = Uptime(now=moment(time.time()), complete=self._registry.ledger.filled, months=[])
+        return await _stream(request, head, self._months(session, count))
+
+    # ---- what is found ----
+
+    def _is_unknown(self, session: str | None) -> bool:
+        return session is not None and self._registry.rows.row(session) is None
+
+    async def _lines(self, session: str | None, since: float | None, limit: int) -> AsyncGenerator[str, None]:
+        left = limit
+        async with aclosing(self._registry.store.history_pages(session, since)) as pages:
+            async for page in pages:
+                for change in page[:left]:
+                    yield to_text(change_report(change))
+                left -= len(page)
+                if left <= 0:
+                    return
+
+    async def _outages(self, session: str | None, since: float | None, limit: int) -> tuple[list[Outage], bool]:
+        """The newest outages, and whether there are more. Lines from before are read until none lacks its beginning."""
+        newest: list[tuple[float, int, Outage]] = []
+        count = 0
+
+        def keep(outages: Iterable[Outage]) -> None:
+            nonlocal count
+            for one in outages:
+                if since is None or one.until is None or one.until >= since:
+                    count += 1
+                    (heapq.heappush if len(newest) < limit else heapq.heappushpop)(newest, (one.since, count, one))
+
+        records = {record.session: record for record in self._registry.records()}
+        for name in (None,) if session is None else self._spellings(session):
+            known = records.values() if name is None else [records[name]] if name in records else []
+            pairing = Pairing({one.session: lost for one in known if (lost := standing(one)) is not None})
+            async with aclosing(self._registry.store.history_pages(name, None)) as pages:
+                async for page in pages:
+                    for change in page:
+                        if since is None or change.recorded_at >= since or pairing.has(change.session):
+                            keep(pairing.take(change))
+                    if since is not None and page and page[-1].recorded_at < since and not pairing.lacking:
+                        break
+                    await asyncio.sleep(0)
+            keep(pairing.rest())
+        return sorted((one for *_, one in newest), key=newest_first), count > limit
+
+    def _spellings(self, session: str) -> Sequence[str]:
+        """The ids by which the history may tell of a session; one that is forgotten is known by that id alone."""
+        row = self._registry.rows.row(session)
+        return row.spellings if row is not None and row.spellings else (session,)
+
+    def _row(self, session: str) -> Sequence[Row]:
+        row = self._registry.rows.row(session)
+        return [] if row is None else [row]
+
+    async def _rows(self) -> list[Row]:
+        """Every session, listed or not; found in steps."""
+        found: list[Row] = []
+        await self._registry.rows.read()
+        for rows in self._registry.rows.rows():
+            found += rows
+            await asyncio.sleep(0)
+        return found
+
+    async def _months(self, session: str | None, count: int) -> AsyncIterator[str]:
+        ledger, shown = self._registry.ledger, self._registry.in_system_time
+        rows = await self._rows() if session is None else self._row(session)
+        found: dict[str, list[tuple[str, Share]]] = {month: [] for month, *_ in months(count, time.time())}
+        for number, row in enumerate(rows):
+            record = shown(row.record) if row.record is not None else Record(row.session)
+            for month, share in ledger.monthly(record, row.spellings, count):
+                found.setdefault(month, []).append((row.session, share))
+            if number % _SESSIONS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        keys = await _keys(rows)
+        for month, shares in found.items():
+            shares.sort(key=lambda one: keys[one[0]])
+            if shares and session is None:
+                yield to_text(month_report(month, None, together(share for _, share in shares)))
+            for name, share in shares:
+                yield to_text(month_report(month, name, share))
+
+
+async def _keys(rows: Sequence[Row]) -> dict[str, str]:
+    """By what each session is put into natural order; yields to the event loop."""
+    keys: dict[str, str] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        keys |= {one.session: natural_key(one.session) for one in rows[start : start + _AT_ONCE]}
+        await asyncio.sleep(0)
+    return keys
+
+
+def by_hand(request: web.Request) -> str | None:
+    """Who sends this request, as its `?by=` says: the first 64 characters that can be shown."""
+    name = "".join(char if char.isprintable() else " " for char in request.query.get("by", "")[: 4 * LONGEST_NAME])
+    return " ".join(name.split())[:LONGEST_NAME].rstrip() or None
+
+
+# ---- queries ----
+
+
+def _since(request: web.Request) -> float | None:
+    said = request.query.get("since")
+    try:
+        return None if said is None else parse_since(said, time.time())
+    except ValueError as error:
+        raise ValueError(f"since: {error}") from None
+
+
+def _number(request: web.Request, name: str, default: int, most: int) -> int:
+    said = request.query.get(name, str(default))
+    if not (said.isascii() and said.isdigit() and len(said) < 9 and 1 <= int(said) <= most):
+        raise ValueError(f"{name} is a whole number from 1 to {most}")
+    return int(said)
+
+
+# ---- answers ----
+
+
+async def _stream(request: web.Request, head: msgspec.Struct, entries: AsyncIterator[str]) -> web.StreamResponse:
+    """A message whose last key is a list, empty as yet, with these entries in it, written as they come."""
+    response = web.StreamResponse()
+    response.content_type, response.charset = "application/json", "utf-8"
+    piece = [to_text(head).removesuffix("]}")]
+    between = ""
+    try:
+        async for entry in entries:
+            piece.append(between + entry)
+            between = ", "
+            if len(piece) >= _AT_ONCE:
+                if not response.prepared:
+                    await response.prepare(request)
+                await response.write("".join(piece).encode())
+                piece = []
+                await asyncio.sleep(0)
+        if not response.prepared:
+            return web.Response(text="".join([*piece, "]}"]), content_type="application/json")
+        await response.write("".join([*piece, "]}"]).encode())
+    except StoreError as error:
+        if not response.prepared:
+            return _unreadable(error)
+        log.warning("the history cannot be read to its end: %s", error)
+        if request.transport is not None:
+            request.transport.abort()  # half an answer must not pass for a whole one
+    except ConnectionError:
+        pass  # the client has gone
+    return response
+
+
+async def _with(first: str | None, rest: AsyncIterator[str]) -> AsyncIterator[str]:
+    if first is not None:
+        yield first
+    async for one in rest:
+        yield one
+
+
+async def _texts(messages: Iterable[msgspec.Struct]) -> AsyncIterator[str]:
+    for one in messages:
+        yield to_text(one)
+
+
+def _unreadable(error: StoreError) -> web.Response:
+    return refuse(503, f"the history cannot be read: {error}")
+
+
+def _nobody(session: str | None) -> web.Response:
+    return refuse(404, f"no session {session!r} is known, and the history has none of that name")

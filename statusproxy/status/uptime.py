@@ -1,0 +1,187 @@
+"""How much of the time a session was connected: its outages counted by UTC days and calendar months.
+
+A session's time begins when it was first heard of, or where the history that is kept begins. What is not known to be
+lost counts as connected. Times are epoch seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+DAY: Final = 86_400.0
+"""Seconds of a UTC day."""
+
+DAYS: Final = 90
+"""Days that a session's figures are about, today included."""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """A session's last 90 UTC days."""
+
+    first_heard: float | None = None
+    lost_seconds: float = 0.0
+    losses: int = 0
+    uptime: float | None = None
+    """From 0 to 1, over the time that is known; None where none is."""
+    days: str = ""
+    """One character a day, the oldest first, today last: `-` nothing known, `0` nothing lost, `1` to `9` tenths of the
+    day lost, rounded up; `9` is more than 80 %."""
+
+
+class Share(msgspec.Struct, frozen=True):
+    """What was lost of some time."""
+
+    known_seconds: float
+    lost_seconds: float
+    losses: int
+
+    @property
+    def uptime(self) -> float | None:
+        """From 0 to 1; None where nothing is known of the time."""
+        return None if self.known_seconds <= 0 else max(0.0, 1.0 - self.lost_seconds / self.known_seconds)
+
+    def and_(self, other: Share) -> Share:
+        """Both together."""
+        return Share(
+            self.known_seconds + other.known_seconds,
+            self.lost_seconds + other.lost_seconds,
+            self.losses + other.losses,
+        )
+
+
+class Outages:
+    """When one session was lost: outages that do not overlap, in order, and the one that lasts. 16 bytes for each."""
+
+    __slots__ = ("_ends", "_starts", "open_since")
+
+    def __init__(self) -> None:
+        self._starts = array("d")
+        self._ends = array("d")
+        self.open_since: float | None = None
+        """Since when the session is lost now; None where it is not."""
+
+    def __len__(self) -> int:
+        """How many are over."""
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[tuple[float, float]]:
+        """Those that are over: from, to."""
+        return zip(self._starts, self._ends, strict=True)
+
+    def add(self, since: float, until: float) -> None:
+        """Count an outage that is over. The same again, or one that overlaps others, is one with them."""
+        starts, ends = self._starts, self._ends
+        until = max(since, until)
+        first = bisect_right(ends, since)
+        while first and ends[first - 1] == since == starts[first - 1]:
+            first -= 1  # of no length, and told again
+        last = max(first, bisect_left(starts, until))
+        if last == first and first < len(starts) and starts[first] == since:
+            last += 1
+        if last > first:
+            since, until = min(since, starts[first]), max(until, ends[last - 1])
+        starts[first:last] = array("d", [since])
+        ends[first:last] = array("d", [until])
+
+    def drop_before(self, moment: float) -> None:
+        """Forget the outages that were over by then."""
+        gone = bisect_right(self._ends, moment)
+        del self._starts[:gone], self._ends[:gone]
+
+    def drop_oldest(self) -> float:
+        """Forget the oldest that is over; give when it was."""
+        del self._starts[0]
+        return self._ends.pop(0)
+
+    def within(self, start: float, end: float, now: float) -> Iterator[tuple[float, float, bool]]:
+        """The parts of outages in this time: from, to, and whether the loss itself is in it."""
+        starts, ends = self._starts, self._ends
+        for number in range(bisect_left(ends, start), bisect_left(starts, end)):
+            yield max(start, starts[number]), min(end, ends[number]), starts[number] >= start
+        since = self.open_since
+        if since is not None and since < end and now >= start:
+            yield max(start, since), max(since, min(end, now)), since >= start
+
+    def share(self, start: float, end: float, now: float) -> Share:
+        """What was lost of this time; an outage that lasts counts up to `now`."""
+        end = min(end, now)
+        if end <= start:
+            return Share(0.0, 0.0, 0)
+        parts = list(self.within(start, end, now))
+        lost = math.fsum(until - since for since, until, _ in parts)
+        return Share(end - start, min(lost, end - start), sum(begins for *_, begins in parts))
+
+
+def united(several: Iterable[Outages]) -> Outages:
+    """When a session was lost that is known under several ids: while it was by any of them."""
+    whole = Outages()
+    for one in several:
+        for since, until in one:
+            whole.add(since, until)
+        if one.open_since is not None:
+            whole.open_since = min(one.open_since, whole.open_since or math.inf)
+    return whole
+
+
+def figures(outages: Outages | None, known_from: float | None, first_heard: float | None, now: float) -> Figures:
+    """A session's last 90 days, of which those from `known_from` on are known. `outages` is None where it had none."""
+    today = math.floor(now / DAY)
+    first = today - DAYS + 1
+    if known_from is None or known_from > now:
+        return Figures(first_heard or None, days="-" * DAYS)
+    unknown = max(0, min(DAYS, math.floor(known_from / DAY) - first))
+    if outages is None:
+        blank = "-" * unknown + "0" * (DAYS - unknown)
+        return Figures(first_heard or None, uptime=1.0 if known_from < now else None, days=blank)
+    start = max(known_from, first * DAY)
+    share = outages.share(start, math.inf, now)
+    lost = [0.0] * DAYS
+    begun = [False] * DAYS
+    for since, until, begins in outages.within(start, now, now):
+        from_day = math.floor(since / DAY) - first
+        for day in range(from_day, min(math.floor(until / DAY) - first, DAYS - 1) + 1):
+            begin = (first + day) * DAY
+            lost[day] += max(0.0, min(until, begin + DAY) - max(since, begin))
+        begun[from_day] |= begins
+    days = "-" * unknown + "".join(map(_tenths, lost[unknown:], begun[unknown:]))
+    return Figures(first_heard or None, share.lost_seconds, share.losses, share.uptime, days)
+
+
+def months(count: int, now: float) -> list[tuple[str, float, float]]:
+    """The last calendar months in UTC, this one first: `2026-11`, when it begins, when it ends."""
+    moment = datetime.fromtimestamp(now, UTC)
+    year, month = moment.year, moment.month
+    found = []
+    end = _begins(*_next(year, month))
+    for _ in range(count):
+        begin = _begins(year, month)
+        found.append((f"{year:04}-{month:02}", begin, end))
+        year, month, end = year - (month == 1), month - 1 or 12, begin
+    return found
+
+
+def together(shares: Iterable[Share]) -> Share:
+    """What was lost of the time of several sessions: of each session's time alike."""
+    whole = Share(0.0, 0.0, 0)
+    for share in shares:
+        whole = whole.and_(share)
+    return whole
+
+
+def _tenths(lost: float, begun: bool) -> str:
+    return str(min(9, math.ceil(lost / DAY * 10 - 1e-9)) or int(begun))
+
+
+def _next(year: int, month: int) -> tuple[int, int]:
+    return year + month // 12, month % 12 + 1
+
+
+def _begins(year: int, month: int) -> float:
+    return datetime(year, month, 1, tzinfo=UTC).timestamp()
