@@ -10,15 +10,12 @@ _AXE = Path(__file__).parents[1] / "peers" / "node_modules" / "axe-core" / "axe.
 
 
 def axe(browser: webdriver.Chrome) -> list[str]:
-    """What axe-core finds wrong with the page as it is now: each rule, with the elements that break it.
-
-    Of a long list the first rows stand for the others, which are made alike: axe takes minutes for thousands.
-    """
+    """What axe-core finds wrong with the page as it is now: each rule, with the elements that break it."""
     if not _AXE.exists():
         pytest.skip("axe-core is missing: bash tests/install-peers.sh")
     script = _AXE.read_text("utf-8") + (
         "; const done = arguments[arguments.length - 1];"
-        "axe.run({ exclude: [['li.session:nth-child(n+31)']] }, { resultTypes: ['violations'] }).then((found) => done(JSON.stringify(found.violations)),"
+        "axe.run(document, { resultTypes: ['violations'] }).then((found) => done(JSON.stringify(found.violations)),"
         " (error) => done(JSON.stringify([{ id: String(error), nodes: [] }])));"
     )
     violations = json.loads(browser.execute_async_script(script))
