@@ -1,6 +1,7 @@
 """The book of alerts as the bytes that a store keeps: JSON, readable by proxies of other versions."""
 
 import json
+import math
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -50,10 +51,16 @@ def decode(payload: bytes) -> Book | Unreadable:
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     try:
-        document = json.loads(payload)
+        document = json.loads(payload, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return Unreadable("the stored alerts are no JSON; alerts begin anew", Book())
     return _in_parts(document)
+
+
+def _finite(written: str) -> float | None:
+    """A number; None for what is no moment: NaN, Infinity and 1e999."""
+    number = float(written)
+    return number if math.isfinite(number) else None
 
 
 def _in_parts(document: Any) -> Book | Unreadable:

@@ -74,9 +74,9 @@ def decide(
         return Decision(_replaced(book, messages=tidied(book.messages, (), now)), Seen(), None)
     look = _Look(book, now, rules, new_id)
     present = {outage.key: outage for outage in outages}
-    lasting: dict[Topic, list[tuple[str, Outage]]] = {topic: [] for topic in BEGUN}
-    over: dict[Topic, dict[str, float]] = {topic: {} for topic in BEGUN}
-    pending: dict[Topic, dict[str, float]] = {topic: {} for topic in BEGUN}
+    lasting: dict[Topic, list[tuple[str, Outage]]] = {topic: [] for topic in Topic}
+    over: dict[Topic, dict[str, float]] = {topic: {} for topic in Topic}
+    pending: dict[Topic, dict[str, float]] = {topic: {} for topic in Topic}
     for key, mark in book.told.items():
         outage, topic = present.get(key), mark.outage.topic
         if outage is None:

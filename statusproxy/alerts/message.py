@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 import msgspec
 
 from statusproxy.alerts.codec import json_bytes
-from statusproxy.alerts.text import Reader, text
+from statusproxy.alerts.text import Reader, instant, text
 from statusproxy.alerts.values import Line, Message, Target
 from statusproxy.alerts.wanted import lines_for
 
@@ -98,4 +98,4 @@ def _until(line: Line) -> str | None:
 
 def moment(at: float) -> str:
     """Epoch seconds as `2026-01-15T19:07:06.490Z`."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return instant(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -15,7 +15,7 @@ from statusproxy.observe.visible import visible
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Release
 
-__all__ = ["Reader", "Text", "text"]
+__all__ = ["Reader", "Text", "instant", "text"]
 
 #: Sessions that a text names; the JSON has all.
 _NAMED: Final = 10
@@ -24,6 +24,12 @@ _NAMED: Final = 10
 _LONGEST: Final = 200
 
 _LANGUAGES: Final[Mapping[str, ModuleType]] = {"en": en, "pt-BR": pt_br}
+
+#: What is told of a message of a newer proxy, whose type this one does not know: its type alone.
+_UNKNOWN: Final = ("", "- {session}")
+
+#: The end of the calendar in each time zone, in epoch seconds: the year 9999.
+_LAST: Final = 253_400_000_000.0
 
 #: How corrections end where the session is known to be connected.
 _CONNECTED: Final = frozenset({Release.CONNECTED_EVENT.value, Release.RECONNECTED.value, Release.ALIVE.value})
@@ -58,7 +64,7 @@ def text(message: Message, lines: Sequence[Line], reader: Reader) -> Text:
     words = _LANGUAGES[reader.language]
     several = len(lines) > 1
     title = _title(message, lines, words)
-    tell_one, tell_each = words.TELLS[message.type]
+    tell_one, tell_each = words.TELLS.get(message.type, _UNKNOWN)
     if not several:
         facts = _facts(lines[0], message, reader, words.GATEWAY_CLAIMS) if lines else {}
         parts = [title + tell_one.format_map(facts)]
@@ -78,7 +84,7 @@ def text(message: Message, lines: Sequence[Line], reader: Reader) -> Text:
 
 def _title(message: Message, lines: Sequence[Line], words: ModuleType) -> str:
     table: Mapping[str, tuple[str, str]] = words.REMINDERS if message.reminder else words.TITLES
-    one, many = table[message.type]
+    one, many = table.get(message.type, (_plain(message.type), ""))
     if message.type == "session.back" and all(line.released in _CONNECTED for line in lines):
         one, many = words.CONNECTED_TITLES
     if len(lines) > 1 and many:
@@ -116,11 +122,16 @@ def _why(line: Line, words: ModuleType) -> str:
 def _moment(at: float, now: float, reader: Reader) -> str:
     """A moment in the reader's zone, on a 24-hour clock; with its day unless that is the message's."""
     zone = reader.zone or UTC
-    moment = datetime.fromtimestamp(at, zone)
-    same_day = moment.date() == datetime.fromtimestamp(now, zone).date()
+    moment = instant(at, zone)
+    same_day = moment.date() == instant(now, zone).date()
     name = moment.tzname() or ""
     written = moment.strftime("%H:%M" if same_day else _LANGUAGES[reader.language].DATE)
     return f"{written} {f'UTC{name}' if name[:1] in '+-' else name}".rstrip()
+
+
+def instant(at: float, zone: tzinfo) -> datetime:
+    """Epoch seconds as a date. Times beyond the calendar, as a clock that is badly wrong has them, are its ends."""
+    return datetime.fromtimestamp(min(max(at, 0.0), _LAST), zone)
 
 
 def _span(seconds: float, words: ModuleType) -> str:
@@ -138,3 +149,8 @@ def _said(value: str) -> str:
     """What came from elsewhere."""
     value = visible(value)
     return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
+
+
+def _plain(name: str) -> str:
+    """A text from elsewhere where a format is expected."""
+    return _said(name).replace("{", "{{").replace("}", "}}")

@@ -71,6 +71,14 @@ def test_what_is_no_book_is_named_without_repeating_it(payload: bytes, reason: s
     assert decode(payload) == Unreadable(reason, Book())
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_moment_that_is_no_number_is_left_out(number: str) -> None:
+    payload = f'{{"last": {{"session.lost": {number}, "session.back": 1.5}}}}'.encode()
+    found = decode(payload)
+    assert isinstance(found, Unreadable)
+    assert found.book == Book(last={"session.back": 1.5})
+
+
 def test_half_a_surrogate_pair_in_an_id_is_kept() -> None:
     half = Outage(Topic.LOST, 1.0, "a\ud83d")
     book = Book(told={half.key: Told(half, "m1", 65.0)})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from statusproxy.alerts.codec import decode, encode
 from statusproxy.alerts.decide import Decision, Seen, decide
 from statusproxy.alerts.deliveries import attempts, delivered, failed
-from statusproxy.alerts.values import AlertRules, Book, DeliveryState, Ending, Message, Outage, Target, Topic
+from statusproxy.alerts.values import AlertRules, Book, DeliveryState, Ending, Message, Outage, Target, Told, Topic
 
 EVERYTHING = Target("t1", "webhook hub.example", frozenset(Topic))
 RULES = AlertRules(after=60.0, remind=3600.0, group=30.0, targets=(EVERYTHING,))
@@ -379,6 +379,13 @@ def test_a_book_that_does_not_change_stays_the_same_object() -> None:
     before = desk.book
     desk.look(90.0, lost("a"), condition(Topic.STORE))
     assert desk.book is before
+
+
+def test_a_mark_that_makes_no_sense_costs_no_message() -> None:
+    odd = Outage(Topic.BACK, 0.0)
+    desk = Desk(book=Book(told={odd.key: Told(odd, "m0", 0.0)}))
+    assert desk.look(0.0, lost("a")) == ()
+    assert [each.type for each in desk.look(65.0, lost("a"))] == ["session.lost"]
 
 
 # A random site

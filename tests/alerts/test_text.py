@@ -5,9 +5,11 @@ from datetime import timedelta, timezone
 from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from statusproxy.alerts.message_types import SIDES
-from statusproxy.alerts.text import Reader, Text, text
+from statusproxy.alerts.text import Reader, Text, instant, text
 from statusproxy.alerts.values import Line, Message, Outage, Topic
 from statusproxy.status.model import EVICTED, FORGOTTEN, Release
 
@@ -183,3 +185,32 @@ def test_what_came_from_elsewhere_forges_no_line_and_fills_no_page() -> None:
     found = told("session.lost", [line("a\nb\u202e{since}", gateway_said="x" * 5000)])
     assert found.title == "a\\nb\\u202e{since} is disconnected"
     assert f"claims: {'x' * 199}…." in found.body
+
+
+def test_a_message_of_a_newer_proxy_is_told_by_its_type() -> None:
+    assert told("moon.full{x}", [line()]).body == "moon.full{x}"
+    assert told("moon.full", [line("a"), line("b")], reminder=1).body == "moon.full:\n- a\n- b"
+
+
+@pytest.mark.parametrize("at", [-1e18, 1e18])
+def test_a_clock_that_is_badly_wrong_costs_no_message(at: float) -> None:
+    found = told("session.lost", [Line(Outage(Topic.LOST, at, "sales", "close"))], Reader(zone=SAO_PAULO))
+    assert found.body.startswith("sales is disconnected, since ")
+    assert instant(at, UTC_MINUS_3).year in (1969, 9999)
+
+
+@given(
+    st.text(),
+    st.text(),
+    st.none() | st.text(),
+    st.none() | st.text(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([ENGLISH, PORTUGUESE]),
+)
+def test_whatever_senders_and_gateway_write_the_message_keeps_its_lines(
+    session: str, event: str, word: str | None, said: str | None, since: float, reader: Reader
+) -> None:
+    lines = [Line(Outage(Topic.LOST, since, session, event, word, said)) for _ in range(3)]
+    found = told("session.lost", lines, reader)
+    assert found.body.count("\n") == 4
+    assert all(line.isprintable() for line in found.body.splitlines())
