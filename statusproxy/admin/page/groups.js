@@ -39,7 +39,7 @@ export function arrange(sessions) {
   const members = new Map(STATES.map((state) => [state, []]));
   for (const one of sessions.values()) members.get(stateOf(one.report)).push(one);
   for (const [state, each] of groups) {
-    each.order = members.get(state).sort((a, b) => compare(a.report, b.report));
+    each.order = members.get(state).sort(compare);
     // From the end, so that a row that comes or goes costs one move, not one for each that follows it.
     let next = null;
     for (const { row } of each.order.toReversed()) {

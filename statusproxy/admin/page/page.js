@@ -12,7 +12,7 @@ import { drawHealth, drawNotices, drawSpool, drawWayBack } from "./notices.js";
 import { confirmRelease, unlock } from "./questions.js";
 import { spoken } from "./reasons.js";
 import { fillRow, linkTo, makeRow } from "./rows.js";
-import { searched } from "./sorting.js";
+import { placeByName, searched } from "./sorting.js";
 import { countDown, countStates, isDown, stateOf } from "./states.js";
 import { dayAt, lossesPerDay, sparkPath, totals } from "./uptime.js";
 import { visible } from "./visible.js";
@@ -30,6 +30,8 @@ const sessions = new Map();
 const changed = new Set();
 let moved = true;
 let summed = false;
+let placed = 0;
+let renamed = false;
 let owed = 0;
 let before = new Set();
 let drawing = false;
@@ -77,7 +79,7 @@ function take(report) {
   changed.add(session);
   if (!known) {
     sessions.set(session, { report, folded: searched(report), row: null });
-    moved = summed = true;
+    moved = summed = renamed = true;
     if (settled && stateOf(report) === "lost") announce(report);
     return;
   }
@@ -157,8 +159,12 @@ function draw() {
       if (one) fill(one);
     }
     changed.clear();
-    if (moved) {
+    // Of thousands that are on their way, the first are shown at once, and the others when all are here.
+    if (moved && (owed <= 0 || !placed)) {
       moved = false;
+      if (renamed) placeByName(sessions.values());
+      placed = sessions.size;
+      renamed = false;
       arrange(sessions);
       drawCounts();
     }
