@@ -27,7 +27,7 @@ _CUT = (
 )
 
 #: Sessions of which the whole row is on the screen.
-_SEEN = (
+SEEN = (
     "return [...document.querySelectorAll('li.session')].filter((one) => { const box = one.getBoundingClientRect();"
     " return box.height && box.top >= 0 && box.bottom <= innerHeight; }).length"
 )
@@ -68,7 +68,7 @@ def main() -> None:
                             taken = opened(browser, site)
                             name = f"{count}-{screen}-{scheme}-{language[:2]}"
                             browser.save_screenshot(str(folder / f"{name}.png"))
-                            seen = browser.execute_script(_SEEN)
+                            seen = browser.execute_script(SEEN)
                             found = [] if count > ALIKE else axe(browser)
                             if count and scheme == "dark":
                                 browser.execute_script("document.querySelector('li.session button.history').click()")
