@@ -48,7 +48,9 @@ def opened(browser: webdriver.Chrome, site: StandIn) -> float:
     rows = "return document.querySelectorAll('li.session').length"
     until(lambda: browser.execute_script("return document.body.dataset.link") == "live", "the page is live")
     until(lambda: browser.execute_script(rows) == len(site.reports), "all are shown")
-    browser.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))")
+    browser.execute_async_script(
+        "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))"
+    )
     return time.monotonic() - started
 
 
@@ -86,7 +88,11 @@ def main() -> None:
                             site.tell(session(site.reports[0]["session"], "connected" if number % 2 else "lost"))
                             time.sleep(0.2)
                         after = work(browser)
-                        print("one update, ms:", {one: round((after[one] - before[one]) / 10, 1) for one in _WORK}, flush=True)
+                        print(
+                            "one update, ms:",
+                            {one: round((after[one] - before[one]) / 10, 1) for one in _WORK},
+                            flush=True,
+                        )
 
 
 if __name__ == "__main__":

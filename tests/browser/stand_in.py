@@ -42,7 +42,13 @@ def session(name: str, state: str = "connected", **more: Any) -> dict[str, Any]:
         "first_heard": moment(80 * 86400), "lost_seconds": 0.0, "losses": 0, "uptime": 1.0, "days": "0" * 90,
     }  # fmt: skip
     if lost:
-        report |= {"reads": "disconnected", "losses": 1, "lost_seconds": 4000.0, "uptime": 0.9994, "days": "0" * 89 + "1"}
+        report |= {
+            "reads": "disconnected",
+            "losses": 1,
+            "lost_seconds": 4000.0,
+            "uptime": 0.9994,
+            "days": "0" * 89 + "1",
+        }
     if state == "unknown":
         report |= {"last_event": None, "last_event_at": None, "last_message_at": None, "gateway_said": None,
                    "gateway_said_at": None, "uptime": None, "days": ""}  # fmt: skip
@@ -55,7 +61,11 @@ def mixed(count: int) -> list[dict[str, Any]]:
     reports = []
     for number in range(count):
         name = _NAMES[number % len(_NAMES)] + (f"-{number // len(_NAMES)}" if number >= len(_NAMES) else "")
-        state = ("lost", "reported_down", "connected")[number] if count < 10 else chance.choices(*zip(*_MIX, strict=True))[0]
+        state = (
+            ("lost", "reported_down", "connected")[number]
+            if count < 10
+            else chance.choices(*zip(*_MIX, strict=True))[0]
+        )
         days = ["0"] * 90
         for _ in range(chance.choice((0, 0, 0, 1, 2, 5))):
             days[chance.randrange(90)] = str(chance.choice((1, 1, 1, 2, 4, 9)))
@@ -67,12 +77,22 @@ def mixed(count: int) -> list[dict[str, Any]]:
                                 "uptime": max(0.0, 1 - lost / (len(shown) * 86400))}  # fmt: skip
         if state == "lost":
             since = chance.randrange(60, 200000)
-            reason = chance.choice(("status-find disconnectedMobile", "status-find browserClose", "status-find serverClose"))
-            more |= {"since": moment(since), "reason": reason, "alerted_at": moment(since - 60) if since > 100 else None}
+            reason = chance.choice(
+                ("status-find disconnectedMobile", "status-find browserClose", "status-find serverClose")
+            )
+            more |= {
+                "since": moment(since),
+                "reason": reason,
+                "alerted_at": moment(since - 60) if since > 100 else None,
+            }
         if state == "unknown":
             more = {"listed": chance.random() < 0.5}
         if state == "connected" and losses:
-            more |= {"reason": "connected-event", "released": "connected-event", "released_at": moment(chance.randrange(4000, 4000000))}
+            more |= {
+                "reason": "connected-event",
+                "released": "connected-event",
+                "released_at": moment(chance.randrange(4000, 4000000)),
+            }
         if state != "unknown":
             more["last_event_at"] = moment(chance.randrange(1, 9000))
         if number % 4 == 1:
@@ -87,7 +107,9 @@ class StandIn:
     def __init__(self, reports: Sequence[dict[str, Any]]) -> None:
         self.reports = list(reports)
         self.url = ""
-        self.doctor: dict[str, Any] = {"webhooks": {"last_heard": None, "heard": 900, "gap": 30.0, "paths": [], "senders": []}}
+        self.doctor: dict[str, Any] = {
+            "webhooks": {"last_heard": None, "heard": 900, "gap": 30.0, "paths": [], "senders": []}
+        }
         self.heard_at = moment(4)
         self.guidance: dict[str, Any] = {"title": "Gateway", "url": "", "set_url": [], "states": {},
                                          "bring_back": ["POST /api/sessions/{session}/connect", "GET /api/sessions/{session}/qr"]}  # fmt: skip
@@ -115,7 +137,11 @@ class StandIn:
         await stream.prepare(request)
         heard = {"webhook_last_heard": self.heard_at, "started": moment(900000),
                  "webhooks": {"came": 9, "trusted": 9, "untrusted": {}}}  # fmt: skip
-        await stream.write(self._event("hello", version="1.0", total=len(self.reports), gateway_url="", guidance=self.guidance, **heard))
+        await stream.write(
+            self._event(
+                "hello", version="1.0", total=len(self.reports), gateway_url="", guidance=self.guidance, **heard
+            )
+        )
         await stream.write(self._event("health", status="ok", store="ok", gateway="ok"))
         for start in range(0, len(self.reports), 250):
             await stream.write(self._event("sessions", sessions=self.reports[start : start + 250], **heard))
@@ -135,15 +161,32 @@ class StandIn:
 
     async def _outages(self, request: web.Request) -> web.Response:
         report = next(one for one in self.reports if one["session"] == request.query["session"])
-        past = {"session": report["session"], "reason": "status-find", "word": "browserClose", "gateway_said": "connected"}
-        outages = [past | {"since": moment(9e5), "until": moment(8.9e5), "seconds": 1e4, "released": "operator", "released_by": "ana"},
-                   past | {"since": moment(4e6), "until": moment(3.9e6), "seconds": 1e5, "released": "connected-event"}]
+        past = {
+            "session": report["session"],
+            "reason": "status-find",
+            "word": "browserClose",
+            "gateway_said": "connected",
+        }
+        outages = [
+            past
+            | {
+                "since": moment(9e5),
+                "until": moment(8.9e5),
+                "seconds": 1e4,
+                "released": "operator",
+                "released_by": "ana",
+            },
+            past | {"since": moment(4e6), "until": moment(3.9e6), "seconds": 1e5, "released": "connected-event"},
+        ]
         if report["state"] == "lost":
             outages.insert(0, past | {"since": report["since"], "until": None, "seconds": 1.0})
         return web.json_response({"outages": outages, "more": False})
 
     async def _uptime(self, request: web.Request) -> web.Response:
-        months = [{"month": f"2026-{number:02}", "uptime": 0.999, "lost_seconds": 2678.0, "losses": 1} for number in range(11, 7, -1)]
+        months = [
+            {"month": f"2026-{number:02}", "uptime": 0.999, "lost_seconds": 2678.0, "losses": 1}
+            for number in range(11, 7, -1)
+        ]
         return web.json_response({"complete": True, "months": months})
 
     async def serve(self, ready: threading.Event) -> None:

@@ -167,7 +167,12 @@ def test_an_id_that_looks_like_markup_is_text(window: webdriver.Chrome, site: Si
     press(window, HOSTILE, "release")
     until(lambda: dialog(window), "the question is asked")
     assert HOSTILE in said(window, "#confirm-title")
-    assert window.execute_script("return document.querySelectorAll('img, b:not(h2 b, #sum b, #choices b, .outages b)').length") == 0
+    assert (
+        window.execute_script(
+            "return document.querySelectorAll('img, b:not(h2 b, #sum b, #choices b, .outages b)').length"
+        )
+        == 0
+    )
     assert window.execute_script("return document.querySelectorAll('script').length") == 1
     assert "owned" not in window.title
     picture(window, "hostile-id")

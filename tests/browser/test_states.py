@@ -35,6 +35,11 @@ def shown(browser: webdriver.Chrome, part: str = ".group") -> list[str]:
     return list(browser.execute_script(script, part))
 
 
+def is_shown(browser: webdriver.Chrome, part: str, sessions: list[str]) -> bool:
+    """Whether a part of the page shows these sessions, in this order."""
+    return shown(browser, part) == sessions
+
+
 def counted(browser: webdriver.Chrome) -> dict[str, int]:
     """The counts on the choices of a state."""
     script = "return [...document.querySelectorAll('#choices label')].map((one) => [one.dataset.state, Number(one.querySelector('b').textContent)])"
@@ -103,7 +108,9 @@ def test_the_address_opens_a_session_also_after_a_reload(window: webdriver.Chrom
         until(lambda: window.execute_script("return document.activeElement.textContent") == name, "it has the focus")
         for _ in range(2):
             until(lambda: "browserClose" in read(window, f"{opened} .outages"), "its history is open")
-            box = window.execute_script("const { top, bottom } = document.activeElement.getBoundingClientRect(); return [top, bottom]")
+            box = window.execute_script(
+                "const { top, bottom } = document.activeElement.getBoundingClientRect(); return [top, bottom]"
+            )
             assert 0 < box[0] < box[1] < 900
             window.refresh()
             until(lambda: window.execute_script("return document.activeElement.textContent") == name, "so it has again")
@@ -140,7 +147,7 @@ def test_sessions_are_sorted_within_their_groups_searched_and_filtered(window: w
         visit(window, site)
         for order, expected in orders.items():
             Select(window.find_element(By.ID, "sort")).select_by_value(order)
-            assert shown(window, "#group-lost") == expected
+            until(partial(is_shown, window, "#group-lost", expected), f"the order is {order}")
         window.find_element(By.ID, "filter").send_keys("AGORA")
         until(lambda: shown(window) == ["Ágora"], "a search folds case and accents")
         window.find_element(By.ID, "filter").send_keys(Keys.CONTROL, "a", Keys.DELETE)
@@ -203,7 +210,9 @@ def test_stale_webhooks_and_what_the_doctor_finds_are_said(window: webdriver.Chr
 
 def test_reports_of_an_earlier_proxy_are_shown_all_the_same(window: webdriver.Chrome) -> None:
     new = ("state", "listed", "list_shows", "first_heard", "lost_seconds", "losses", "uptime", "days", "released_by")
-    reports = [{key: value for key, value in session(*each).items() if key not in new} for each in (("a", "lost"), ("b",))]
+    reports = [
+        {key: value for key, value in session(*each).items() if key not in new} for each in (("a", "lost"), ("b",))
+    ]
     with stand_in(reports) as site:
         visit(window, site)
         assert shown(window, "#group-lost") == ["a"]
@@ -241,10 +250,16 @@ def test_axe_finds_nothing_in_any_state_width_and_scheme(language: str, tmp_path
 
 
 def test_the_clock_has_the_hours_of_the_browsers_first_language(tmp_path: Path) -> None:
-    for language, expected in (("de-DE,en-US", r"\b\d\d:\d\d\b(?! [AP]M)"), ("en-US", r" [AP]M"), ("pt-BR", r"\b\d\d:\d\d\b(?! [AP]M)")):
+    for language, expected in (
+        ("de-DE,en-US", r"\b\d\d:\d\d\b(?! [AP]M)"),
+        ("en-US", r" [AP]M"),
+        ("pt-BR", r"\b\d\d:\d\d\b(?! [AP]M)"),
+    ):
         with chromium(tmp_path / language, language=language) as browser, stand_in([session("sales", "lost")]) as site:
             visit(browser, site)
-            assert browser.execute_script(f"return /{expected}/.test(document.querySelector('.why time').textContent)"), language
+            assert browser.execute_script(
+                f"return /{expected}/.test(document.querySelector('.why time').textContent)"
+            ), language
 
 
 # ---- the parts that need no page ----
