@@ -306,9 +306,9 @@ byId("confirm-text").textContent = words.confirmText;
 byId("filter").placeholder = words.filter;
 makeGroups();
 byId("tools").addEventListener("input", (event) => {
-  if (event.target.id === "sort") arrange(sessions);
-  else filter(sessions.size);
+  if (event.target.id !== "sort") filter(sessions.size);
 });
+byId("sort").addEventListener("change", () => arrange(sessions));
 byId("tools").addEventListener("submit", (event) => event.preventDefault());
 function refresh() {
   if (document.hidden) return;
