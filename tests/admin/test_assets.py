@@ -6,10 +6,13 @@ from importlib.resources import files
 import pytest
 
 from statusproxy.admin.assets import FILES, HEADERS, POLICY
+from statusproxy.observe import silence
 from statusproxy.status.model import Evidence
+from statusproxy.status.session_state import SessionState
 from tests.admin.harness import Admin
 
 PAGE = files("statusproxy.admin") / "page"
+SCRIPTS = [name for name in FILES.values() if name.endswith(".js")]
 
 
 @pytest.mark.parametrize(("path", "name"), FILES.items())
@@ -68,21 +71,37 @@ def test_the_policy_forbids_all_but_what_is_needed(rule: str) -> None:
 
 
 def test_every_word_of_the_page_is_there_in_both_languages() -> None:
-    text = (PAGE / "words.js").read_text("utf-8")
-    english, portuguese = text.split("const portuguese = {")
+    english, portuguese = [(PAGE / name).read_text("utf-8") for name in ("english.js", "portuguese.js")]
     keys = re.compile(r"^ {2,4}\"?([\w-]+)\"?: ", re.MULTILINE)
     assert keys.findall(english) == keys.findall(portuguese)
     used = set(re.findall(r'data-say(?:-label)?="(\w+)"', (PAGE / "page.html").read_text("utf-8")))
-    for name in ("page.js", "timeline.js", "moments.js", "gateway.js"):
-        used |= set(re.findall(r"\bwords\.(?!js\b)(\w+)", (PAGE / name).read_text("utf-8")))
+    for script in SCRIPTS:
+        used |= set(re.findall(r"\bwords\.(?!js\b)(\w+)", (PAGE / script).read_text("utf-8")))
+    used |= set(re.findall(r'\badd\("(\w+)"', (PAGE / "details.js").read_text("utf-8")))
     assert used <= set(keys.findall(english))
 
 
 @pytest.mark.parametrize("evidence", Evidence)
 def test_what_showed_that_the_gateway_knows_has_words_in_both_languages(evidence: Evidence) -> None:
-    text = (PAGE / "words.js").read_text("utf-8")
-    assert len(re.findall(rf'\bcaughtUp: \{{[^}}]*\b{evidence}: "\w[^"]+"', text)) == 2
+    for name in ("english.js", "portuguese.js"):
+        text = (PAGE / name).read_text("utf-8")
+        assert re.search(rf'\bcaughtUp: \{{[^}}]*\b{evidence}: "\w[^"]+"', text)
+
+
+@pytest.mark.parametrize("state", SessionState)
+def test_each_state_has_a_name_an_explanation_and_a_group_in_both_languages(state: SessionState) -> None:
+    for name in ("english.js", "portuguese.js"):
+        text = (PAGE / name).read_text("utf-8")
+        for words in ("stateNames", "explained"):
+            assert re.search(rf'\b{words}: \{{[^}}]*\b{state}: "\w[^"]+"', text)
+    assert f'"{state}"' in (PAGE / "states.js").read_text("utf-8")
+
+
+def test_the_page_judges_a_silence_as_the_proxy_does() -> None:
+    text = (PAGE / "doctor.js").read_text("utf-8")
+    for name in ("KNOWN_AFTER", "TIMES", "SHORTEST", "LONGEST"):
+        assert f"const {name} = {getattr(silence, name):g};" in text
 
 
 def test_evidence_without_words_is_shown_by_its_name_and_never_as_a_blank() -> None:
-    assert "words.caughtUp[report.caught_up] ?? visible(report.caught_up)" in (PAGE / "page.js").read_text("utf-8")
+    assert "words.caughtUp[report.caught_up] ?? visible(report.caught_up)" in (PAGE / "details.js").read_text("utf-8")

@@ -4,10 +4,12 @@ import { language, locale, words } from "./words.js";
 
 let ahead = 0;
 
-const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
-const dayAndClock = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const yearAndDay = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const whole = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
+// The clock has 12 or 24 hours as the browser's first language has it, also where that is none of this page's.
+const { hourCycle } = new Intl.DateTimeFormat(navigator.languages?.[0] ?? locale, { hour: "numeric" }).resolvedOptions();
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle });
+const dayAndClock = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle });
+const yearAndDay = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", hourCycle });
+const whole = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long", hourCycle });
 
 /** Set this page's clock by the proxy's (an ISO 8601 moment of just now). */
 export function setClock(moment) {
