@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -59,6 +59,7 @@ class FakeStore:
     sharing: Sharing | None = None
     claims: Claims | None = None
     outbox: Outbox | None = None
+    history_rows = 0
     ahead = 0.0
     on_news: Callable[[SpoolNews], None] | None = None
     on_others: Callable[[list[Record], list[Dropped]], None] | None = None
@@ -115,6 +116,11 @@ class FakeStore:
     async def history(self, session: str | None, limit: int) -> list[Change]:
         """None."""
         return []
+
+    async def history_pages(self, session: str | None, since: float | None) -> AsyncGenerator[Sequence[Change], None]:
+        """None."""
+        for page in ():
+            yield page
 
     async def acknowledge(self) -> int:
         """Nothing to acknowledge."""
