@@ -225,8 +225,7 @@ def _number(request: web.Request, name: str, default: int, most: int) -> int:
 
 async def _stream(request: web.Request, head: msgspec.Struct, entries: AsyncIterator[str]) -> web.StreamResponse:
     """A message whose last key is a list, empty as yet, with these entries in it, written as they come."""
-    response = web.StreamResponse()
-    response.content_type, response.charset = "application/json", "utf-8"
+    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
     piece = [to_text(head).removesuffix("]}")]
     between = ""
     try:
