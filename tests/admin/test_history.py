@@ -124,6 +124,14 @@ async def test_a_channel_of_which_nothing_was_heard_has_no_months_and_no_outages
     assert await outages(admin, "?session=shop") == []
 
 
+async def test_a_session_of_which_only_the_history_tells_has_answers_that_may_be_empty(admin: Admin) -> None:
+    now = admin.proxy.server.registry.clock.wall()
+    await written(admin, *lines(now - 5 * DAY, 1))
+    assert await outages(admin, "?session=sales&since=2d") == []
+    assert (await admin.json("/sessions/sales/history?since=2d"))["history"] == []
+    assert (await admin.json("/uptime?session=sales"))["months"] == []
+
+
 async def test_a_session_spelt_in_several_ways_has_the_outages_of_all_spellings(admin: Admin) -> None:
     await admin.list_channels(sales="connected")
     for session in ("sales", "SALES"):
@@ -159,7 +167,7 @@ async def test_a_history_that_cannot_be_read_is_an_error_in_words(
         raise StoreError("disk full")
 
     monkeypatch.setattr(admin.proxy.server.registry.store, "history_pages", refuse)
-    for target in ("/history", "/outages"):
+    for target in ("/history", "/outages", "/uptime?session=sales"):
         assert (await admin.ask(target)).status == 503
         assert await admin.json(target) == {"error": "the history cannot be read: disk full"}
 
