@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from aiohttp import web
 
 from statusproxy.admin import history as module
 from statusproxy.demo.events import status_find
@@ -196,3 +197,38 @@ async def test_a_history_that_breaks_off_before_anything_was_written_is_an_error
 
     monkeypatch.setattr(admin.proxy.server.registry.store, "history_pages", half)
     assert (await admin.ask("/history")).status == 503
+
+
+@pytest.mark.parametrize("ends", ["whole", "unreadable"])
+async def test_a_client_that_goes_meanwhile_costs_no_error(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ends: str
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 3)
+    now = admin.proxy.server.registry.clock.wall()
+    wire = await admin.connect()
+    asked: list[web.BaseRequest] = []
+    prepare = web.StreamResponse.prepare
+
+    async def noted(response: web.StreamResponse, request: web.BaseRequest) -> Any:
+        asked.append(request)
+        return await prepare(response, request)
+
+    closed: list[bool] = []
+
+    async def pages(*_: object) -> AsyncIterator[list[Change]]:
+        try:
+            yield lines(now, 5)
+            await wire.close()
+            await until(lambda: asked[0].transport is None)
+            if ends == "unreadable":
+                raise StoreError("disk full")
+            yield lines(now, 5)
+        finally:
+            closed.append(True)
+
+    monkeypatch.setattr(web.StreamResponse, "prepare", noted)
+    monkeypatch.setattr(admin.proxy.server.registry.store, "history_pages", pages)
+    await wire.send(f"GET /history HTTP/1.1\r\nHost: {admin.netloc}\r\n\r\n".encode())
+    await until(lambda: bool(closed))
+    told = [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert told == (["the history cannot be read to its end: disk full"] if ends == "unreadable" else [])
