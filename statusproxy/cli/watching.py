@@ -16,7 +16,7 @@ import click
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin.messages import Session, Sessions
-from statusproxy.admin.watch import ENTER, LEAVE, changes, json_line, plain, screen, text_line
+from statusproxy.admin.watch import ENTER, LEAVE, by_name, changes, drawn, json_line, picture, text_line
 from statusproxy.cli.running_proxy import listener
 from statusproxy.observe.terminal import commands
 from statusproxy.observe.visible import visible
@@ -49,18 +49,20 @@ def watch(config: Path | None, admin: str | None, *, as_json: bool, environ: Map
 
 def draw(ask: Ask, pause: Callable[[float], None] = time.sleep) -> None:
     """Redraw the table in place until `pause` raises; then the last one is left on the screen."""
-    newest, at, picture = None, _clock(), ""
+    newest, at = None, _clock()
+    lines: list[str] = []
     click.echo(ENTER, nl=False, color=True)
     try:
         while True:
             answer, lost = _answer(ask)
             if answer is not None:
                 newest, at = answer, _clock()
-            picture = screen(newest, lost, at, get_terminal_size().lines)
-            click.echo(picture, nl=False, color=True)
+            size = get_terminal_size()
+            lines = picture(newest, lost, at, size.lines)
+            click.echo(drawn(lines, size.columns), nl=False, color=True)
             pause(EVERY)
     finally:
-        click.echo(LEAVE + plain(picture), color=True)
+        click.echo(LEAVE + "\n".join(lines), color=True)
 
 
 def print_changes(ask: Ask, pause: Callable[[float], None] = time.sleep, *, as_json: bool = False) -> None:
@@ -73,7 +75,7 @@ def print_changes(ask: Ask, pause: Callable[[float], None] = time.sleep, *, as_j
     while True:
         answer, lost = _answer(ask)
         if answer is not None:
-            now = {session.session: session for session in answer.sessions}
+            now = by_name(answer, before)
             for name, session in changes(before, now):
                 click.echo(json_line(answer.now, name, session) if as_json else text_line(_moment(), name, session))
             before = now

@@ -66,9 +66,18 @@ def test_into_a_pipe_goes_each_session_then_each_change_and_on_stderr_whether_it
     assert [line.split("  ")[1:] for line in said.out.splitlines()] == [
         ["sales", "as gateway says"],
         ["sales", "disconnected"],
-        ["sales", "forgotten"],
+        ["sales", "gone"],
     ]
     assert said.err == "not live: no answer\nlive again\n"
+
+
+def test_channels_of_the_list_are_not_gone_until_a_list_passes_again(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = Sessions(sessions=[UP, Session(session="front", shows="gateway", listed=True)], list_seen_at="x")
+    started, seen = Sessions(sessions=[UP]), Sessions(sessions=[UP], list_seen_at="x")
+    with pytest.raises(EndedError):
+        print_changes(told(listed, "no answer", started, listed, started, seen), Pause(6))
+    said = [line.split("  ")[1:] for line in capsys.readouterr().out.splitlines()]
+    assert said == [["sales", "as gateway says"], ["front", "as gateway says"], ["front", "gone"]]
 
 
 def test_as_json_each_line_is_a_document(capsys: pytest.CaptureFixture[str]) -> None:
