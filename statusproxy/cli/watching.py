@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Final
@@ -17,6 +18,7 @@ import click
 from statusproxy.admin import client as admin_client
 from statusproxy.admin.messages import Session, Sessions
 from statusproxy.admin.watch import ENTER, LEAVE, by_name, changes, drawn, json_line, picture, text_line
+from statusproxy.cli.output import EXIT_FAILURE, fail
 from statusproxy.cli.running_proxy import listener
 from statusproxy.observe.terminal import commands
 from statusproxy.observe.visible import visible
@@ -34,17 +36,23 @@ Ask = Callable[[], Sessions]
 
 
 def watch(config: Path | None, admin: str | None, *, as_json: bool, environ: Mapping[str, str]) -> None:
-    """Show the sessions until the user ends it: exit code 130 after Ctrl-C, 143 after SIGTERM, as shells have it."""
+    """Show the sessions until the user ends it: exit code 130 after Ctrl-C, 143 after SIGTERM, as shells have it.
+
+    A token that the proxy refuses ends it too: another second changes nothing.
+    """
     where, token = listener(config, admin)
 
     def ask() -> Sessions:
         return admin_client.typed(admin_client.ask(where, "GET", "/sessions", token, _PATIENCE), Sessions)
 
     with _ended_by_signals():
-        if not as_json and commands(sys.stdout, environ):
-            draw(ask)
-        else:
-            print_changes(ask, as_json=as_json)
+        try:
+            if not as_json and commands(sys.stdout, environ):
+                draw(ask)
+            else:
+                print_changes(ask, as_json=as_json)
+        except admin_client.AdminError as error:
+            fail(str(error), EXIT_FAILURE)
 
 
 def draw(ask: Ask, pause: Callable[[float], None] = time.sleep) -> None:
@@ -86,10 +94,12 @@ def print_changes(ask: Ask, pause: Callable[[float], None] = time.sleep, *, as_j
 
 
 def _answer(ask: Ask) -> tuple[Sessions | None, str | None]:
-    """The newest answer, or why there is none."""
+    """The newest answer, or why there is none. Raises `AdminError` where the token is refused."""
     try:
         return ask(), None
     except admin_client.AdminError as error:
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            raise
         return None, str(error)
 
 
