@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from statusproxy.cli.commands import main
 from statusproxy.cli.completing import session_ids
@@ -96,6 +97,17 @@ async def test_plain_ids_that_begin_so_and_are_not_given_yet_are_candidates(prox
     assert await asyncio.to_thread(candidates, "s", config=config) == ["sales", "support"]
     rest = ["5511", "a_b.c:d+e-f@g", "support"]
     assert await asyncio.to_thread(candidates, "", config=config, sessions=("sales",)) == rest
+
+
+async def test_each_command_about_sessions_completes_their_ids(
+    proxy: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tell(proxy.url + INBOUND, status_find("sales", "inChat"))
+    monkeypatch.setenv("STATUSPROXY_CONFIG", str(tmp_path / "config.yaml"))
+    complete = ShellComplete(main, {}, "statusproxy", "_X").get_completions
+    for command in ("history", "uptime", "release", "forget", "spool list --session"):
+        found = await asyncio.to_thread(complete, command.split(), "sa")
+        assert (command, [item.value for item in found]) == (command, ["sales"])
 
 
 def test_where_the_proxy_does_not_answer_there_is_no_candidate_and_no_word(
