@@ -42,14 +42,17 @@ def is_shown(browser: webdriver.Chrome, part: str, sessions: list[str]) -> bool:
 
 def counted(browser: webdriver.Chrome) -> dict[str, int]:
     """The counts on the choices of a state."""
-    script = "return [...document.querySelectorAll('#choices label')].map((one) => [one.dataset.state, Number(one.querySelector('b').textContent)])"
+    script = (
+        "return [...document.querySelectorAll('#choices label')]"
+        ".map((one) => [one.dataset.state, Number(one.querySelector('b').textContent)])"
+    )
     return dict(browser.execute_script(script))
 
 
-def visit(browser: webdriver.Chrome, site: StandIn, hash: str = "") -> None:
+def visit(browser: webdriver.Chrome, site: StandIn, fragment: str = "") -> None:
     """Open the page of a stand-in, and wait until all of its sessions are there."""
     browser.get("about:blank")
-    browser.get(site.url + hash)
+    browser.get(site.url + fragment)
     until(lambda: len(shown(browser)) == len(site.reports), "all sessions are shown")
 
 
@@ -82,7 +85,10 @@ def test_the_counts_are_those_of_the_list_whatever_the_states(window: webdriver.
     assert read(window, "#sum b") == "3"
     assert read(window, "#sum span") == "of 5 not connected"
     assert window.title == "3 not connected – statusproxy"
-    script = "return [...document.querySelectorAll('li.session')].map((one) => [one.dataset.session, one.querySelector('.pill').textContent])"
+    script = (
+        "return [...document.querySelectorAll('li.session')]"
+        ".map((one) => [one.dataset.session, one.querySelector('.pill').textContent])"
+    )
     pills = dict(window.execute_script(script))
     assert {one: pills[one] for one in listed} == listed, "each pill is the word that the list shows"
     assert pills["ghost"] == "not heard of"
@@ -124,8 +130,8 @@ def test_the_address_opens_a_session_also_after_a_reload(window: webdriver.Chrom
 
 def test_a_link_to_no_session_or_to_bytes_that_are_no_text_harms_nothing(window: webdriver.Chrome) -> None:
     with stand_in(mixed(3)) as site:
-        for hash in ("#nobody", "#%ff", "#filter"):
-            visit(window, site, hash)
+        for fragment in ("#nobody", "#%ff", "#filter"):
+            visit(window, site, fragment)
             assert window.find_elements(By.CSS_SELECTOR, ".session.open") == []
         assert complaints(window) == []
 
@@ -203,7 +209,7 @@ def test_stale_webhooks_and_what_the_doctor_finds_are_said(window: webdriver.Chr
         site.doctor |= {"waiting": ["listen"], "forwarding_strangers": ["192.0.2.7"]}
         visit(window, site)
         until(lambda: "no webhook for 2 h" in read(window, "#notices"), "the silence is said")
-        assert "ill" in window.find_element(By.ID, "webhooks").get_attribute("class").split()
+        assert "ill" in (window.find_element(By.ID, "webhooks").get_attribute("class") or "").split()
         assert "in force after a restart only: listen" in read(window, "#notices")
         assert "192.0.2.7 sends X-Forwarded-For" in read(window, "#notices")
 
@@ -226,7 +232,8 @@ def test_a_change_among_two_thousand_moves_one_row(window: webdriver.Chrome) -> 
         visit(window, site)
         name = next(one["session"] for one in site.reports if one["state"] == "connected")
         window.execute_script(
-            "window.moves = 0; new MutationObserver((all) => { for (const one of all) window.moves += one.addedNodes.length; })"
+            "window.moves = 0; new MutationObserver((all) =>"
+            " { for (const one of all) window.moves += one.addedNodes.length; })"
             ".observe(document.getElementById('groups'), { childList: true, subtree: true });"
             "for (const one of document.querySelectorAll('.group ul')) one.dataset.seen = '1'"
         )
