@@ -183,6 +183,10 @@ class StandIn:
             outages.insert(0, past | {"since": report["since"], "until": None, "seconds": 1.0})
         return web.json_response({"outages": outages, "more": False})
 
+    async def _history(self, request: web.Request) -> web.Response:
+        again = {"session": request.match_info["session"], "change": "repeated", "reason": "status-find browserClose"}
+        return web.json_response({"history": [again | {"at": moment(8.95e5)}]})
+
     async def _uptime(self, request: web.Request) -> web.Response:
         months = [
             {"month": f"2026-{number:02}", "uptime": 0.999, "lost_seconds": 2678.0, "losses": 1}
@@ -197,6 +201,7 @@ class StandIn:
         app.router.add_get("/doctor", self._doctor)
         app.router.add_get("/uptime", self._uptime)
         app.router.add_get("/outages", self._outages)
+        app.router.add_get("/sessions/{session}/history", self._history)
         app.add_routes(assets.routes())
         runner = web.AppRunner(app, shutdown_timeout=0)
         await runner.setup()

@@ -214,6 +214,7 @@ export const portuguese = {
   began: "Caiu",
   ended: "Voltou",
   gatewaySaid: (word) => `o gateway dizia “${word}”`,
+  repeated: (count) => (count === 1 ? "avisado mais uma vez" : `avisado mais ${count} vezes`),
   beginningGone: "antes do que o histórico guarda",
   olderMany: "As mais antigas não aparecem; statusproxy history lista todas.",
   older: (count) => `${count} mais antigas não aparecem; statusproxy history lista todas.`,
