@@ -242,6 +242,14 @@ def test_a_change_among_two_thousand_moves_one_row(window: webdriver.Chrome) -> 
         assert window.execute_script("return window.moves") < 20
 
 
+#: What of an open session reaches beyond its row.
+_CLIPPED = (
+    "const row = document.querySelector('li.session.open'), edge = row.getBoundingClientRect().right;"
+    " return [...row.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > edge)"
+    ".map((one) => one.outerHTML)"
+)
+
+
 @pytest.mark.parametrize("language", ["en-US", "pt-BR"])
 def test_axe_finds_nothing_in_any_state_width_and_scheme(language: str, tmp_path: Path) -> None:
     with chromium(tmp_path, language=language) as browser, stand_in(mixed(40)) as site:
@@ -252,7 +260,9 @@ def test_axe_finds_nothing_in_any_state_width_and_scheme(language: str, tmp_path
                 visit(browser, site)
                 browser.find_element(By.CSS_SELECTOR, "button.history").click()
                 until(partial(read, browser, ".outages"), "the history opens")
+                until(partial(read, browser, ".months"), "so do its months")
                 assert axe(browser) == [], (scheme, width)
+                assert browser.execute_script(_CLIPPED) == [], "what is beyond a row's edge is not seen"
         assert complaints(browser) == []
 
 
