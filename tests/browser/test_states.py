@@ -171,6 +171,21 @@ def test_a_screen_shows_many_sessions(window: webdriver.Chrome, width: int, heig
         assert window.execute_script("return document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("language", ["en-US", "pt-BR"])
+def test_a_laptop_shows_as_many_when_all_of_them_were_lost_long_ago(language: str, tmp_path: Path) -> None:
+    told = {"since": moment(100 * 86400), "alerted_at": moment(100 * 86400 - 60), "reason": "status-find browserClose"}
+    with (
+        chromium(tmp_path, language=language) as browser,
+        stand_in([session(str(one), "lost", **told) for one in range(60)]) as site,
+    ):
+        resize(browser, 1366, 768)
+        visit(browser, site)
+        assert browser.execute_script(SEEN) >= 15
+        browser.find_element(By.CSS_SELECTOR, "button.history").click()
+        cut = "const why = document.querySelector('.open .why'); return why.scrollWidth > why.clientWidth"
+        assert browser.execute_script(cut) is False, "opened, nothing is cut off"
+
+
 def test_each_row_has_its_uptime_and_the_top_the_losses_of_all(window: webdriver.Chrome) -> None:
     reports = [
         session("sales", lost_seconds=7200.0, losses=2, uptime=0.99999, days="0" * 88 + "19"),
