@@ -14,8 +14,6 @@ from aiohttp import web
 from statusproxy.admin import assets
 from tests.waiting import PATIENCE
 
-NOW: Final = datetime.now(UTC)
-
 _NAMES: Final = ("sales", "support", "billing", "front-desk", "shop", "clinic", "school", "garage", "bakery", "hotel")
 
 #: Share of the sessions in each state, as in a bad week.
@@ -24,7 +22,7 @@ _MIX: Final = (("lost", "reported_down", "needs_qr", "connected", "unknown"), (0
 
 def moment(ago: float) -> str:
     """The moment `ago` seconds before now, as the proxy writes it."""
-    return (NOW - timedelta(seconds=ago)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def session(name: str, state: str = "connected", **more: Any) -> dict[str, Any]:
@@ -130,7 +128,7 @@ class StandIn:
                 await stream.write(piece)
 
     def _event(self, name: str, **data: Any) -> bytes:
-        data |= {"now": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+        data |= {"now": moment(0)}
         return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -144,11 +142,12 @@ class StandIn:
             )
         )
         await stream.write(self._event("health", status="ok", store="ok", gateway="ok"))
-        for start in range(0, len(self.reports), 250):
-            await stream.write(self._event("sessions", sessions=self.reports[start : start + 250], **heard))
+        # Before the last of it is written: who has seen all may tell more at once.
         self._streams.append(stream)
         try:
             with suppress(ConnectionError):
+                for start in range(0, len(self.reports), 250):
+                    await stream.write(self._event("sessions", sessions=self.reports[start : start + 250], **heard))
                 while not self._stop.is_set():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._stop.wait(), 5)
