@@ -11,6 +11,8 @@ readonly PREFIX=/opt/statusproxy
 readonly ETC=/etc/statusproxy
 readonly UNITS=/etc/systemd/system
 readonly COMMAND=/usr/local/bin/statusproxy
+readonly SHARE=/usr/local/share
+readonly MAN=$SHARE/man/man1/statusproxy.1
 readonly STATE=/var/lib/private/statusproxy
 readonly OLDEST_SYSTEMD=252
 
@@ -270,6 +272,37 @@ if [ -z "\${CREDENTIALS_DIRECTORY:-}" ] && [ -r $ETC/secrets ]; then export CRED
 exec $PREFIX/current/bin/statusproxy "\$@"
 TEXT
   chmod 755 "$COMMAND"
+  place_help "$folder"
+}
+
+# Where a shell looks for the completion of the command.
+completion_of() {
+  case $1 in
+    bash) printf '%s\n' "$SHARE/bash-completion/completions/statusproxy" ;;
+    zsh) printf '%s\n' "$SHARE/zsh/site-functions/_statusproxy" ;;
+    fish) printf '%s\n' "$SHARE/fish/vendor_completions.d/statusproxy.fish" ;;
+  esac
+}
+
+# Puts a version's completion scripts and its man page in place. The service does not need them: no failure stops an
+# installation. Older versions have none; those in place serve them.
+place_help() {
+  local folder=$1 shell script
+  for shell in bash zsh fish; do
+    if script=$("$folder/bin/statusproxy" completion "$shell" 2>/dev/null); then
+      write "$(completion_of "$shell")" <<<"$script" || true
+    fi
+  done
+  if [ -f "$folder/share/man/man1/statusproxy.1" ]; then
+    write "$MAN" <"$folder/share/man/man1/statusproxy.1" || true
+  fi
+}
+
+remove_help() {
+  rm -f "$(completion_of bash)" "$(completion_of zsh)" "$(completion_of fish)" "$MAN"
+  # Empty ones only. /usr/local/share/man itself is the system's.
+  rmdir "$SHARE/bash-completion/completions" "$SHARE/bash-completion" "$SHARE/zsh/site-functions" "$SHARE/zsh" \
+    "$SHARE/fish/vendor_completions.d" "$SHARE/fish" "$SHARE/man/man1" 2>/dev/null || true
 }
 
 is_active() { systemctl is-active --quiet "$1"; }
@@ -529,6 +562,7 @@ remove() {
   systemctl reset-failed "${UNIT_FILES[@]}" 2>/dev/null || true
   rm -rf "$PREFIX"
   if grep -qs "Placed by statusproxy's install.sh" "$COMMAND"; then rm -f "$COMMAND"; fi
+  remove_help
   if [ "$1" = yes ]; then rm -rf "$STATE" /var/lib/statusproxy; fi
   rmdir "$ETC/secrets" "$ETC" 2>/dev/null || true
 }

@@ -21,9 +21,10 @@ from statusproxy import __version__
 from statusproxy.admin.alerts import AlertAnswers
 from statusproxy.admin.gateway_words import GatewayWords
 from statusproxy.admin.health import HealthCheck
-from statusproxy.admin.messages import Gone, Health, Heard, Hello, SpoolNow, SpoolTotals, to_text
+from statusproxy.admin.messages import Gone, Health, Heard, Hello, to_text
 from statusproxy.admin.report import moment
 from statusproxy.admin.session_reports import SessionReports
+from statusproxy.admin.spool_messages import SpoolNow, SpoolTotals
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status.model import Change
 

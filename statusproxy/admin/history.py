@@ -72,10 +72,10 @@ class HistoryAnswers:
         async with aclosing(self._lines(session, since, limit)) as lines:
             try:
                 first = await anext(lines, None)
+                if first is None and await self._is_unknown(session):
+                    return _nobody(session)
             except StoreError as error:
                 return _unreadable(error)
-            if first is None and await self._is_unknown(session):
-                return _nobody(session)
             return await _stream(request, History([]), _with(first, lines))
 
     async def outages(self, request: web.Request) -> web.StreamResponse:
@@ -87,10 +87,10 @@ class HistoryAnswers:
             return refuse(400, str(error))
         try:
             found, more = await self._outages(session, since, limit)
+            if not found and await self._is_unknown(session):
+                return _nobody(session)
         except StoreError as error:
             return _unreadable(error)
-        if not found and await self._is_unknown(session):
-            return _nobody(session)
         now = time.time()
         head = OutageList(now=moment(now), more=more, outages=[])
         return await _stream(request, head, _texts(outage_report(one, now) for one in found))
@@ -100,18 +100,26 @@ class HistoryAnswers:
         session = request.query.get("session")
         try:
             count = _number(request, "months", MONTHS, MOST_MONTHS)
+            if await self._is_unknown(session):
+                return _nobody(session)
         except ValueError as error:
             return refuse(400, str(error))
-        if await self._is_unknown(session):
-            return _nobody(session)
+        except StoreError as error:
+            return _unreadable(error)
         head = Uptime(now=moment(time.time()), complete=self._registry.ledger.filled, months=[])
         return await _stream(request, head, self._months(session, count))
 
     # ---- what is found ----
 
     async def _is_unknown(self, session: str | None) -> bool:
+        """Whether neither the proxy nor the history knows of it; StoreError where the history cannot be read."""
+        if session is None:
+            return False
         await self._registry.rows.read()
-        return session is not None and self._registry.rows.row(session) is None
+        if self._registry.rows.row(session) is not None:
+            return False
+        async with aclosing(self._lines(session, None, 1)) as lines:
+            return await anext(lines, None) is None
 
     async def _lines(self, session: str | None, since: float | None, limit: int) -> AsyncGenerator[str, None]:
         left = limit
@@ -225,8 +233,7 @@ def _number(request: web.Request, name: str, default: int, most: int) -> int:
 
 async def _stream(request: web.Request, head: msgspec.Struct, entries: AsyncIterator[str]) -> web.StreamResponse:
     """A message whose last key is a list, empty as yet, with these entries in it, written as they come."""
-    response = web.StreamResponse()
-    response.content_type, response.charset = "application/json", "utf-8"
+    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
     piece = [to_text(head).removesuffix("]}")]
     between = ""
     try:

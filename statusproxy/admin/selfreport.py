@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from statusproxy import __version__
 from statusproxy.admin.alert_messages import AlertsReport
-from statusproxy.admin.messages import Health, SelfReport, SpoolTotals
+from statusproxy.admin.messages import Health, SelfReport
+from statusproxy.admin.spool_messages import SpoolTotals
 from statusproxy.config.load import dump
 from statusproxy.config.settings import Settings
 from statusproxy.proxy.handler import Proxy

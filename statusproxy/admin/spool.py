@@ -13,8 +13,9 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from statusproxy.admin.json_answers import answer, answer_list, refuse
-from statusproxy.admin.messages import SpoolChanged, SpoolEntry, SpoolList, SpoolShown, SpoolTotals, to_text
+from statusproxy.admin.messages import to_text
 from statusproxy.admin.report import moment
+from statusproxy.admin.spool_messages import SpoolChanged, SpoolEntry, SpoolList, SpoolShown, SpoolTotals
 from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
 from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import Memory, parse_state_url

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from statusproxy.admin.messages import AwayReceiver, SpoolEntry, SpoolField, SpoolTotals
 from statusproxy.admin.report import moment
+from statusproxy.admin.spool_messages import AwayReceiver, SpoolEntry, SpoolField, SpoolTotals
 from statusproxy.spool.spool import Spool
 from statusproxy.store.spooled import Entry
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Final
 
-from statusproxy.admin.messages import Moment, SpoolEntry, SpoolList, SpoolShown, SpoolTotals
+from statusproxy.admin.messages import Moment
+from statusproxy.admin.spool_messages import SpoolEntry, SpoolList, SpoolShown, SpoolTotals
 from statusproxy.admin.table import local, table
 from statusproxy.observe.visible import delimited, visible
 

@@ -4,8 +4,9 @@ A screen for a terminal, redrawn in place, or lines and JSON documents for a pip
 one for each change.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
+from unicodedata import east_asian_width
 
 import msgspec
 
@@ -14,7 +15,7 @@ from statusproxy.admin.table import sessions_table, shown
 from statusproxy.observe.counted import counted
 from statusproxy.observe.visible import delimited, json_visible, visible
 
-__all__ = ["ENTER", "LEAVE", "changes", "json_line", "plain", "screen", "text_line"]
+__all__ = ["ENTER", "LEAVE", "by_name", "changes", "drawn", "json_line", "picture", "text_line"]
 
 #: The alternate screen, with no line wrapped and no cursor; and back (xterm's control sequences, DEC private modes).
 ENTER: Final = "\x1b[?1049h\x1b[?7l\x1b[?25l"
@@ -25,8 +26,8 @@ _HOME: Final = "\x1b[H"
 _CLEAR_REST: Final = "\x1b[J"
 
 
-def screen(answer: Sessions | None, lost: str | None, at: str, lines: int) -> str:
-    """One picture of at most `lines` lines, drawn over the one before.
+def picture(answer: Sessions | None, lost: str | None, at: str, lines: int) -> list[str]:
+    """One picture, as at most `lines` lines of any length.
 
     `answer` is the newest, None before the first. `lost` says why it is not live, None where it is; `at` is the time of
     day to show: of the newest answer.
@@ -37,15 +38,32 @@ def screen(answer: Sessions | None, lost: str | None, at: str, lines: int) -> st
     if len(rows) > room:
         hidden = len(rows) - (room - 1)
         rows = [*rows[: room - 1], f"… and {counted(hidden, 'line')} more; a taller window shows them"]
-    text = f"{_CLEAR_LINE}\r\n".join([head, "", *rows])
+    return [head, "", *rows]
+
+
+def drawn(lines: Sequence[str], columns: int) -> str:
+    """A picture as a terminal of so many columns draws it over the one before; a line that was cut ends in `…`."""
+    text = f"{_CLEAR_LINE}\r\n".join(_cut(line, columns) for line in lines)
     return f"{_HOME}{text}{_CLEAR_LINE}{_CLEAR_REST}"
 
 
-def plain(picture: str) -> str:
-    """The lines of a picture without what places them."""
-    for sequence in (_HOME, _CLEAR_LINE, _CLEAR_REST, "\r"):
-        picture = picture.replace(sequence, "")
-    return picture
+def _cut(line: str, columns: int) -> str:
+    """A line of at most so many columns, as Unicode's table of widths has them (UAX #11)."""
+    end = used = 0
+    for place, character in enumerate(line):
+        width = 2 if east_asian_width(character) in "WF" else 1
+        if used + width > columns:
+            return f"{line[:end]}…"
+        used += width
+        if used < columns:
+            end = place + 1
+    return line
+
+
+def by_name(answer: Sessions, before: Mapping[str, Session]) -> dict[str, Session]:
+    """The sessions of an answer. From a proxy's start to its first list, those of the list before stay as they were."""
+    kept = {} if answer.list_seen_at else {name: session for name, session in before.items() if session.listed}
+    return kept | {session.session: session for session in answer.sessions}
 
 
 def changes(before: Mapping[str, Session], now: Mapping[str, Session]) -> Iterator[tuple[str, Session | None]]:
@@ -61,7 +79,7 @@ def changes(before: Mapping[str, Session], now: Mapping[str, Session]) -> Iterat
 def text_line(at: str, name: str, session: Session | None) -> str:
     """A change as a line: when, which session, what the list shows, since when, why."""
     if session is None:
-        return f"{at}  {visible(delimited(name))}  forgotten"
+        return f"{at}  {visible(delimited(name))}  gone"
     cells = [at, delimited(name), shown(session), session.reason, _says(session)]
     return "  ".join(visible(cell) for cell in cells if cell)
 

@@ -9,6 +9,7 @@ import click
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin import messages
+from statusproxy.cli.completing import session_ids
 from statusproxy.cli.options import admin_option, config_option, session_id
 from statusproxy.cli.running_proxy import ask, typed
 
@@ -35,7 +36,7 @@ _json_option: Final = click.option("--json", "as_json", is_flag=True, help="Prin
 
 
 @click.command()
-@click.argument("session", callback=session_id, required=False)
+@click.argument("session", callback=session_id, shell_complete=session_ids, required=False)
 @config_option
 @admin_option
 @click.option(
@@ -80,7 +81,7 @@ def history(
 
 
 @click.command()
-@click.argument("session", callback=session_id, required=False)
+@click.argument("session", callback=session_id, shell_complete=session_ids, required=False)
 @config_option
 @admin_option
 @click.option("--months", type=click.IntRange(1, 120), default=3, show_default=True, help="How many, with this one.")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import click
 
 from statusproxy.admin import client as admin_client
-from statusproxy.admin import messages
+from statusproxy.admin import spool_messages
 from statusproxy.cli.completing import session_ids
 from statusproxy.cli.options import admin_option, config_option, json_option, session_id
 from statusproxy.cli.output import EXIT_FAILURE, fail, show_json
@@ -55,7 +55,7 @@ def list_spool(
         return
     from statusproxy.admin.spool_table import spool_table
 
-    click.echo(spool_table(typed(answer, messages.SpoolList), chosen=state is not None or session is not None))
+    click.echo(spool_table(typed(answer, spool_messages.SpoolList), chosen=state is not None or session is not None))
 
 
 @spool.command("show")
@@ -86,7 +86,7 @@ def show_spooled(id_: str, config: Path | None, admin: str | None, with_body: bo
         return
     from statusproxy.admin.spool_table import shown_text
 
-    click.echo(shown_text(typed(answer, messages.SpoolShown)))
+    click.echo(shown_text(typed(answer, spool_messages.SpoolShown)))
 
 
 @spool.command()
@@ -167,7 +167,7 @@ def _changed(
                 click.echo(f"{visible(id_)}: {done}")
         return
     said = ask(config, admin, method, f"/spool{what}{query}", patience=_CHANGING)
-    answer = typed(said, messages.SpoolChanged)
+    answer = typed(said, spool_messages.SpoolChanged)
     if as_json:
         show_json(said)
         return

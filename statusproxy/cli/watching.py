@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Final
@@ -16,7 +17,8 @@ import click
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin.messages import Session, Sessions
-from statusproxy.admin.watch import ENTER, LEAVE, changes, json_line, plain, screen, text_line
+from statusproxy.admin.watch import ENTER, LEAVE, by_name, changes, drawn, json_line, picture, text_line
+from statusproxy.cli.output import EXIT_FAILURE, fail
 from statusproxy.cli.running_proxy import listener
 from statusproxy.observe.terminal import commands
 from statusproxy.observe.visible import visible
@@ -34,33 +36,41 @@ Ask = Callable[[], Sessions]
 
 
 def watch(config: Path | None, admin: str | None, *, as_json: bool, environ: Mapping[str, str]) -> None:
-    """Show the sessions until the user ends it: exit code 130 after Ctrl-C, 143 after SIGTERM, as shells have it."""
+    """Show the sessions until the user ends it: exit code 130 after Ctrl-C, 143 after SIGTERM, as shells have it.
+
+    A token that the proxy refuses ends it too: another second changes nothing.
+    """
     where, token = listener(config, admin)
 
     def ask() -> Sessions:
         return admin_client.typed(admin_client.ask(where, "GET", "/sessions", token, _PATIENCE), Sessions)
 
     with _ended_by_signals():
-        if not as_json and commands(sys.stdout, environ):
-            draw(ask)
-        else:
-            print_changes(ask, as_json=as_json)
+        try:
+            if not as_json and commands(sys.stdout, environ):
+                draw(ask)
+            else:
+                print_changes(ask, as_json=as_json)
+        except admin_client.AdminError as error:
+            fail(str(error), EXIT_FAILURE)
 
 
 def draw(ask: Ask, pause: Callable[[float], None] = time.sleep) -> None:
     """Redraw the table in place until `pause` raises; then the last one is left on the screen."""
-    newest, at, picture = None, _clock(), ""
+    newest, at = None, _clock()
+    lines: list[str] = []
     click.echo(ENTER, nl=False, color=True)
     try:
         while True:
             answer, lost = _answer(ask)
             if answer is not None:
                 newest, at = answer, _clock()
-            picture = screen(newest, lost, at, get_terminal_size().lines)
-            click.echo(picture, nl=False, color=True)
+            size = get_terminal_size()
+            lines = picture(newest, lost, at, size.lines)
+            click.echo(drawn(lines, size.columns), nl=False, color=True)
             pause(EVERY)
     finally:
-        click.echo(LEAVE + plain(picture), color=True)
+        click.echo(LEAVE + "\n".join(lines), color=True)
 
 
 def print_changes(ask: Ask, pause: Callable[[float], None] = time.sleep, *, as_json: bool = False) -> None:
@@ -73,7 +83,7 @@ def print_changes(ask: Ask, pause: Callable[[float], None] = time.sleep, *, as_j
     while True:
         answer, lost = _answer(ask)
         if answer is not None:
-            now = {session.session: session for session in answer.sessions}
+            now = by_name(answer, before)
             for name, session in changes(before, now):
                 click.echo(json_line(answer.now, name, session) if as_json else text_line(_moment(), name, session))
             before = now
@@ -84,10 +94,12 @@ def print_changes(ask: Ask, pause: Callable[[float], None] = time.sleep, *, as_j
 
 
 def _answer(ask: Ask) -> tuple[Sessions | None, str | None]:
-    """The newest answer, or why there is none."""
+    """The newest answer, or why there is none. Raises `AdminError` where the token is refused."""
     try:
         return ask(), None
     except admin_client.AdminError as error:
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            raise
         return None, str(error)
 
 

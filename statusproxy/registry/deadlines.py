@@ -24,7 +24,7 @@ class Deadlines:
 
     __slots__ = ("_due", "_look", "_sessions", "_timer")
 
-    def __init__(self, sessions: SessionMap, look: Callable[[], None]) -> None:
+    def __init__(self, sessions: SessionMap, look: Callable[[], object]) -> None:
         """`look` is called on the event loop when something is due; it should call `look` of this class."""
         self._sessions = sessions
         self._look = look

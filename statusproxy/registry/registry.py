@@ -104,7 +104,7 @@ class SessionRegistry:
         ages = StoredAges(self.clock, boot)
         self.saving = Saving(self.sessions, store, self.clock, ages, self._not_saved)
         """The one writer of the store, and what is known of the stored state."""
-        self._deadlines = Deadlines(self.sessions, self._look)
+        self._deadlines = Deadlines(self.sessions, self.judge)
         self._clock_watch = ClockWatch(self.sessions, ages)
         self._silence = SilenceWatch()
         self._intake = Intake(
@@ -267,8 +267,7 @@ class SessionRegistry:
 
     async def _by_hand(self, changes: Sequence[Change]) -> Sequence[Change]:
         durable = self._follow(changes)
-        if durable is not None:
-            await durable
+        await _until(durable)
         shift = self.clock.shift
         return [moved_change(change, shift) for change in changes] if shift else changes
 
@@ -346,22 +345,16 @@ class SessionRegistry:
         """Take in what time brings by now, as looking at `records` does."""
         return self._follow(self._deadlines.look(self.now()))
 
-    def _look(self) -> None:
-        self.judge()  # what is to be written is under way then, and no one waits for it
-
     async def _flush_at_intervals(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_INTERVAL)
             wall = self.clock.wall()
             self._clock_watch.look(self.now(), wall)
             self._silence.look(self.webhooks.rhythm, wall)
-            self._warnings.overdue(self.now())
-            self._evictions.overdue(self.now())
-            self._log.overdue(self.now())
+            for each in (self._warnings, self._evictions, self._log):
+                each.overdue(self.now())
             try:
-                durable = self.judge()
-                if durable is not None:
-                    await durable
+                await _until(self.judge())
                 await self.saving.flush()
             except Exception:
                 log.exception("writing the state at intervals failed")
@@ -377,6 +370,12 @@ def _reads(record: Record | None, rule: ChannelRule | None, said: str | None) ->
 def _as_it_came(correction: Correction, body: bytes) -> Correction:
     """Nothing to correct is told by giving back the very bytes that came, not others equal to them."""
     return correction if correction.corrected else Correction(body, (), correction.changes, correction.failure)
+
+
+async def _until(durable: Awaitable[None] | None) -> None:
+    """Wait until it is durable, where there is something to wait for."""
+    if durable is not None:
+        await durable
 
 
 async def _each(waits: Iterable[Awaitable[None]]) -> None:

@@ -102,10 +102,10 @@ class Outages:
 
     def within(self, start: float, end: float, now: float) -> Iterator[tuple[float, float, bool]]:
         """The parts of outages in this time: from, to, and whether the loss itself is in it."""
-        starts, ends = self._starts, self._ends
-        for number in range(bisect_left(ends, start), bisect_left(starts, end)):
-            yield max(start, starts[number]), min(end, ends[number]), starts[number] >= start
-        since = self.open_since
+        starts, ends, since = self._starts, self._ends, self.open_since
+        over = end if since is None else min(end, since)  # what the one that lasts covers counts once
+        for number in range(bisect_left(ends, start), bisect_left(starts, over)):
+            yield max(start, starts[number]), min(over, ends[number]), starts[number] >= start
         if since is not None and since < end and now >= start:
             yield max(start, since), max(since, min(end, now)), since >= start
 
@@ -127,6 +127,9 @@ def united(several: Iterable[Outages]) -> Outages:
             whole.add(since, until)
         if one.open_since is not None:
             whole.open_since = min(one.open_since, whole.open_since or math.inf)
+    for since, until in whole:
+        if whole.open_since is not None and since < whole.open_since < until:
+            whole.open_since = since
     return whole
 
 

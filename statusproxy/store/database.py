@@ -24,6 +24,7 @@ from statusproxy.store.errors import check_words, is_unusable
 from statusproxy.store.files import COMPANIONS, create_private
 from statusproxy.store.outbox import OutboxDocument
 from statusproxy.store.outbox_table import OUTBOX_TABLE, read_outbox, write_outbox
+from statusproxy.store.session_key import key_text, row_key, session_bytes
 from statusproxy.store.spool_table import SPOOL_TABLE, SpoolTable
 from statusproxy.store.spooled import SpoolOp
 from statusproxy.store.sqlite_wal import read_wal
@@ -160,10 +161,10 @@ class Database:
         refused: list[str] = []
         for session, record in records.items():
             if record is None:
-                drop.append((_key(session),))
+                drop.append((row_key(session),))
                 continue
             try:
-                put.append((_key(session), encode(record)))
+                put.append((row_key(session), encode(record)))
             except (TypeError, ValueError):
                 refused.append(session)
         for entry in entries:
@@ -177,7 +178,7 @@ class Database:
                 continue
             entry.row = self._next_number
             self._next_number += 1
-            history.append((entry.row, _key(change.session), change.recorded_at, payload))
+            history.append((entry.row, row_key(change.session), change.recorded_at, payload))
         with Transaction(self._connection) as cursor:
             if drop:
                 cursor.executemany("DELETE FROM records WHERE session = ?", drop)
@@ -211,7 +212,7 @@ class Database:
 
         None for that where there are no more, or all of these are older: rows may be out of order by a little.
         """
-        where, named = ("", ()) if session is None else ("session = ? AND ", (_key(session),))
+        where, named = ("", ()) if session is None else ("session = ? AND ", (row_key(session),))
         rows = self._connection.execute(
             f"SELECT id, recorded_at >= ?, payload FROM history WHERE {where}id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608
             (since, *named, _ABOVE_ALL if before is None else before, limit),
@@ -262,7 +263,7 @@ class Database:
             before = self._connection.total_changes
             cursor.executemany(
                 "INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?)",
-                ((number, _key(change.session), change.recorded_at, encode(change)) for number, change in rows),
+                ((number, row_key(change.session), change.recorded_at, encode(change)) for number, change in rows),
             )
             return self._connection.total_changes - before
 
@@ -344,7 +345,7 @@ class Database:
             for key, payload, reason in broken:
                 cursor.execute(
                     "INSERT INTO rejected (session, payload, reason, rejected_at) VALUES (?, ?, ?, ?)",
-                    (_text(key), _text(payload) if isinstance(payload, bytes) else payload, reason, now),
+                    (key_text(key), key_text(payload) if isinstance(payload, bytes) else payload, reason, now),
                 )
                 cursor.execute("DELETE FROM records WHERE CAST(session AS BLOB) = ?", (key,))
         return contents
@@ -421,7 +422,7 @@ def _records(connection: sqlite3.Connection) -> tuple[Contents, Iterable[tuple[b
     for key, payload in connection.execute("SELECT CAST(session AS BLOB), payload FROM records"):
         try:
             record = decode_record(payload)
-            if _encoded(record.session) != key:
+            if session_bytes(record.session) != key:
                 raise RowError("of another session than its key says")
         except RowError as error:
             broken.append((key, payload, str(error)))
@@ -452,18 +453,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _encoded(session: str) -> bytes:
-    return session.encode("utf-8", "surrogatepass")
-
-
-def _key(session: str) -> str | bytes:
-    return session if session.isascii() else _text(_encoded(session))
-
-
-def _text(key: bytes) -> str | bytes:
-    try:
-        return key.decode("utf-8")
-    except UnicodeDecodeError:
-        return key

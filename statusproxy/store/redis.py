@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -38,7 +37,7 @@ from statusproxy.store.redis_contents import RedisContents
 from statusproxy.store.redis_copy import ServerCopy
 from statusproxy.store.redis_errors import LostError, describe, may_pass_at_once
 from statusproxy.store.redis_follow import Follower, News, Told, position
-from statusproxy.store.redis_history import history_pages
+from statusproxy.store.redis_history import linked_pages
 from statusproxy.store.redis_keys import Keyspace, history
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names, session_of
@@ -339,18 +338,11 @@ class RedisBackend(Backend):
             finally:
                 await link.close()
 
-    async def history_pages(
+    def history_pages(
         self, session: str | None, since: float, waiting: Sequence[Entry]
     ) -> AsyncGenerator[Sequence[Change], None]:
         """As `Backend.history_pages`, over a connection of its own."""
-        link = await Link.open(self.place, self._timing.answer_limit)
-        try:
-            pages = history_pages(link, self.place.prefix, session, since, waiting, self._server.offset)
-            async with aclosing(pages):
-                async for page in pages:
-                    yield page
-        finally:
-            await link.close()
+        return linked_pages(self.place, self._timing.answer_limit, session, since, waiting, self._server)
 
     async def close(self, left: Batch) -> None:
         """Say good-bye, and close the connections."""

@@ -1,8 +1,9 @@
 """The history in Redis, read a page at a time from the newest line on."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
+from statusproxy.config.state_url import Place
 from statusproxy.status.model import Change
 from statusproxy.status.stored_times import moved_change
 from statusproxy.store.backlog import Entry
@@ -10,8 +11,9 @@ from statusproxy.store.base import PAGE
 from statusproxy.store.codec import RowError, decode_change
 from statusproxy.store.redis_keys import member
 from statusproxy.store.redis_link import Link, raise_first
+from statusproxy.store.redis_time import ServerClock
 
-__all__ = ["history_pages"]
+__all__ = ["history_pages", "linked_pages"]
 
 
 async def history_pages(
@@ -40,6 +42,19 @@ async def history_pages(
         last = len(rows) < PAGE or any(change.recorded_at < since for change in page)
         yield [change for change in page if session in (None, change.session) and change.recorded_at >= since]
         start, before = start + PAGE, set(rows)
+
+
+async def linked_pages(
+    place: Place, answer_limit: float, session: str | None, since: float, known: Sequence[Entry], server: ServerClock
+) -> AsyncGenerator[Sequence[Change], None]:
+    """As `history_pages`, over a connection of its own, on which each answer takes `answer_limit` seconds at most."""
+    link = await Link.open(place, answer_limit)
+    try:
+        async with aclosing(history_pages(link, place.prefix, session, since, known, server.offset)) as pages:
+            async for page in pages:
+                yield page
+    finally:
+        await link.close()
 
 
 def _changes(rows: Iterable[bytes]) -> list[Change]:

@@ -17,6 +17,7 @@ from statusproxy.store import sqlite_page
 from statusproxy.store.codec import RowError, decode_change, decode_record
 from statusproxy.store.outbox import OutboxDocument
 from statusproxy.store.outbox_table import NOTHING, document_of
+from statusproxy.store.session_key import session_bytes
 from statusproxy.store.spool_table import SpoolRow, read_entry
 from statusproxy.store.sqlite_images import PageFile
 from statusproxy.store.sqlite_page import Column
@@ -165,7 +166,7 @@ def _record(values: list[Column]) -> Record | None:
         case [bytes(session), bytes(payload)]:
             with suppress(RowError):
                 record = decode_record(payload)
-                if _key(record.session) == session:
+                if session_bytes(record.session) == session:
                     return record
     return None
 
@@ -175,14 +176,14 @@ def _change(values: list[Column]) -> Change | None:
         case [None, bytes(session), float() | int(), bytes(payload)]:
             with suppress(RowError):
                 change = decode_change(payload)
-                if _key(change.session) == session:
+                if session_bytes(change.session) == session:
                     return change
     return None
 
 
 def _newest_changes(file: PageFile, sessions: frozenset[str]) -> dict[str, Change]:
     """The newest change of each of these sessions; only those are decoded, which takes most of the time."""
-    keys = {_key(session) for session in sessions}
+    keys = {session_bytes(session) for session in sessions}
     newest: dict[bytes, tuple[int, list[Column]]] = {}
     for number in range(1, file.pages + 1):
         for page in file.versions(number):
@@ -209,7 +210,3 @@ def _contradicts(change: Change | None, record: Record) -> bool:
 
 def _age(record: Record) -> tuple[float, float]:
     return max(record.heard_at, record.released_at or 0.0, record.gateway_said_at or 0.0), record.known_at
-
-
-def _key(session: str) -> bytes:
-    return session.encode("utf-8", "surrogatepass")

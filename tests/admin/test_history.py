@@ -1,5 +1,6 @@
 """The answers about the past: lines of history, outages as records, uptime by months."""
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -98,6 +99,7 @@ async def test_a_long_answer_is_written_in_pieces(admin: Admin, monkeypatch: pyt
     await written(admin, *lines(now, 400))
     answer = await admin.ask("/history")
     assert answer.get("Transfer-Encoding") == b"chunked"
+    assert answer.get("Content-Type") == b"application/json; charset=utf-8"
     assert len((await admin.json("/history"))["history"]) == 800
     assert len((await admin.json("/history?limit=501"))["history"]) == 501
     assert len(await outages(admin)) == 400
@@ -120,6 +122,14 @@ async def test_a_channel_of_which_nothing_was_heard_has_no_months_and_no_outages
     await admin.list_channels(shop="connected")
     assert (await admin.json("/uptime?session=shop"))["months"] == []
     assert await outages(admin, "?session=shop") == []
+
+
+async def test_a_session_of_which_only_the_history_tells_has_answers_that_may_be_empty(admin: Admin) -> None:
+    now = admin.proxy.server.registry.clock.wall()
+    await written(admin, *lines(now - 5 * DAY, 1))
+    assert await outages(admin, "?session=sales&since=2d") == []
+    assert (await admin.json("/sessions/sales/history?since=2d"))["history"] == []
+    assert (await admin.json("/uptime?session=sales"))["months"] == []
 
 
 async def test_a_session_spelt_in_several_ways_has_the_outages_of_all_spellings(admin: Admin) -> None:
@@ -151,12 +161,13 @@ async def test_what_cannot_be_answered_is_an_error_in_words(admin: Admin, target
 async def test_a_history_that_cannot_be_read_is_an_error_in_words(
     admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(*_: object) -> Any:
+    async def refuse(*_: object, pages: Sequence[list[Change]] = ()) -> AsyncIterator[list[Change]]:
+        for page in pages:
+            yield page
         raise StoreError("disk full")
-        yield
 
     monkeypatch.setattr(admin.proxy.server.registry.store, "history_pages", refuse)
-    for target in ("/history", "/outages"):
+    for target in ("/history", "/outages", "/uptime?session=sales"):
         assert (await admin.ask(target)).status == 503
         assert await admin.json(target) == {"error": "the history cannot be read: disk full"}
 
@@ -165,7 +176,7 @@ async def test_an_answer_that_cannot_be_finished_is_broken_off(admin: Admin, mon
     monkeypatch.setattr(module, "_AT_ONCE", 3)
     now = admin.proxy.server.registry.clock.wall()
 
-    async def half(*_: object) -> Any:
+    async def half(*_: object) -> AsyncIterator[list[Change]]:
         yield lines(now, 5)
         raise StoreError("disk full")
 
@@ -179,7 +190,7 @@ async def test_a_history_that_breaks_off_before_anything_was_written_is_an_error
 ) -> None:
     now = admin.proxy.server.registry.clock.wall()
 
-    async def half(*_: object) -> Any:
+    async def half(*_: object) -> AsyncIterator[list[Change]]:
         yield lines(now, 1)
         raise StoreError("disk full")
 

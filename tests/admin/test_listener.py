@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import stat
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from statusproxy.admin.messages import Session
 from statusproxy.admin.report import row_report
 from statusproxy.config.load import loads
 from statusproxy.registry.session_rows import Row
-from statusproxy.status.model import Record
+from statusproxy.status.model import Change, Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin
@@ -165,10 +166,14 @@ async def test_the_history_survives_in_sqlite(start: Start, tmp_path: Path) -> N
 async def test_a_history_that_cannot_be_read_is_said_and_not_a_crash(
     admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(*_: object) -> None:
-        raise StoreError("malformed")
+    failures = [StoreError("malformed")]
 
-    monkeypatch.setattr(admin.proxy.server.registry.store, "history", refuse)
+    async def refuse(*_: object) -> AsyncGenerator[Sequence[Change], None]:
+        for failure in failures:
+            raise failure
+        yield []
+
+    monkeypatch.setattr(admin.proxy.server.registry.store, "history_pages", refuse)
     answer = await admin.ask("/history")
     assert (answer.status, json.loads(answer.body)) == (503, {"error": "the history cannot be read: malformed"})
 

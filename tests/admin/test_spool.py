@@ -13,8 +13,8 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 
 from statusproxy.admin import spool as spool_module
-from statusproxy.admin.messages import SpoolTotals
 from statusproxy.admin.spool import NO_PATH, NO_PLACE, SpoolAnswers
+from statusproxy.admin.spool_messages import SpoolTotals
 from statusproxy.admin.spool_reports import totals_report
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings

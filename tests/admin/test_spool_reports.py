@@ -2,7 +2,7 @@
 
 import msgspec
 
-from statusproxy.admin.messages import AwayReceiver, SpoolEntry, SpoolField, SpoolTotals
+from statusproxy.admin.spool_messages import AwayReceiver, SpoolEntry, SpoolField, SpoolTotals
 from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
 from statusproxy.proxy.ports import Attempt
 from statusproxy.store.spooled import EntryState, Reason

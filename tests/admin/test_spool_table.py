@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from statusproxy.admin.messages import AwayReceiver, SpoolEntry, SpoolField, SpoolList, SpoolShown, SpoolTotals
+from statusproxy.admin.spool_messages import AwayReceiver, SpoolEntry, SpoolField, SpoolList, SpoolShown, SpoolTotals
 from statusproxy.admin.spool_table import shown_text, size, span, spool_table
 
 NOW = "2026-03-02T14:04:30.000Z"

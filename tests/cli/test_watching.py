@@ -10,14 +10,17 @@ from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import NoReturn
 
 import pytest
 
+from statusproxy.admin import client as admin_client
 from statusproxy.admin.client import AdminError
 from statusproxy.admin.messages import Session, Sessions
 from statusproxy.admin.watch import ENTER, LEAVE
 from statusproxy.cli import watching
 from statusproxy.cli.watching import Ask, draw, print_changes
+from tests.cli.calling import call
 
 UP, DOWN = Session(session="sales", shows="gateway"), Session(session="sales", shows="disconnected", shown_at="x")
 
@@ -66,9 +69,18 @@ def test_into_a_pipe_goes_each_session_then_each_change_and_on_stderr_whether_it
     assert [line.split("  ")[1:] for line in said.out.splitlines()] == [
         ["sales", "as gateway says"],
         ["sales", "disconnected"],
-        ["sales", "forgotten"],
+        ["sales", "gone"],
     ]
     assert said.err == "not live: no answer\nlive again\n"
+
+
+def test_channels_of_the_list_are_not_gone_until_a_list_passes_again(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = Sessions(sessions=[UP, Session(session="front", shows="gateway", listed=True)], list_seen_at="x")
+    started, seen = Sessions(sessions=[UP]), Sessions(sessions=[UP], list_seen_at="x")
+    with pytest.raises(EndedError):
+        print_changes(told(listed, "no answer", started, listed, started, seen), Pause(6))
+    said = [line.split("  ")[1:] for line in capsys.readouterr().out.splitlines()]
+    assert said == [["sales", "as gateway says"], ["front", "as gateway says"], ["front", "gone"]]
 
 
 def test_as_json_each_line_is_a_document(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,6 +101,15 @@ def test_a_terminal_is_drawn_on_and_left_as_it_was_with_the_last_table(capsys: p
     assert (left.startswith("NOT LIVE, as of "), "as gateway says" in left, "\x1b" in left) == (
         True, True, False,
     )  # fmt: skip
+
+
+def test_a_refused_token_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> NoReturn:
+        raise AdminError("the admin token is missing or wrong", 401)
+
+    monkeypatch.setattr(admin_client, "ask", refused)
+    result = call("sessions", "--watch", "--admin", "127.0.0.1:9")
+    assert (result.exit_code, result.output) == (1, "the admin token is missing or wrong\n")
 
 
 class Proxy(BaseHTTPRequestHandler):

@@ -119,8 +119,7 @@ class FakeStore:
 
     async def history_pages(self, session: str | None, since: float | None) -> AsyncGenerator[Sequence[Change], None]:
         """None."""
-        for page in ():
-            yield page
+        yield []
 
     async def acknowledge(self) -> int:
         """Nothing to acknowledge."""

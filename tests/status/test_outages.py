@@ -168,7 +168,8 @@ def test_each_loss_written_lies_in_an_outage(lines: list[Change]) -> None:
 
 @given(st.lists(st.integers(1, 30), max_size=30))
 def test_a_life_told_by_one_proxy_is_told_back_as_it_was(steps: list[int]) -> None:
-    at, lines, lived = 0.0, [], []
+    at, lines = 0.0, list[Change]()
+    lived: list[tuple[float, float | None]] = []
     for number, step in enumerate(steps):
         at += step
         lines.append(back(at) if number % 2 else lost(at))

@@ -163,6 +163,7 @@ def test_any_order_of_delivery_ends_in_the_same_map(
         for arrival, (session, kind, at) in enumerate(order, start=1000):
             hear(sessions, session, kind, at=at, arrival=float(arrival))
         assert sessions.overrides == len(in_force(sessions))
+        assert set(sessions.lost()) == in_force(sessions)
         return {
             one.session: (one.override and one.override.at, one.verdict, one.known_at, one.alive_at)
             for one in sessions.records()

@@ -30,6 +30,14 @@ FILES = (
 )
 UNLINKED = {"event": "status-find", "session": "sales", "status": "disconnectedMobile"}
 
+#: What an administrator gets besides the service, and a text in it.
+HELP = {
+    "/usr/local/share/bash-completion/completions/statusproxy": "_STATUSPROXY_COMPLETE=bash_complete",
+    "/usr/local/share/zsh/site-functions/_statusproxy": "#compdef statusproxy",
+    "/usr/local/share/fish/vendor_completions.d/statusproxy.fish": "_STATUSPROXY_COMPLETE=fish_complete",
+    "/usr/local/share/man/man1/statusproxy.1": ".SH COMMANDS",
+}
+
 UNITS = "statusproxy.service statusproxy.socket"
 DROP_IN = "/etc/systemd/system/statusproxy.service.d/50-test.conf"
 MAIN_PID = "systemctl show --property=MainPID --value statusproxy.service"
@@ -231,6 +239,12 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert machine.run(f"stat --format=%u /proc/{main_pid(machine)}").strip() not in ("0", "65534")
     assert "Serving http://127.0.0.1:3000 on 0.0.0.0:8090" in machine.run("systemctl status --no-pager statusproxy")
 
+    machine.note("---- completion for shells, and the man page ----")
+    for path, text in HELP.items():
+        assert text in machine.run(f"cat {path}", quiet=True)
+    completing = f"source {next(iter(HELP))}; complete -p statusproxy"
+    assert "-F _statusproxy_completion statusproxy" in machine.run(f"bash -c '{completing}'")
+
     machine.note("---- a webhook in, a corrected list out ----")
     assert shown(machine) == {"sales": "connected", "support": "connected"}
     assert ask(machine, "/v1/webhooks/receive", UNLINKED)[0] == 200
@@ -339,6 +353,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert ":8090" not in machine.run("ss -Hltn")
     machine.run("test -f /etc/statusproxy/config.yaml -a -f /var/lib/private/statusproxy/state.db")
     machine.run("test ! -e /opt/statusproxy -a ! -e /usr/local/bin/statusproxy")
+    assert machine.run(f"ls {' '.join(HELP)} 2>/dev/null", expect=2) == ""
     machine.run(TO_REDIS)
     assert re.search("packages .*redis.*, for `state.url`", machine.run(INSTALL.format("second")))
     machine.run("cp /run/test/sqlite.yaml /etc/statusproxy/config.yaml; systemctl restart statusproxy")

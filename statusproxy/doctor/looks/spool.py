@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from statusproxy.admin.messages import SpoolTotals
+from statusproxy.admin.spool_messages import SpoolTotals
 from statusproxy.config.settings import Settings, State
 from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, warning

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from statusproxy import __version__
-from statusproxy.admin.messages import AwayReceiver, Health, SelfReport, SpoolTotals
+from statusproxy.admin.messages import Health, SelfReport
+from statusproxy.admin.spool_messages import AwayReceiver, SpoolTotals
 from statusproxy.config.load import loads
 from statusproxy.doctor.looks.spool import judge, look
 from statusproxy.doctor.subject import Subject
