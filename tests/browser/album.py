@@ -4,9 +4,11 @@ For each number of sessions: laptop and phone, light and dark, English and Portu
 many sessions each screen shows, how long the page took, and what one update cost.
 """
 
+import itertools
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from selenium import webdriver
@@ -41,6 +43,13 @@ def work(browser: webdriver.Chrome) -> dict[str, float]:
     return {name: 1000 * metrics[name] for name in _WORK}
 
 
+def drawn(browser: webdriver.Chrome) -> None:
+    """Wait until what was changed is on the screen."""
+    browser.execute_async_script(
+        "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))"
+    )
+
+
 def opened(browser: webdriver.Chrome, site: StandIn) -> float:
     """Open the page; the seconds until all sessions are shown."""
     started = time.monotonic()
@@ -48,10 +57,48 @@ def opened(browser: webdriver.Chrome, site: StandIn) -> float:
     rows = "return document.querySelectorAll('li.session').length"
     until(lambda: browser.execute_script("return document.body.dataset.link") == "live", "the page is live")
     until(lambda: browser.execute_script(rows) == len(site.reports), "all are shown")
-    browser.execute_async_script(
-        "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))"
-    )
+    drawn(browser)
     return time.monotonic() - started
+
+
+def _is(browser: webdriver.Chrome, name: str, state: str) -> bool:
+    row = "[...document.querySelectorAll('li.session')].find((one) => one.dataset.session === arguments[0])"
+    return bool(browser.execute_script(f"return {row}.dataset.state", name) == state)
+
+
+def update(browser: webdriver.Chrome, site: StandIn) -> dict[str, float]:
+    """What one change of a session costs, in milliseconds: the mean of ten."""
+    name = site.reports[0]["session"]
+    before = work(browser)
+    for number in range(10):
+        state = "connected" if number % 2 else "lost"
+        site.tell(session(name, state))
+        until(partial(_is, browser, name, state), "the change is shown")
+        drawn(browser)
+    after = work(browser)
+    return {one: round((after[one] - before[one]) / 10, 1) for one in _WORK}
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def picture(browser: webdriver.Chrome, site: StandIn, file: Path, *, open_first: bool) -> None:
+    """Take a picture of the page, and one with the first session open; say what is seen in it."""
+    taken = opened(browser, site)
+    browser.save_screenshot(str(file))
+    seen = browser.execute_script(SEEN)
+    found = [] if len(site.reports) > ALIKE else axe(browser)
+    if open_first and site.reports:
+        browser.execute_script("document.querySelector('li.session button.history').click()")
+        until(lambda: browser.find_elements("css selector", ".outages li"), "the history opens")
+        browser.save_screenshot(str(file.with_stem(f"{file.stem}-open")))
+        browser.execute_script(_CUT, ALIKE)
+        found += axe(browser)
+    wide = browser.execute_script("return document.documentElement.scrollWidth")
+    say(f"{file.stem}: {taken:.2f} s, {seen} seen, wide {wide}, axe {found}, console {complaints(browser)}")
 
 
 def main() -> None:
@@ -63,36 +110,14 @@ def main() -> None:
             browser.execute_cdp_cmd("Performance.enable", {})
             for count in [int(one) for one in sys.argv[2:]] or COUNTS:
                 with stand_in(mixed(count)) as site:
-                    for screen, (width, height) in SCREENS.items():
-                        for scheme in ("light", "dark"):
-                            prefer(browser, scheme)
-                            resize(browser, width, height, phone=screen == "phone")
-                            taken = opened(browser, site)
-                            name = f"{count}-{screen}-{scheme}-{language[:2]}"
-                            browser.save_screenshot(str(folder / f"{name}.png"))
-                            seen = browser.execute_script(SEEN)
-                            found = [] if count > ALIKE else axe(browser)
-                            if count and scheme == "dark":
-                                browser.execute_script("document.querySelector('li.session button.history').click()")
-                                until(lambda: browser.find_elements("css selector", ".outages li"), "the history opens")
-                                browser.save_screenshot(str(folder / f"{name}-open.png"))
-                                browser.execute_script(_CUT, ALIKE)
-                                found += axe(browser)
-                            print(f"{name}: {taken:.2f} s, {seen} seen,"
-                                  f" wide {browser.execute_script('return document.documentElement.scrollWidth')},"
-                                  f" axe {found}, console {complaints(browser)}", flush=True)  # fmt: skip
+                    for screen, scheme in itertools.product(SCREENS, ("light", "dark")):
+                        prefer(browser, scheme)
+                        resize(browser, *SCREENS[screen], phone=screen == "phone")
+                        file = folder / f"{count}-{screen}-{scheme}-{language[:2]}.png"
+                        picture(browser, site, file, open_first=scheme == "dark")
                     if count:
                         opened(browser, site)
-                        before = work(browser)
-                        for number in range(10):
-                            site.tell(session(site.reports[0]["session"], "connected" if number % 2 else "lost"))
-                            time.sleep(0.2)
-                        after = work(browser)
-                        print(
-                            "one update, ms:",
-                            {one: round((after[one] - before[one]) / 10, 1) for one in _WORK},
-                            flush=True,
-                        )
+                        say(f"one update, ms: {update(browser, site)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A stand-in for the admin listener: the page's own files, with sessions as a test wants them, years of history at once."""
+"""A stand-in for the admin listener: the page's own files, with any sessions and any history that a test wants."""
 
 import asyncio
 import json
@@ -14,17 +14,15 @@ from aiohttp import web
 from statusproxy.admin import assets
 from tests.waiting import PATIENCE
 
-NOW: Final = datetime.now(UTC)
-
 _NAMES: Final = ("sales", "support", "billing", "front-desk", "shop", "clinic", "school", "garage", "bakery", "hotel")
 
 #: Share of the sessions in each state, as in a bad week.
-_MIX: Final = (("lost", 0.03), ("reported_down", 0.02), ("needs_qr", 0.02), ("connected", 0.88), ("unknown", 0.05))
+_MIX: Final = (("lost", "reported_down", "needs_qr", "connected", "unknown"), (0.03, 0.02, 0.02, 0.88, 0.05))
 
 
 def moment(ago: float) -> str:
     """The moment `ago` seconds before now, as the proxy writes it."""
-    return (NOW - timedelta(seconds=ago)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def session(name: str, state: str = "connected", **more: Any) -> dict[str, Any]:
@@ -61,11 +59,7 @@ def mixed(count: int) -> list[dict[str, Any]]:
     reports = []
     for number in range(count):
         name = _NAMES[number % len(_NAMES)] + (f"-{number // len(_NAMES)}" if number >= len(_NAMES) else "")
-        state = (
-            ("lost", "reported_down", "connected")[number]
-            if count < 10
-            else chance.choices(*zip(*_MIX, strict=True))[0]
-        )
+        state: str = ("lost", "reported_down", "connected")[number % 3] if count < 10 else chance.choices(*_MIX)[0]
         days = ["0"] * 90
         for _ in range(chance.choice((0, 0, 0, 1, 2, 5))):
             days[chance.randrange(90)] = str(chance.choice((1, 1, 1, 2, 4, 9)))
@@ -111,8 +105,13 @@ class StandIn:
             "webhooks": {"last_heard": None, "heard": 900, "gap": 30.0, "paths": [], "senders": []}
         }
         self.heard_at = moment(4)
-        self.guidance: dict[str, Any] = {"title": "Gateway", "url": "", "set_url": [], "states": {},
-                                         "bring_back": ["POST /api/sessions/{session}/connect", "GET /api/sessions/{session}/qr"]}  # fmt: skip
+        self.guidance: dict[str, Any] = {
+            "title": "Gateway",
+            "url": "",
+            "set_url": [],
+            "states": {},
+            "bring_back": ["POST /api/sessions/{session}/connect", "GET /api/sessions/{session}/qr"],
+        }
         self._loop: asyncio.AbstractEventLoop | None = None
         self._streams: list[web.StreamResponse] = []
         self._stop = asyncio.Event()
@@ -129,7 +128,7 @@ class StandIn:
                 await stream.write(piece)
 
     def _event(self, name: str, **data: Any) -> bytes:
-        data |= {"now": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+        data |= {"now": moment(0)}
         return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -143,11 +142,12 @@ class StandIn:
             )
         )
         await stream.write(self._event("health", status="ok", store="ok", gateway="ok"))
-        for start in range(0, len(self.reports), 250):
-            await stream.write(self._event("sessions", sessions=self.reports[start : start + 250], **heard))
+        # Before the last of it is written: who has seen all may tell more at once.
         self._streams.append(stream)
         try:
             with suppress(ConnectionError):
+                for start in range(0, len(self.reports), 250):
+                    await stream.write(self._event("sessions", sessions=self.reports[start : start + 250], **heard))
                 while not self._stop.is_set():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._stop.wait(), 5)
@@ -182,6 +182,10 @@ class StandIn:
             outages.insert(0, past | {"since": report["since"], "until": None, "seconds": 1.0})
         return web.json_response({"outages": outages, "more": False})
 
+    async def _history(self, request: web.Request) -> web.Response:
+        again = {"session": request.match_info["session"], "change": "repeated", "reason": "status-find browserClose"}
+        return web.json_response({"history": [again | {"at": moment(8.95e5)}]})
+
     async def _uptime(self, request: web.Request) -> web.Response:
         months = [
             {"month": f"2026-{number:02}", "uptime": 0.999, "lost_seconds": 2678.0, "losses": 1}
@@ -192,8 +196,12 @@ class StandIn:
     async def serve(self, ready: threading.Event) -> None:
         """Answer until `stop` is called."""
         app = web.Application()
-        app.add_routes([web.get("/events", self._events), web.get("/doctor", self._doctor), web.get("/uptime", self._uptime),
-                        web.get("/outages", self._outages), *assets.routes()])  # fmt: skip
+        app.router.add_get("/events", self._events)
+        app.router.add_get("/doctor", self._doctor)
+        app.router.add_get("/uptime", self._uptime)
+        app.router.add_get("/outages", self._outages)
+        app.router.add_get("/sessions/{session}/history", self._history)
+        app.add_routes(assets.routes())
         runner = web.AppRunner(app, shutdown_timeout=0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -42,14 +42,17 @@ def is_shown(browser: webdriver.Chrome, part: str, sessions: list[str]) -> bool:
 
 def counted(browser: webdriver.Chrome) -> dict[str, int]:
     """The counts on the choices of a state."""
-    script = "return [...document.querySelectorAll('#choices label')].map((one) => [one.dataset.state, Number(one.querySelector('b').textContent)])"
+    script = (
+        "return [...document.querySelectorAll('#choices label')]"
+        ".map((one) => [one.dataset.state, Number(one.querySelector('b').textContent)])"
+    )
     return dict(browser.execute_script(script))
 
 
-def visit(browser: webdriver.Chrome, site: StandIn, hash: str = "") -> None:
+def visit(browser: webdriver.Chrome, site: StandIn, fragment: str = "") -> None:
     """Open the page of a stand-in, and wait until all of its sessions are there."""
     browser.get("about:blank")
-    browser.get(site.url + hash)
+    browser.get(site.url + fragment)
     until(lambda: len(shown(browser)) == len(site.reports), "all sessions are shown")
 
 
@@ -82,7 +85,10 @@ def test_the_counts_are_those_of_the_list_whatever_the_states(window: webdriver.
     assert read(window, "#sum b") == "3"
     assert read(window, "#sum span") == "of 5 not connected"
     assert window.title == "3 not connected – statusproxy"
-    script = "return [...document.querySelectorAll('li.session')].map((one) => [one.dataset.session, one.querySelector('.pill').textContent])"
+    script = (
+        "return [...document.querySelectorAll('li.session')]"
+        ".map((one) => [one.dataset.session, one.querySelector('.pill').textContent])"
+    )
     pills = dict(window.execute_script(script))
     assert {one: pills[one] for one in listed} == listed, "each pill is the word that the list shows"
     assert pills["ghost"] == "not heard of"
@@ -124,8 +130,8 @@ def test_the_address_opens_a_session_also_after_a_reload(window: webdriver.Chrom
 
 def test_a_link_to_no_session_or_to_bytes_that_are_no_text_harms_nothing(window: webdriver.Chrome) -> None:
     with stand_in(mixed(3)) as site:
-        for hash in ("#nobody", "#%ff", "#filter"):
-            visit(window, site, hash)
+        for fragment in ("#nobody", "#%ff", "#filter"):
+            visit(window, site, fragment)
             assert window.find_elements(By.CSS_SELECTOR, ".session.open") == []
         assert complaints(window) == []
 
@@ -163,6 +169,21 @@ def test_a_screen_shows_many_sessions(window: webdriver.Chrome, width: int, heig
         visit(window, site)
         assert window.execute_script(SEEN) >= least
         assert window.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("language", ["en-US", "pt-BR"])
+def test_a_laptop_shows_as_many_when_all_of_them_were_lost_long_ago(language: str, tmp_path: Path) -> None:
+    told = {"since": moment(100 * 86400), "alerted_at": moment(100 * 86400 - 60), "reason": "status-find browserClose"}
+    with (
+        chromium(tmp_path, language=language) as browser,
+        stand_in([session(str(one), "lost", **told) for one in range(60)]) as site,
+    ):
+        resize(browser, 1366, 768)
+        visit(browser, site)
+        assert browser.execute_script(SEEN) >= 15
+        browser.find_element(By.CSS_SELECTOR, "button.history").click()
+        cut = "const why = document.querySelector('.open .why'); return why.scrollWidth > why.clientWidth"
+        assert browser.execute_script(cut) is False, "opened, nothing is cut off"
 
 
 def test_each_row_has_its_uptime_and_the_top_the_losses_of_all(window: webdriver.Chrome) -> None:
@@ -203,7 +224,7 @@ def test_stale_webhooks_and_what_the_doctor_finds_are_said(window: webdriver.Chr
         site.doctor |= {"waiting": ["listen"], "forwarding_strangers": ["192.0.2.7"]}
         visit(window, site)
         until(lambda: "no webhook for 2 h" in read(window, "#notices"), "the silence is said")
-        assert "ill" in window.find_element(By.ID, "webhooks").get_attribute("class").split()
+        assert "ill" in (window.find_element(By.ID, "webhooks").get_attribute("class") or "").split()
         assert "in force after a restart only: listen" in read(window, "#notices")
         assert "192.0.2.7 sends X-Forwarded-For" in read(window, "#notices")
 
@@ -226,13 +247,22 @@ def test_a_change_among_two_thousand_moves_one_row(window: webdriver.Chrome) -> 
         visit(window, site)
         name = next(one["session"] for one in site.reports if one["state"] == "connected")
         window.execute_script(
-            "window.moves = 0; new MutationObserver((all) => { for (const one of all) window.moves += one.addedNodes.length; })"
+            "window.moves = 0; new MutationObserver((all) =>"
+            " { for (const one of all) window.moves += one.addedNodes.length; })"
             ".observe(document.getElementById('groups'), { childList: true, subtree: true });"
             "for (const one of document.querySelectorAll('.group ul')) one.dataset.seen = '1'"
         )
         site.tell(session(name, "lost", since=moment(1)))
         until(lambda: shown(window, "#group-lost")[0] == name, "it comes first")
         assert window.execute_script("return window.moves") < 20
+
+
+#: What of an open session reaches beyond its row.
+_CLIPPED = (
+    "const row = document.querySelector('li.session.open'), edge = row.getBoundingClientRect().right;"
+    " return [...row.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > edge)"
+    ".map((one) => one.outerHTML)"
+)
 
 
 @pytest.mark.parametrize("language", ["en-US", "pt-BR"])
@@ -245,7 +275,9 @@ def test_axe_finds_nothing_in_any_state_width_and_scheme(language: str, tmp_path
                 visit(browser, site)
                 browser.find_element(By.CSS_SELECTOR, "button.history").click()
                 until(partial(read, browser, ".outages"), "the history opens")
+                until(partial(read, browser, ".months"), "so do its months")
                 assert axe(browser) == [], (scheme, width)
+                assert browser.execute_script(_CLIPPED) == [], "what is beyond a row's edge is not seen"
         assert complaints(browser) == []
 
 

@@ -214,6 +214,7 @@ export const english = {
   began: "Lost",
   ended: "Back",
   gatewaySaid: (word) => `the gateway said “${word}”`,
+  repeated: (count) => (count === 1 ? "reported once more" : `reported ${count} times more`),
   beginningGone: "earlier than the history goes back",
   olderMany: "Older ones are not shown; statusproxy history lists them.",
   older: (count) => `${count} older ones are not shown; statusproxy history lists them.`,

@@ -40,11 +40,11 @@ export function ago(moment) {
   return passed < 5000 ? words.now : words.ago(span(passed));
 }
 
-/** A moment on the clock, with its day where that is not today. */
-export function at(moment) {
+/** A moment on the clock, with its day where that is neither today nor the day of `near`, which is shown beside it. */
+export function at(moment, near = null) {
   const then = new Date(moment);
   const today = new Date(now());
-  if (then.toDateString() === today.toDateString()) return clock.format(then);
+  if ([today, new Date(near ?? today)].some((day) => day.toDateString() === then.toDateString())) return clock.format(then);
   return (then.getFullYear() === today.getFullYear() ? dayAndClock : yearAndDay).format(then);
 }
 

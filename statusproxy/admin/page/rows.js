@@ -77,7 +77,7 @@ function why(report, state) {
   if (state === "lost") {
     const parts = report.since ? [growing(report.since), `, ${words.since} `, timeElement(report.since, "at")] : [];
     if (report.reason) parts.push(": ", spoken(report.reason));
-    if (report.alerted_at) parts.push(quiet(element("span", {}, ` · ${words.alerted(at(report.alerted_at))}`)));
+    if (report.alerted_at) parts.push(" ", quiet(element("span", { className: "alerted" }, `· ${words.alerted(at(report.alerted_at, report.since))}`)));
     return parts;
   }
   if ((report.transient_word ?? null) !== null) {

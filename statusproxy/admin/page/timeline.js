@@ -31,7 +31,19 @@ export async function showTimeline(place, session) {
     place.replaceChildren(element("p", { className: "error" }, words.historyFailed));
     return;
   }
-  place.replaceChildren(bar(found.outages), ...list(found));
+  const repeats = found.outages.length ? await repeated(session) : [];
+  place.replaceChildren(bar(found.outages), ...list(found, repeats));
+}
+
+/** The moments at which a loss was told again; none where they cannot be read, since the outages tell of the losses. */
+async function repeated(session) {
+  try {
+    const answer = await ask(`sessions/${encodeURIComponent(session)}/history?limit=${READ}`);
+    const { history: lines } = answer.ok ? await answer.json() : { history: [] };
+    return lines.filter((line) => line.change === "repeated").map((line) => Date.parse(line.at));
+  } catch {
+    return [];
+  }
 }
 
 function bar(outages) {
@@ -63,15 +75,15 @@ function bar(outages) {
   return whole;
 }
 
-function list({ outages, more }) {
+function list({ outages, more }, repeats) {
   if (!outages.length) return [element("p", { className: "explain" }, words.historyNone)];
   const entries = element("ol", { className: "outages" });
-  for (const outage of outages.slice(0, SHOWN)) entries.append(entry(outage));
+  for (const outage of outages.slice(0, SHOWN)) entries.append(entry(outage, repeats));
   const older = outages.length - SHOWN;
   return older > 0 || more ? [entries, element("p", { className: "explain" }, more ? words.olderMany : words.older(older))] : [entries];
 }
 
-function entry(outage) {
+function entry(outage, repeats) {
   const length = element("p", { className: "length" });
   if (outage.until) length.append(outage.began_before ? "…" : span(outage.seconds * 1000));
   else length.append(growing(outage.since), ` (${words.ongoing})`);
@@ -82,6 +94,9 @@ function entry(outage) {
   if (outage.began_before) began.append(words.beginningGone);
   else began.append(timeElement(outage.since, "at"), ": ", reason([outage.reason, outage.word].filter(Boolean).join(" ")));
   if (outage.gateway_said) began.append("; ", words.gatewaySaid(visible(outage.gateway_said)));
+  const [from, to] = [Date.parse(outage.since), outage.until ? Date.parse(outage.until) : Infinity];
+  const again = repeats.filter((at) => at >= from && at <= to).length;
+  if (again) began.append("; ", words.repeated(again));
   one.append(began);
   if (outage.until) {
     const ended = element("p");
