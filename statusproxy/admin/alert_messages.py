@@ -33,6 +33,8 @@ class ToldLine(msgspec.Struct, frozen=True, kw_only=True):
     """The event that told it, with its word; of a condition, what is wrong."""
     alerted_at: Moment
     """When the newest message about it was made."""
+    delivered: bool = True
+    """Whether any target has taken the first message about it."""
     reminders: int
     message: str
     """The id of the first message about it."""

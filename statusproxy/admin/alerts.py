@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -25,7 +25,7 @@ from statusproxy.observe.alert_counts import HeartbeatCounts
 
 if TYPE_CHECKING:
     from statusproxy.alerts.service import Alerts
-    from statusproxy.alerts.values import Message, Told
+    from statusproxy.alerts.values import Book, Message, Told
 
 #: Outages, messages, and sessions of a message that are listed.
 _TOLD: Final = 500
@@ -89,7 +89,7 @@ class AlertAnswers:
             if alerts.beats
             else None,
             told_total=len(book.told),
-            told=[] if short else [_told(one) for _, one in zip(range(_TOLD), book.told.values(), strict=False)],
+            told=[] if short else _lasting(book),
             messages=[] if short else [_message(one, alerts.names) for one in book.messages[: -_MESSAGES - 1 : -1]],
         )
 
@@ -121,7 +121,16 @@ def _targets(alerts: Alerts) -> Iterator[AlertTargetLine]:
         )
 
 
-def _told(told: Told) -> ToldLine:
+def _lasting(book: Book) -> list[ToldLine]:
+    unheard = {
+        message.id
+        for message in book.messages
+        if message.deliveries and not any(one.state.value == "sent" for one in message.deliveries)
+    }
+    return [_told(one, unheard) for _, one in zip(range(_TOLD), book.told.values(), strict=False)]
+
+
+def _told(told: Told, unheard: Collection[str]) -> ToldLine:
     outage = told.outage
     cause = outage.reason if outage.session is None else " ".join(filter(None, (outage.event, outage.word)))
     return ToldLine(
@@ -130,6 +139,7 @@ def _told(told: Told) -> ToldLine:
         since=moment(outage.since),
         reason=cause or None,
         alerted_at=moment(told.at),
+        delivered=told.message not in unheard,
         reminders=told.reminders,
         message=told.message,
     )

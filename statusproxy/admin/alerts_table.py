@@ -51,7 +51,13 @@ def _told(answer: AlertsReport) -> str:
     if not answer.told:
         return "Nothing is wrong that anyone was told of."
     rows = [
-        (_about(one), local(one.since), one.reason or "–", local(one.alerted_at), str(one.reminders))
+        (
+            _about(one),
+            local(one.since),
+            one.reason or "–",
+            local(one.alerted_at) if one.delivered else "nobody yet",
+            str(one.reminders),
+        )
         for one in answer.told
     ]
     more = answer.told_total - len(answer.told)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from statusproxy.alerts.values import Book, Delivery, DeliveryState, Message, Target
+from statusproxy.alerts.wanted import lines_for
 
 __all__ = ["GIVEN_UP_AFTER", "Attempt", "attempts", "delivered", "failed", "next_attempt_at", "tidied"]
 
@@ -128,10 +129,11 @@ def _changed(book: Book, message_id: str, target_id: str, change: Callable[[Deli
 def tidied(messages: tuple[Message, ...], targets: Iterable[Target], now: float) -> tuple[Message, ...]:
     """The messages within their bounds; the very tuple that was given where nothing changes.
 
-    Deliveries that wait for a target that is gone are dropped, those of messages older than 24 hours are given up; of
-    finished messages the newest 100 stay. Where too much waits, the oldest is given up.
+    What waits for a target that is gone goes to the targets that ask for it and have not had it: the address of one may
+    have been corrected. Deliveries of messages older than 24 hours are given up; of finished messages the newest 100
+    stay. Where too much waits, the oldest is given up.
     """
-    known = {target.id for target in targets}
+    known = {target.id: target for target in targets}
     kept = [_tidied(message, known, now) for message in messages]
     waiting = [place for place, message in enumerate(kept) if _waits(message)]
     lines = sum(len(kept[place].lines) for place in waiting)
@@ -158,14 +160,16 @@ def _is(one: Message, other: Message) -> bool:
     return one is other
 
 
-def _tidied(message: Message, known: Collection[str], now: float) -> Message:
+def _tidied(message: Message, known: Mapping[str, Target], now: float) -> Message:
     if not _waits(message):
         return message
     if message.at + GIVEN_UP_AFTER <= now:
         message = _finished(message, now, _TOO_OLD)
     if all(each.target in known for each in message.deliveries if each.state is DeliveryState.WAITING):
         return message
-    kept = (each for each in message.deliveries if each.target in known or each.state is not DeliveryState.WAITING)
+    kept = [each for each in message.deliveries if each.target in known or each.state is not DeliveryState.WAITING]
+    had = {each.target for each in kept}
+    kept += [Delivery(id_) for id_, target in known.items() if id_ not in had and lines_for(message, target)]
     return replace(message, deliveries=tuple(kept))
 
 

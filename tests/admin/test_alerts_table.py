@@ -1,5 +1,7 @@
 """The command line's view of alerts."""
 
+import re
+
 from statusproxy.admin.alert_messages import (
     AlertDeliveryLine,
     AlertMessageLine,
@@ -61,7 +63,7 @@ def test_another_proxys_turn_a_book_not_written_and_the_heartbeat_are_told() -> 
 def test_outages_and_messages_are_listed_and_cut_short() -> None:
     told = [
         ToldLine(topic="lost", session="sales", since=NOW, reason="x close", alerted_at=NOW, reminders=1, message="m1"),
-        ToldLine(topic="store", since=NOW, alerted_at=NOW, reminders=0, message="m2"),
+        ToldLine(topic="store", since=NOW, alerted_at=NOW, delivered=False, reminders=0, message="m2"),
     ]
     deliveries = [
         AlertDeliveryLine(target="webhook hub.example", state="sent", attempts=1),
@@ -80,3 +82,4 @@ def test_outages_and_messages_are_listed_and_cut_short() -> None:
     assert "a b c +2 (reminder 2)" in text
     assert "webhook hub.example: sent; apprise ntfy: waiting, no answer in time" in text
     assert "store.failing  –" in text
+    assert re.search(r"^store +\S.*  –  +nobody yet +0$", text, re.MULTILINE)

@@ -353,12 +353,12 @@ def test_without_targets_nothing_is_told_until_there_is_one() -> None:
     assert sessions(message) == ["a", "b"]
 
 
-def test_deliveries_to_a_target_that_is_gone_are_dropped() -> None:
+def test_a_message_that_waits_follows_a_target_whose_address_was_corrected() -> None:
     desk = Desk()
-    told(desk, lost("a"))
+    first = told(desk, lost("a"))
     desk.rules = AlertRules(targets=(Target("t9", "n", frozenset(Topic)),))
     desk.look(70.0, lost("a"))
-    assert [message.deliveries for message in desk.book.messages] == [()]
+    assert [(each.message.id, each.delivery.target) for each in attempts(desk.book, 70.0)] == [(first.id, "t9")]
 
 
 def test_a_message_that_could_not_be_sent_and_its_back_go_out_in_order() -> None:

@@ -97,10 +97,17 @@ def test_of_finished_messages_the_newest_hundred_stay() -> None:
     assert [each.id for each in kept] == ["w", *(f"m{number}" for number in range(1, 101))]
 
 
-def test_what_waits_for_a_target_that_is_gone_is_dropped_and_what_it_got_stays() -> None:
+def test_what_waits_for_a_target_that_is_gone_goes_to_those_that_have_not_had_it() -> None:
     half = delivered(book(message("m1", "a", "b", "c")), "m1", "c", 1.0).messages[0]
+    half = failed(Book(messages=(half,)), "m1", "b", 2.0, "404").messages[0]
     (kept,) = tidied((half,), [A], 10.0)
     assert [(each.target, each.state.value) for each in kept.deliveries] == [("a", "waiting"), ("c", "sent")]
+    fixed, back = (Target(name, name, frozenset(on)) for name, on in (("b2", Topic), ("d", [Topic.BACK])))
+    (kept,) = tidied((half,), [A, fixed, back], 10.0)
+    assert [(each.target, each.state.value, each.attempts) for each in kept.deliveries] == [
+        ("a", "waiting", 0), ("c", "sent", 1), ("b2", "waiting", 0),
+    ]  # fmt: skip
+    assert tidied((kept,), [A, fixed, back], 10.0) == (kept,)
 
 
 def test_what_is_a_day_old_is_given_up_with_its_last_error() -> None:

@@ -35,7 +35,7 @@ def test_a_lost_session_is_told_with_since_event_word_and_claim() -> None:
             }
         ],
         "text": (
-            "sales is disconnected, since 19:06 UTC (1 min 5 s ago): the engine’s browser closed. "
+            "sales is disconnected, since 19:06 UTC (1 min 5 s before this message): the engine’s browser closed. "
             "The gateway claims: CONNECTED.\nReconnect it at the hub."
         ),
     }

@@ -43,7 +43,7 @@ def test_a_loss_begins_with_session_since_when_and_why_and_ends_with_what_to_do(
     assert found.title == "sales is disconnected"
     assert found.body.splitlines() == [
         (
-            "sales is disconnected, since 19:06 UTC (1 min 5 s ago): the engine’s browser closed. "
+            "sales is disconnected, since 19:06 UTC (1 min 5 s before this message): the engine’s browser closed. "
             "The gateway claims: CONNECTED."
         ),
         "Reconnect it at the hub.",
@@ -56,7 +56,8 @@ def test_the_same_in_portuguese_with_the_local_time() -> None:
     assert found.title == "sales está desconectada"
     assert found.body.splitlines() == [
         (
-            "sales está desconectada, desde 14/01/2026 12:20 UTC-03 (há 1 d 3 h): o navegador do motor fechou. "
+            "sales está desconectada, desde 14/01/2026 12:20 UTC-03 (1 d 3 h antes desta mensagem): o navegador do motor "
+            "fechou. "
             "O gateway afirma: CONNECTED."
         ),
         "Reconecte a sessão no hub.",
@@ -69,7 +70,8 @@ def test_of_many_sessions_ten_are_named() -> None:
     lines = found.body.splitlines()
     assert lines[0] == "13 sessions are disconnected:"
     assert (
-        lines[1] == "- s00: since 19:06 UTC (1 min 5 s ago), the engine’s browser closed; the gateway claims: CONNECTED"
+        lines[1]
+        == "- s00: since 19:06 UTC (1 min 5 s before this message), the engine’s browser closed; the gateway claims: CONNECTED"
     )
     assert lines[10].startswith("- s09:")
     assert lines[11:] == ["and 3 more", "Reconnect them at the hub."]
@@ -93,7 +95,9 @@ def test_why_is_said_in_words_where_they_are_known(event: str, word: str | None,
 
 def test_an_event_without_a_word_is_named_and_what_the_gateway_never_said_is_left_out() -> None:
     alone = Line(Outage(Topic.LOST, AT - 65, "sales", "LoggedOut"))
-    assert told("session.lost", [alone]).body.splitlines()[0].endswith("(1 min 5 s ago): event LoggedOut.")
+    assert (
+        told("session.lost", [alone]).body.splitlines()[0].endswith("(1 min 5 s before this message): event LoggedOut.")
+    )
     nothing = Line(Outage(Topic.LOST, AT - 65, "sales"))
     assert "event –" in told("session.lost", [nothing]).body
 
@@ -174,7 +178,7 @@ def test_a_test_message_says_that_nothing_is_wrong() -> None:
     ],
 )
 def test_how_long_ago_is_said_by_its_two_largest_units(seconds: float, span: str) -> None:
-    assert f"({span} ago)" in told("session.lost", [line(ago=seconds)]).body
+    assert f"({span} before this message)" in told("session.lost", [line(ago=seconds)]).body
 
 
 def test_a_time_zone_without_a_name_is_said_by_its_offset() -> None:

@@ -58,8 +58,8 @@ REMINDERS: Final[Mapping[str, tuple[str, str]]] = {
 #: By type, what follows the title: of one outage, and for each of several (a session's line).
 TELLS: Final[Mapping[str, tuple[str, str]]] = {
     "session.lost": (
-        ", since {since} ({span} ago): {why}.{claim}",
-        "- {session}: since {since} ({span} ago), {why}{claim}",
+        ", since {since} ({span} before this message): {why}.{claim}",
+        "- {session}: since {since} ({span} before this message), {why}{claim}",
     ),
     "session.back": (
         ", since {ended}: {how}. It was disconnected for {span}, since {since}.",
@@ -67,15 +67,15 @@ TELLS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "gateway.down": (
         (
-            ", since {since} ({span} ago): {reason}. Its clients get errors, and no session can be seen. "
-            "Check that it runs, and that `gateway` in config.yaml is its address."
+            ", since {since} ({span} before this message): {reason}. Its clients get errors, and no session can "
+            "be seen. Check that it runs, and that `gateway` in config.yaml is its address."
         ),
         "",
     ),
     "gateway.back": (", since {ended}, after {span}.", ""),
     "webhooks.silent": (
         (
-            ", since {since} ({span} ago): {reason}. A session that is lost now goes unnoticed. "
+            ", since {since} ({span} before this message): {reason}. A session that is lost now goes unnoticed. "
             "`statusproxy doctor` shows how the webhooks should come."
         ),
         "",
@@ -83,14 +83,14 @@ TELLS: Final[Mapping[str, tuple[str, str]]] = {
     "webhooks.back": (", since {ended}, after {span}.", ""),
     "store.failing": (
         (
-            ", since {since} ({span} ago): {reason}. What happens now would be forgotten at a restart. "
+            ", since {since} ({span} before this message): {reason}. What happens now would be forgotten at a restart. "
             "Check the disk, or the server, of `state.url`."
         ),
         "",
     ),
     "store.back": (", since {ended}, after {span}.", ""),
     "spool.stuck": (
-        ", since {since} ({span} ago): {reason}. `statusproxy spool list` shows what waits.",
+        ", since {since} ({span} before this message): {reason}. `statusproxy spool list` shows what waits.",
         "",
     ),
     "spool.back": (", since {ended}, after {span}.", ""),

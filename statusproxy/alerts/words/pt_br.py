@@ -53,8 +53,8 @@ REMINDERS: Final[Mapping[str, tuple[str, str]]] = {
 
 TELLS: Final[Mapping[str, tuple[str, str]]] = {
     "session.lost": (
-        ", desde {since} (há {span}): {why}.{claim}",
-        "- {session}: desde {since} (há {span}), {why}{claim}",
+        ", desde {since} ({span} antes desta mensagem): {why}.{claim}",
+        "- {session}: desde {since} ({span} antes desta mensagem), {why}{claim}",
     ),
     "session.back": (
         ", desde {ended}: {how}. Ficou desconectada por {span}, desde {since}.",
@@ -62,15 +62,15 @@ TELLS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "gateway.down": (
         (
-            ", desde {since} (há {span}): {reason}. Os clientes recebem erros, e não se vê nenhuma sessão. "
-            "Confira se ele está em execução e se `gateway` no config.yaml é o endereço dele."
+            ", desde {since} ({span} antes desta mensagem): {reason}. Os clientes recebem erros, e não se "
+            "vê nenhuma sessão. Confira se ele está em execução e se `gateway` no config.yaml é o endereço dele."
         ),
         "",
     ),
     "gateway.back": (", desde {ended}, depois de {span}.", ""),
     "webhooks.silent": (
         (
-            ", desde {since} (há {span}): {reason}. Uma sessão que caia agora passa despercebida. "
+            ", desde {since} ({span} antes desta mensagem): {reason}. Uma sessão que caia agora passa despercebida. "
             "`statusproxy doctor` mostra como os webhooks devem chegar."
         ),
         "",
@@ -78,14 +78,14 @@ TELLS: Final[Mapping[str, tuple[str, str]]] = {
     "webhooks.back": (", desde {ended}, depois de {span}.", ""),
     "store.failing": (
         (
-            ", desde {since} (há {span}): {reason}. O que acontecer agora seria esquecido ao reiniciar. "
-            "Confira o disco, ou o servidor, de `state.url`."
+            ", desde {since} ({span} antes desta mensagem): {reason}. O que acontecer agora seria esquecido ao "
+            "reiniciar. Confira o disco, ou o servidor, de `state.url`."
         ),
         "",
     ),
     "store.back": (", desde {ended}, depois de {span}.", ""),
     "spool.stuck": (
-        ", desde {since} (há {span}): {reason}. `statusproxy spool list` mostra o que espera.",
+        ", desde {since} ({span} antes desta mensagem): {reason}. `statusproxy spool list` mostra o que espera.",
         "",
     ),
     "spool.back": (", desde {ended}, depois de {span}.", ""),
