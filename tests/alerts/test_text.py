@@ -56,8 +56,8 @@ def test_the_same_in_portuguese_with_the_local_time() -> None:
     assert found.title == "sales está desconectada"
     assert found.body.splitlines() == [
         (
-            "sales está desconectada, desde 14/01/2026 12:20 UTC-03 (1 d 3 h antes desta mensagem): o navegador do motor "
-            "fechou. "
+            "sales está desconectada, desde 14/01/2026 12:20 UTC-03 (1 d 3 h antes desta mensagem): o navegador do "
+            "motor fechou. "
             "O gateway afirma: CONNECTED."
         ),
         "Reconecte a sessão no hub.",
@@ -69,9 +69,9 @@ def test_of_many_sessions_ten_are_named() -> None:
     found = told("session.lost", [line(f"s{number:02}") for number in range(13)])
     lines = found.body.splitlines()
     assert lines[0] == "13 sessions are disconnected:"
-    assert (
-        lines[1]
-        == "- s00: since 19:06 UTC (1 min 5 s before this message), the engine’s browser closed; the gateway claims: CONNECTED"
+    assert lines[1] == (
+        "- s00: since 19:06 UTC (1 min 5 s before this message), the engine’s browser closed; "
+        "the gateway claims: CONNECTED"
     )
     assert lines[10].startswith("- s09:")
     assert lines[11:] == ["and 3 more", "Reconnect them at the hub."]
