@@ -13,6 +13,13 @@ def alert_rules(alerts: Alerts) -> AlertRules:
         remind=alerts.remind,
         group=alerts.group,
         targets=tuple(
-            Target(each.id, each.name, frozenset(map(Topic, alerts.topics(each))), each.sessions) for each in alerts.to
+            Target(each.id, name, frozenset(map(Topic, alerts.topics(each))), each.sessions)
+            for each, name in zip(alerts.to, _names(alerts), strict=True)
         ),
     )
+
+
+def _names(alerts: Alerts) -> list[str]:
+    """A name for each target; those that would share one have their number in the file behind it."""
+    names = [each.name for each in alerts.to]
+    return [f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names, 1)]

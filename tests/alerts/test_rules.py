@@ -36,3 +36,13 @@ def test_the_rules_are_those_of_the_configuration_without_addresses() -> None:
 
 def test_each_topic_can_be_asked_for() -> None:
     assert list(TOPICS) == [topic.value for topic in Topic]
+
+
+def test_targets_that_would_share_a_name_are_told_apart_by_their_numbers() -> None:
+    alerts = loads(
+        "gateway: http://gw.example\nalerts:\n  to:\n    - webhook: https://hub.example/a\n    - webhook: https://x.example\n"
+        "    - webhook: https://hub.example/b\n"
+    ).alerts
+    assert alerts is not None
+    names = [each.name for each in alert_rules(alerts).targets]
+    assert names == ["webhook hub.example (1)", "webhook x.example", "webhook hub.example (3)"]

@@ -95,9 +95,9 @@ async def test_what_waits_in_the_store_is_sent_after_the_start(bench: Bench) -> 
 async def test_test_messages_go_to_all_or_to_one_and_tell_what_came_of_them(bench: Bench) -> None:
     bench.configure("/a", "/b")
     bench.receiver.answer = lambda: web.Response(status=500 if bench.came[-1] == "POST /b" else 204)
-    name = bench.alerts.targets[0].name
-    assert await bench.alerts.test(2) == [TargetResult(2, name, "it answered 500 Internal Server Error")]
-    assert await bench.alerts.test(1) == [TargetResult(1, name, None)]
+    one, two = (target.name for target in bench.alerts.targets)
+    assert await bench.alerts.test(2) == [TargetResult(2, two, "it answered 500 Internal Server Error")]
+    assert await bench.alerts.test(1) == [TargetResult(1, one, None)]
     assert len(await bench.alerts.test()) == 2
     assert {json.loads(each.body)["type"] for each in bench.receiver.came} == {"test"}
     with pytest.raises(LookupError):

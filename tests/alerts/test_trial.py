@@ -14,8 +14,8 @@ async def test_each_target_is_tried_and_so_is_the_heartbeat() -> None:
         targets = tuple(AlertTarget(webhook=f"{receiver.url}{path}") for path in ("/a", "/b"))
         receiver.answer = lambda: web.Response(status=204 if receiver.came[-1].path == "/a" else 404)
         trial = await try_all(Alerts(to=targets, heartbeat=f"{receiver.url}/k3y"), Reader(), new_id)
-        name = targets[0].name
-        assert trial == Trial([(name, None), (name, "it answered 404 Not Found")], "it answered 404")
+        one, two = (f"{targets[0].name} ({number})" for number in (1, 2))
+        assert trial == Trial([(one, None), (two, "it answered 404 Not Found")], "it answered 404")
         assert sorted(each.path for each in receiver.came) == ["/a", "/b", "/k3y"]
 
 
