@@ -77,12 +77,29 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None, as_
         fail(f"{source}: {missing}" if source else missing, EXIT_CONFIG)
     from statusproxy.config.hints import warnings
 
+    told = [*warnings(settings), *asyncio.run(_unknown_targets(settings))]
     if as_json:
-        show_json({"settings": yaml.safe_load(dump(settings)), "warnings": list(warnings(settings))})
+        show_json({"settings": yaml.safe_load(dump(settings)), "warnings": told})
         return
     click.echo(dump(settings), nl=False)
-    for warning in warnings(settings):
+    for warning in told:
         click.echo(f"warning: {warning}", err=True)
+
+
+async def _unknown_targets(settings: Settings) -> list[str]:
+    """A warning for each target of alerts whose URL Apprise cannot use: it would never get a message."""
+    if settings.alerts is None or all(target.apprise is None for target in settings.alerts.to):
+        return []
+    from statusproxy.alerts.channels.apprise import unknown
+
+    places = [(place, one.apprise) for place, one in enumerate(settings.alerts.to) if one.apprise is not None]
+    found = await asyncio.gather(*(unknown(url) for _, url in places))
+    return [
+        f"alerts.to[{place}].apprise: no message will arrive there ({why}); "
+        "compare it with the service's form on https://appriseit.com/services/"
+        for (place, _), why in zip(places, found, strict=True)
+        if why is not None
+    ]
 
 
 def _run_loop(main_task: Coroutine[Any, Any, None]) -> None:

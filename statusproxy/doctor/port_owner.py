@@ -18,11 +18,19 @@ def port_owner(port: int, unix: str | None = None) -> tuple[str, int] | None:
     for process in processes:
         folder = Path("/proc", str(process))
         try:
-            if any(os.readlink(link) in inodes for link in (folder / "fd").iterdir()):
+            if any(_target(link) in inodes for link in (folder / "fd").iterdir()):
                 return (folder / "comm").read_text().strip(), process
         except OSError:
             continue  # gone, or another user's
     return None
+
+
+def _target(link: Path) -> str:
+    """What a descriptor's link shows; "" where it was closed meanwhile: a busy process opens and closes many."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
 
 
 def _listening(port: int, unix: str | None) -> set[str]:

@@ -117,6 +117,23 @@ def test_check_refuses_a_target_of_apprise_where_its_package_is_missing(
     assert "planted-9" not in shown.stdout + result.stderr
 
 
+@pytest.mark.slow
+def test_check_warns_of_a_target_that_apprise_does_not_know_and_repeats_no_secret(tmp_path: Path) -> None:
+    pytest.importorskip("apprise")
+    known, none = "    - apprise: json://127.0.0.1:9/t0k3n\n", "    - apprise: nosuch://t0k3n/1\n"
+    file = written(tmp_path, f"gateway: http://127.0.0.1:3000\nalerts:\n  to:\n{known}{none}")
+    result = call("check", "--config", file)
+    assert (result.exit_code, result.stderr) == (
+        0,
+        (
+            "warning: alerts.to[1].apprise: no message will arrive there "
+            "(Apprise: the URL is none that Apprise knows); "
+            "compare it with the service's form on https://appriseit.com/services/\n"
+        ),
+    )
+    assert "t0k3n" not in result.stdout
+
+
 def test_a_certificate_that_cannot_be_used_is_told_by_check_already(tmp_path: Path) -> None:
     text = f"gateway: http://127.0.0.1:1\ntls: {{certificate: {tmp_path}/none.pem, key: {tmp_path}/none.key}}"
     result = call("check", "--config", written(tmp_path, text))

@@ -30,6 +30,21 @@ def test_the_process_that_listens_on_a_unix_socket_is_found(tmp_path: Path) -> N
     assert port_owner(0, path) is None
 
 
+def test_descriptors_that_the_listener_closes_meanwhile_hide_it_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    readlink = os.readlink
+
+    def closing(link: Path) -> str:
+        """Each other descriptor is closed between the list and the look; never a socket that listens."""
+        found = readlink(link)
+        if not found.startswith("socket:"):
+            raise FileNotFoundError
+        return found
+
+    with socket.create_server(("127.0.0.1", 0)) as held, Path(os.devnull).open():
+        monkeypatch.setattr(os, "readlink", closing)
+        assert port_owner(held.getsockname()[1]) == me()
+
+
 def test_a_connection_from_a_port_is_no_listener() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held, socket.create_connection(held.getsockname()) as connection:
         assert port_owner(connection.getsockname()[1]) is None

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from statusproxy.alerts.channels.letter import SENT, Letter, Outcome
 
-__all__ = ["DEADLINE", "AppriseChannel", "child_environment"]
+__all__ = ["DEADLINE", "AppriseChannel", "child_environment", "unknown"]
 
 #: Seconds for one attempt, the start of the process included.
 DEADLINE: Final = 30.0
@@ -61,27 +61,37 @@ class AppriseChannel:
     async def send(self, letter: Letter) -> Outcome:
         """As `Channel.send`: within the deadline."""
         kind = "success" if letter.good_news else "warning"
-        order = {"url": self._url, "title": letter.title, "body": letter.text, "type": kind}
-        try:
-            child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                # -P: not the folder of the script, whose file of this name would be taken for the package.
-                *("-P", "-B", str(_CHILD), str(int(self._deadline) + 1)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,  # a plugin's words may hold the URL
-                env=child_environment(os.environ),
-                start_new_session=True,
-            )
-        except OSError as error:
-            return Outcome(f"no process for Apprise could be started: {error.strerror or 'failed'}")
-        try:
-            async with asyncio.timeout(self._deadline):
-                return _outcome(await _answer(child, json.dumps(order).encode()))
-        except TimeoutError:
-            return Outcome(f"Apprise was not done within {self._deadline:g} s")
-        finally:
-            await _end(child)
+        return await _carried_out(
+            {"url": self._url, "title": letter.title, "body": letter.text, "type": kind}, self._deadline
+        )
+
+
+async def unknown(url: str, deadline: float = DEADLINE) -> str | None:
+    """Why Apprise cannot use this URL, without sending anything; None where it can. `deadline` in seconds."""
+    return (await _carried_out({"url": url}, deadline)).error
+
+
+async def _carried_out(order: Mapping[str, str], deadline: float) -> Outcome:
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            # -P: not the folder of the script, whose file of this name would be taken for the package.
+            *("-P", "-B", str(_CHILD), str(int(deadline) + 1)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,  # a plugin's words may hold the URL
+            env=child_environment(os.environ),
+            start_new_session=True,
+        )
+    except OSError as error:
+        return Outcome(f"no process for Apprise could be started: {error.strerror or 'failed'}")
+    try:
+        async with asyncio.timeout(deadline):
+            return _outcome(await _answer(child, json.dumps(order).encode()))
+    except TimeoutError:
+        return Outcome(f"Apprise was not done within {deadline:g} s")
+    finally:
+        await _end(child)
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -119,7 +129,7 @@ def _outcome(answer: bytes) -> Outcome:
         result, words = said["result"], str(said.get("words", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         return Outcome("Apprise's process broke off")
-    if result == "sent":
+    if result in {"sent", "known"}:
         return SENT
     if result == "missing":
         return Outcome(_MISSING)

@@ -46,7 +46,7 @@ def hide(words: str, url: str) -> str:
 
 
 def send(order: dict[str, Any]) -> dict[str, str]:
-    """Send one message: what became of it."""
+    """Send one message: what became of it. An order without a body asks only whether Apprise knows the URL."""
     try:
         import apprise
     except ModuleNotFoundError:
@@ -65,6 +65,8 @@ def send(order: dict[str, Any]) -> dict[str, str]:
     service = apprise.Apprise(asset=asset)
     if not service.add(order["url"]):
         return {"result": "failed", "words": "the URL is none that Apprise knows"}
+    if "body" not in order:
+        return {"result": "known"}
     if service.notify(body=order["body"], title=order["title"], notify_type=order["type"], body_format="text"):
         return {"result": "sent"}
     return {"result": "failed", "words": hide(last.words, order["url"])}

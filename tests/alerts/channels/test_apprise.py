@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from statusproxy.alerts.channels import apprise as channel
-from statusproxy.alerts.channels.apprise import AppriseChannel, child_environment
+from statusproxy.alerts.channels.apprise import AppriseChannel, child_environment, unknown
 from statusproxy.alerts.channels.letter import SENT, Letter, Outcome
 from tests.alerts.receiver import receiving
 from tests.ports import free_port
@@ -93,6 +93,13 @@ async def test_a_receiver_that_says_no_is_an_error_without_any_part_of_the_url()
     assert outcome.error is not None
     assert outcome.error.startswith("Apprise: ")
     assert not any(part in outcome.error for part in ("p4ssw0rd", "s3cr3tpath", "127.0.0.1"))
+
+
+async def test_whether_apprise_knows_a_url_is_found_out_without_sending_anything() -> None:
+    async with receiving() as receiver:
+        assert await unknown(f"json://{receiver.url.removeprefix('http://')}/t0k3n") is None
+        assert receiver.came == []
+    assert await unknown("nosuch://t0k3n/1") == "Apprise: the URL is none that Apprise knows"
 
 
 async def test_a_url_that_apprise_does_not_know_is_said_so() -> None:

@@ -101,5 +101,7 @@ def test_as_a_program_it_answers_in_one_line_whatever_goes_wrong() -> None:
     )
     assert json.loads(done.stdout) == {"result": "failed", "words": "the URL is none that Apprise knows"}
     assert done.stderr == b""
-    broken = subprocess.run(child, input=b'{"url": "json://127.0.0.1:1"}', capture_output=True, timeout=60, check=True)
+    broken = subprocess.run(
+        child, input=b'{"url": "json://127.0.0.1:1", "body": ""}', capture_output=True, timeout=60, check=True
+    )
     assert json.loads(broken.stdout) == {"result": "failed", "words": "an error of its own (KeyError)"}
