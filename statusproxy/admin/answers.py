@@ -35,6 +35,7 @@ from statusproxy.admin.selfreport import self_report
 from statusproxy.admin.spool import SpoolAnswers
 from statusproxy.config.settings import Settings
 from statusproxy.observe.exposition import Exposition
+from statusproxy.observe.gauges import SessionNow
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.registry.session_rows import Row
@@ -43,8 +44,11 @@ from statusproxy.status.model import FORGOTTEN, Release
 from statusproxy.status.session_state import SessionState
 from statusproxy.store import StoreError
 
-#: Reports of sessions written before others have their turn; some 20 µs each.
-AT_ONCE: Final = 100
+#: Reports of sessions written before others have their turn; some 60 µs each.
+AT_ONCE: Final = 25
+
+#: Reports in one piece of an answer: a longer one is written in pieces, since the kernel takes its time for megabytes.
+_PIECE: Final = 250
 
 #: Sessions whose place in the order is determined before others have their turn; some 2 µs each.
 _KEYS_AT_ONCE: Final = 1_000
@@ -134,7 +138,11 @@ class Answers:
         alerts = self.alerts.alerts
         waiting = None if alerts is None else sum(alerts.waiting.values())
         up = await self._health.gateway_up()
-        sessions = sessions_now(self._registry, await self._rows())
+        rows = await self._rows()
+        sessions: list[SessionNow] = []
+        for start in range(0, len(rows), AT_ONCE):
+            sessions += sessions_now(self._registry, rows[start : start + AT_ONCE])
+            await asyncio.sleep(0)
         now = gauges(self._registry, self._proxy, self._kept, waiting, gateway_up=up, sessions=sessions)
         pieces: list[bytes] = []
         for piece in self._exposition.pieces(now):
@@ -142,7 +150,7 @@ class Answers:
             await asyncio.sleep(0)
         return web.Response(body=b"".join(pieces), headers={"Content-Type": self._exposition.content_type})
 
-    async def sessions(self, request: web.Request) -> web.Response:
+    async def sessions(self, request: web.Request) -> web.StreamResponse:
         """Every session, listed or not: those shown as disconnected first, each part in natural order."""
         rows = await _in_order(await self._rows())
         await asyncio.sleep(0)
@@ -170,7 +178,9 @@ class Answers:
                 ]
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
-        return answer_list(head, reports)
+        if len(reports) <= _PIECE:
+            return answer_list(head, reports)
+        return await _in_pieces(request, head, reports)
 
     async def _rows(self) -> list[Row]:
         """Every session as it stands now, found in steps."""
@@ -261,6 +271,22 @@ class Answers:
                 async for piece in pieces:
                     await response.write(piece)
         return response
+
+
+async def _in_pieces(request: web.Request, head: Sessions, reports: Sequence[str]) -> web.StreamResponse:
+    """As `answer_list`, written in pieces between which others have their turn."""
+    starts = range(0, len(reports), _PIECE)
+    pieces = [", ".join(reports[start : start + _PIECE]).encode() for start in starts]
+    first, between, last = to_text(head).removesuffix("]}").encode(), b", ", b"]}"
+    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
+    response.content_length = sum(map(len, pieces)) + len(first) + len(between) * (len(pieces) - 1) + len(last)
+    with contextlib.suppress(ConnectionError):  # the client has gone
+        await response.prepare(request)
+        await response.write(first)
+        for number, piece in enumerate(pieces, 1):
+            await response.write(piece + (between if number < len(pieces) else last))
+            await asyncio.sleep(0)
+    return response
 
 
 async def _in_order(rows: Sequence[Row]) -> list[Row]:

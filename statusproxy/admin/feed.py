@@ -42,8 +42,11 @@ HEALTH_EVERY: Final = 5.0
 #: Seconds of silence after which a page is shown that the stream lives; it gives the stream up after three such.
 CLOCK_EVERY: Final = 5.0
 
-#: Reports in one event: a page can show the first while the next is on its way. Writing so many takes 3 ms.
+#: Reports in one event: a page can show the first while the next is on its way.
 BATCH: Final = 250
+
+#: Reports written before others have their turn; some 60 µs each.
+WRITTEN: Final = 25
 
 #: Ids in one event of sessions that are gone.
 GONE: Final = 2_000
@@ -153,7 +156,11 @@ class Feed:
                 page.stale.clear()
                 for start in range(0, len(stale), BATCH):
                     async with self._writing:  # one page at a time, one batch at a time
-                        piece = self._sessions(stale[start : start + BATCH])
+                        batch = stale[start : start + BATCH]
+                        for part in range(0, len(batch), WRITTEN):
+                            self._reports.texts(batch[part : part + WRITTEN])  # written once, and kept
+                            await asyncio.sleep(0)
+                        piece = self._sessions(batch)
                         await asyncio.sleep(0)
                     yield piece
                 await asyncio.sleep(REST)

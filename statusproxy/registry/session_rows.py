@@ -16,8 +16,8 @@ from statusproxy.status.session_state import Claim, Meanings, SessionState, list
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalKind
 
-#: Rows found before others have their turn; some 10 µs each.
-AT_ONCE: Final = 250
+#: Rows found before others have their turn; up to 50 µs each, where many answers are kept.
+AT_ONCE: Final = 40
 
 
 class Row(NamedTuple):

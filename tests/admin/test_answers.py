@@ -11,6 +11,7 @@ import pytest
 from statusproxy import __version__
 from statusproxy.admin import feed as feed_module
 from statusproxy.observe.absences import CLIENT
+from statusproxy.status.model import Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin
@@ -238,3 +239,13 @@ async def test_a_page_that_leaves_is_no_error(admin: Admin, caplog: pytest.LogCa
         await admin.regain("sales")
     await until(lambda: not feed._pages)
     assert caplog.messages == [] or all("sales" in line for line in caplog.messages)
+
+
+async def test_thousands_of_sessions_are_one_answer_of_known_length(start: Start) -> None:
+    async with start() as admin:
+        names = [f"s{number:04}" for number in range(600)]
+        admin.proxy.server.registry.sessions.load([Record(name) for name in names])
+        reply = await admin.ask("/sessions")
+        assert [one["session"] for one in json.loads(reply.body)["sessions"]] == names
+        assert (reply.status, reply.get("Content-Length")) == (200, b"%d" % len(reply.body))
+        assert reply.get("Content-Type") == b"application/json; charset=utf-8"
