@@ -52,6 +52,8 @@ class _Answer:
 
     def __init__(self, listing: ChannelList, at: float, before: "_Answer | None" = None) -> None:
         """`before` is the answer in whose place this one is."""
+        if before is not None and before.is_list:
+            before.before = None  # else each list would hold all those before it
         self.listing = listing
         self.at = at
         self.before: _Answer | None = before if before is None or before.is_list else before.before

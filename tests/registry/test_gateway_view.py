@@ -1,5 +1,6 @@
 """What the gateway said of sessions that nothing corrects: found when asked for, bounded, never decisive."""
 
+import gc
 import itertools
 import json
 from typing import Any
@@ -360,3 +361,12 @@ def test_two_that_read_the_same_list_at_once_both_finish() -> None:
     for _ in itertools.zip_longest(first, second):
         pass
     assert len(read(gateway_view)) == 5_000
+
+
+def test_lists_that_were_replaced_are_not_held() -> None:
+    gateway_view = GatewayView()
+    for at in range(50):
+        gateway_view.note(a_list(sales=f"word{at}"), RULE, None, float(at)).read()
+    gc.collect()
+    held = [one for one in gc.get_objects() if isinstance(one, ChannelList) and b'"status": "word' in one.body]
+    assert len(held) <= 2, "the newest, and the one before it in case the next is no list"
