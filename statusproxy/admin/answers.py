@@ -184,14 +184,8 @@ class Answers:
 
     async def _rows(self) -> list[Row]:
         """Every session as it stands now, found in steps."""
-        registry = self._registry
-        registry.judge()
-        await registry.rows.read()
-        found: list[Row] = []
-        for rows in registry.rows.rows():
-            found += rows
-            await asyncio.sleep(0)
-        return found
+        self._registry.judge()
+        return await self._registry.rows.all()
 
     async def doctor(self, request: web.Request) -> web.Response:
         """What `statusproxy doctor` asks of a running proxy."""

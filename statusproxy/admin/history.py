@@ -167,18 +167,9 @@ class HistoryAnswers:
         row = self._registry.rows.row(session)
         return [] if row is None else [row]
 
-    async def _rows(self) -> list[Row]:
-        """Every session, listed or not; found in steps."""
-        found: list[Row] = []
-        await self._registry.rows.read()
-        for rows in self._registry.rows.rows():
-            found += rows
-            await asyncio.sleep(0)
-        return found
-
     async def _months(self, session: str | None, count: int) -> AsyncIterator[str]:
         ledger, shown = self._registry.ledger, self._registry.in_system_time
-        rows = await self._rows() if session is None else self._row(session)
+        rows = await self._registry.rows.all() if session is None else self._row(session)
         found: dict[str, list[tuple[str, Share]]] = {month: [] for month, *_ in months(count, time.time())}
         for number, row in enumerate(rows):
             record = shown(row.record) if row.record is not None else Record(row.session)

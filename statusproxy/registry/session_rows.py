@@ -92,6 +92,15 @@ class SessionRows:
             names = [channel for channel in rest[start : start + AT_ONCE] if channel not in told]
             yield [row for name in names if (row := self.row(name)) is not None]
 
+    async def all(self) -> list[Row]:
+        """Every row once, with the newest lists read; found in steps, between which others have their turn."""
+        await self.read()
+        found: list[Row] = []
+        for rows in self.rows():
+            found += rows
+            await asyncio.sleep(0)
+        return found
+
     def _channel(self, session: str, channels: ChannelIds) -> str | None:
         """The channel that a session is: in the last lists, or else as it was found last."""
         if session in channels.exact:

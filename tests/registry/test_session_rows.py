@@ -206,3 +206,10 @@ async def test_a_session_forgotten_while_others_are_looked_at_is_left_out() -> N
     next(batches)
     await world.registry.forget(f"e{AT_ONCE}")
     assert next(batches) == []
+
+
+async def test_all_rows_are_found_at_once_after_the_list_is_read() -> None:
+    world = World(Record("sales"))
+    body = json.dumps({"channels": [{"id": "sales", "status": "connected"}, {"id": "desk", "status": "connected"}]})
+    world.registry.correct(body.encode(), RULE, world.registry.now(), None)
+    assert [row.session for row in await world.rows.all()] == ["sales", "desk"]
