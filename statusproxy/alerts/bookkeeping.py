@@ -1,6 +1,6 @@
 """Keeps the book in memory and in the store: read when this proxy begins to send, written before what it says is sent.
 
-While the store takes no writes the book goes on in memory, since an alert about the store must go out, and it is
+While the store accepts no writes the book goes on in memory, since an alert about the store must go out, and it is
 written when the store is back.
 """
 

@@ -128,7 +128,7 @@ class Vitals(NamedTuple):
     gateway: str | None = None
     """Why it cannot be reached; None while it can."""
     store: str | None = None
-    """Why the state takes no writes; None while it does."""
+    """Why the state accepts no writes; None while it does."""
     silent_since: float | None = None
     """When the last webhook came, where the silence since then is long; else None."""
     spool: SpoolVitals | None = None
