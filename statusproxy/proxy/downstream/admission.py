@@ -9,47 +9,57 @@ ClientT = TypeVar("ClientT")
 #: Clients looked at in one search. Those passed over have just become active, so there are never many in a row.
 _LOOKED_AT: Final = 16
 
+#: How much sooner a newcomer gives way than a client that had an answer, by how long each was idle. A newcomer has a
+#: request to send and sends it at once, within a round trip; the longer it is silent, the less there is to lose. Who
+#: was answered may ask again at any time, on a connection that it takes for open.
+_SILENCE_COUNTS: Final = 20
+
 
 class Admission(Generic[ClientT]):
     """The clients that have a place: idle ones (no request has begun), those with a begun head, and those at work.
 
-    The idle go first, the longest idle before the others, whether they had an answer before or never sent a byte.
-    Then go those with a begun head, the one that began first before the others. Who is at work keeps its place.
-    Each step takes the same time, however many there are.
+    The idle go first: of the longest silent newcomer, which never had an answer, and the longest idle of the others,
+    the one that was idle for longer; a newcomer's silence counts twenty times. Then go those with a begun head, the
+    one that began first before the others. Who is at work keeps its place. Each step takes the same time, however
+    many there are.
     """
 
-    __slots__ = ("_at_work", "_begun", "_idle")
+    __slots__ = ("_answered", "_at_work", "_begun", "_clock", "_newcomers")
 
-    def __init__(self) -> None:
-        self._idle: OrderedDict[ClientT, None] = OrderedDict()
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` tells the time in seconds, from any moment on."""
+        self._clock = clock
+        self._newcomers: OrderedDict[ClientT, float] = OrderedDict()  # since when each is idle
+        self._answered: OrderedDict[ClientT, float] = OrderedDict()  # the same
         self._begun: OrderedDict[ClientT, None] = OrderedDict()
         self._at_work: set[ClientT] = set()
 
     def __len__(self) -> int:
-        return len(self._idle) + len(self._begun) + len(self._at_work)
+        return len(self._newcomers) + len(self._answered) + len(self._begun) + len(self._at_work)
+
+    def arrive(self, client: ClientT) -> None:
+        """`client` is new."""
+        self._newcomers[client] = self._clock()
 
     def rest(self, client: ClientT) -> None:
-        """`client`, which is new or was at work, is idle from now on."""
+        """`client`, which was at work, is idle from now on."""
         self._at_work.discard(client)
-        self._idle[client] = None
+        self._answered[client] = self._clock()
 
     def begin(self, client: ClientT) -> None:
         """`client` has sent the first bytes of a head."""
-        if client in self._idle:
-            del self._idle[client]
+        if self._was_idle(client):
             self._begun[client] = None
 
     def work(self, client: ClientT) -> None:
         """A request of `client` is whole up to its body."""
-        if client in self._idle:
-            del self._idle[client]
-        elif client in self._begun:
-            del self._begun[client]
+        if not self._was_idle(client):
+            self._begun.pop(client, None)
         self._at_work.add(client)
 
     def leave(self, client: ClientT) -> None:
         """`client` is gone, or goes. It may have no place any more."""
-        self._idle.pop(client, None)
+        self._was_idle(client)
         self._begun.pop(client, None)
         self._at_work.discard(client)
 
@@ -59,10 +69,36 @@ class Admission(Generic[ClientT]):
         `may_go` tells of a client whether it still is what it seems: bytes of it that were not read yet may make a
         request. One that may not go counts as the last to have become idle, or to have begun.
         """
-        for order in (self._idle, self._begun):
-            for _ in range(min(len(order), _LOOKED_AT)):
-                client = next(iter(order))
-                if may_go(client):
-                    return client
-                order.move_to_end(client)
+        now = self._clock()
+        for _ in range(min(len(self._newcomers) + len(self._answered), _LOOKED_AT)):
+            idle = self._longest_idle(now)
+            client = next(iter(idle))
+            if may_go(client):
+                return client
+            idle.move_to_end(client)
+            idle[client] = now
+        for _ in range(min(len(self._begun), _LOOKED_AT)):
+            client = next(iter(self._begun))
+            if may_go(client):
+                return client
+            self._begun.move_to_end(client)
         return None
+
+    def _longest_idle(self, now: float) -> OrderedDict[ClientT, float]:
+        """Those of whom the first goes first: newcomers, or those that had an answer. At least one is idle."""
+        if not self._newcomers:
+            return self._answered
+        if not self._answered:
+            return self._newcomers
+        silent = (now - next(iter(self._newcomers.values()))) * _SILENCE_COUNTS
+        return self._newcomers if silent >= now - next(iter(self._answered.values())) else self._answered
+
+    def _was_idle(self, client: ClientT) -> bool:
+        """Whether `client` was idle, which it is no more."""
+        if client in self._answered:
+            del self._answered[client]
+            return True
+        if client in self._newcomers:
+            del self._newcomers[client]
+            return True
+        return False

@@ -51,7 +51,7 @@ class ClientServer(web.Server):
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.budget = LoopBudget(self.loop)
-        self.admission: Admission[ClientConnection] = Admission()
+        self.admission: Admission[ClientConnection] = Admission(self.loop.time)
         self.waiting: set[Unplaced] = set()
         """Clients that got no place and have not asked for anything yet."""
         self.reserve = reserve
@@ -71,7 +71,7 @@ class ClientServer(web.Server):
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
         """Called by a `ClientConnection` that has got a place."""
         self._admitted[handler] = transport
-        self.admission.rest(handler)
+        self.admission.arrive(handler)
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
         """Called by a `ClientConnection` that is lost and serves nothing any more. It gives up its place."""

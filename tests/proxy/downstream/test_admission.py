@@ -3,7 +3,10 @@
 import itertools
 from collections.abc import Callable
 
+import pytest
+
 from statusproxy.proxy.downstream.admission import Admission
+from tests.hand_clock import HandClock
 from tests.processor_time import takes_less
 
 
@@ -21,17 +24,60 @@ def leaving(places: Admission[str], may_go: Callable[[str], bool] = anyone) -> l
 
 
 def entered(*clients: str) -> Admission[str]:
-    places: Admission[str] = Admission()
+    places: Admission[str] = Admission(HandClock())
     for client in clients:
-        places.rest(client)
+        places.arrive(client)
     return places
 
 
-def test_the_longest_idle_goes_first_served_or_never_heard() -> None:
-    places = entered("served", "silent", "young")
-    places.work("served")
-    places.rest("served")
-    assert leaving(places) == ["silent", "young", "served"]
+def answered(places: Admission[str], *clients: str) -> None:
+    """Each of `clients` had an answer just now."""
+    for client in clients:
+        places.work(client)
+        places.rest(client)
+
+
+def test_of_newcomers_the_longest_silent_goes_first() -> None:
+    assert leaving(entered("first", "second", "third")) == ["first", "second", "third"]
+
+
+def test_of_those_that_had_an_answer_the_longest_idle_goes_first() -> None:
+    places = entered("a", "b", "c")
+    answered(places, "b", "c", "a")
+    assert leaving(places) == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize(("silent", "goes"), [(0.49, "answered"), (0.5, "silent"), (5.0, "silent")])
+def test_a_newcomer_that_says_nothing_goes_long_before_a_client_that_was_answered(silent: float, goes: str) -> None:
+    clock = HandClock()
+    places: Admission[str] = Admission(clock)
+    answered(places, "answered")
+    clock.now += 10 - silent
+    places.arrive("silent")
+    clock.now += silent
+    assert places.first_to_go(anyone) == goes
+
+
+def test_a_client_that_was_answered_just_now_outlasts_a_burst_of_newcomers() -> None:
+    clock = HandClock()
+    places: Admission[str] = Admission(clock)
+    answered(places, "answered")
+    for number in range(1_000):
+        places.arrive(f"silent {number}")
+        clock.now += 0.0001
+    assert "answered" not in leaving(places)[:900]
+
+
+def test_who_may_not_go_counts_as_idle_from_now_on() -> None:
+    clock = HandClock()
+    places: Admission[str] = Admission(clock)
+    places.arrive("asks")
+    clock.now += 10
+    answered(places, "answered")
+    clock.now += 1
+    assert places.first_to_go(lambda client: client != "asks") == "answered"
+    clock.now += 0.01
+    assert places.first_to_go(anyone) == "answered"
 
 
 def test_begun_heads_go_after_all_idle_ones_the_oldest_first() -> None:
@@ -65,8 +111,7 @@ def test_who_may_not_go_is_asked_again_last() -> None:
 
 
 def test_where_nobody_may_go_nobody_does() -> None:
-    places = entered("a")
-    places.rest("b")
+    places = entered("a", "b")
     places.begin("b")
     assert places.first_to_go(lambda client: False) is None
     assert len(places) == 2
@@ -85,9 +130,9 @@ def test_leaving_twice_is_leaving_once() -> None:
 
 def test_a_search_takes_no_longer_among_many() -> None:
     def filled(count: int) -> Admission[int]:
-        places: Admission[int] = Admission()
+        places: Admission[int] = Admission(HandClock())
         for client in range(count):
-            places.rest(client)
+            places.arrive(client)
         return places
 
     def change(places: Admission[int]) -> None:
@@ -96,7 +141,7 @@ def test_a_search_takes_no_longer_among_many() -> None:
             gone = places.first_to_go(anyone)
             assert gone is not None
             places.leave(gone)
-            places.rest(newcomer)
+            places.arrive(newcomer)
 
     newcomers = itertools.count(20_000)
     few, many = filled(50), filled(20_000)
