@@ -38,7 +38,7 @@ usage: sudo ./systemd/install.sh [--wheels DIR]      install this version, or up
        sudo ./systemd/install.sh --uninstall --purge remove these too
 
   --wheels DIR   install offline, from the wheels in DIR and nothing else. To fill DIR, in a checkout on a machine with
-                 the same Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[fast,codings,jwt,redis,alerts]'
+                 the same Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[jwt,redis,alerts]'
 
 An upgrade that does not become ready is taken back by itself. PYTHON=/path/to/python3 chooses the interpreter.
 To stop the service without removing it: systemctl stop statusproxy.socket statusproxy.service
@@ -406,10 +406,10 @@ install() {
   python=$(find_python)
   if [ -n "$wheel" ]; then
     version=$(basename "$wheel" | cut -d- -f2)
-    what="${wheel}[fast,codings]"
+    what=$wheel
   elif [ -f "$source/statusproxy/__init__.py" ]; then
     version=$(sed -n 's/^__version__[^"]*"\([^"]*\)".*/\1/p' "$source/statusproxy/__init__.py")
-    what="${source}[fast,codings]"
+    what=$source
   else
     fail "there is nothing to install here: this is neither in a checkout, nor is there a wheel of statusproxy" \
       "in a checkout: sudo ./systemd/install.sh" "with a folder that holds the wheels: $(command_line --wheels DIR)"
