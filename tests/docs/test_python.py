@@ -1,6 +1,5 @@
 """The pages about pipx and uv: each block run in an empty home, with the real tools."""
 
-import configparser
 import os
 import re
 import subprocess
@@ -109,11 +108,9 @@ def serves(home: Path, step: Step) -> None:
     """The unit's own command serves, and is asked as the page says; in a network of its own, for the page's ports."""
     if subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode:
         return  # not root: the ports may be anyone's here
-    unit = configparser.RawConfigParser()
-    unit.optionxform = str  # type: ignore[assignment, method-assign]
-    unit.read(home / "home" / _UNIT)
-    starts = unit["Service"]["ExecStart"].replace("%h", str(home / "home"))
-    state = home / "home/.local/state" / unit["Service"]["StateDirectory"]
+    unit = dict(re.findall(r"^(\w+)=(.*)$", (home / "home" / _UNIT).read_text(), re.MULTILINE))
+    starts = unit["ExecStart"].replace("%h", str(home / "home"))
+    state = home / "home/.local/state" / unit["StateDirectory"]
     script = f"""
         ip link set lo up
         STATE_DIRECTORY={state} {starts} 2>{home}/log & pid=$!
