@@ -39,7 +39,7 @@ def listener(config: Path | None, admin: str | None) -> tuple[str, str | None]:
         return admin, None
     settings = read_settings(lambda: load(config, None, environment()), instead=", or give --admin")
     if settings.admin.listen is None:
-        fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", EXIT_FAILURE)
+        fail("the admin listener is turned off (admin.listen); turn it on to use this command", EXIT_FAILURE)
     return str(settings.admin.listen), settings.admin.token
 
 
