@@ -55,7 +55,7 @@ _TLS: Final = {
 _TYPES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (TimeoutError, "no answer in time"),
     (http.client.RemoteDisconnected, "the other side closed the connection"),
-    (http.client.HTTPException, "what answers does not speak HTTP"),
+    (http.client.HTTPException, "the other side does not speak HTTP"),
     (ConnectionRefusedError, "connection refused"),
     (ConnectionError, "the other side closed the connection"),
 )

@@ -56,7 +56,7 @@ def test_the_demonstration_stands_in_for_the_gateway_that_is_named(
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("evolution", "there is no gateway 'evolution' here; known are baileys-api, "), ("gowa", "GOWA sends no event")],
+    [("evolution", "unknown gateway 'evolution'; known: baileys-api, "), ("gowa", "GOWA sends no event")],
 )
 def test_a_gateway_without_a_story_is_a_mistake_of_the_command_line(name: str, said: str) -> None:
     done = CliRunner().invoke(main, ["demo", "--gateway", name])

@@ -28,7 +28,7 @@ def check_alert_target(target: AlertTarget, block: Block) -> None:
         decoded_secret(target.secret)
     except ValueError:
         raise block.at("secret").error(
-            "found no base64 after whsec_; allowed: whsec_ and the key in base64, or a text that does not begin so"
+            "found no base64 after whsec_; allowed: whsec_ and the key in base64, or a text that does not begin with whsec_"
         ) from None
 
 
@@ -36,7 +36,7 @@ def check_alerts(alerts: Alerts, block: Block) -> None:
     """Refuse a block by which nobody is told, a target twice, and reminders that grouping would hold back."""
     if not alerts.to and alerts.heartbeat is None:
         raise block.at("to").error(
-            "found no target, so that nobody is told; allowed: a list such as [{webhook: https://hub.example/alerts}]; "
+            "found no target, so nobody is told; allowed: a list such as [{webhook: https://hub.example/alerts}]; "
             "for no alerts remove the block alerts"
         )
     if alerts.remind is not None and alerts.remind < alerts.group:

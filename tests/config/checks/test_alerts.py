@@ -22,11 +22,11 @@ HUB = "webhook: 'https://hub.example/zq7'"
         ),
         (
             f"to: [{{{HUB}, secret: whsec_zq7}}]",
-            "alerts.to[0].secret: found no base64 after whsec_; allowed: whsec_ and the key in base64, or a text that does not begin so",
+            "alerts.to[0].secret: found no base64 after whsec_; allowed: whsec_ and the key in base64, or a text that does not begin with whsec_",
         ),
         (
             "to: []",
-            "alerts.to: found no target, so that nobody is told; allowed: a list such as [{webhook: https://hub.example/alerts}]; for no alerts remove the block alerts",
+            "alerts.to: found no target, so nobody is told; allowed: a list such as [{webhook: https://hub.example/alerts}]; for no alerts remove the block alerts",
         ),
         (
             f"{{to: [{{{HUB}}}], remind: 20s}}",
