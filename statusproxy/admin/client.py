@@ -70,7 +70,9 @@ def download(where: str, path: str, token: str | None = None, patience: float = 
     with _asked(where, "GET", path, token, patience) as (where, response):
         if response.status != HTTPStatus.OK or response.getheader("Content-Type") != "application/octet-stream":
             _object(where, response, response.read())
-            raise AdminError(f"the program at {where} does not answer like a running statusproxy; is it an older version?")
+            raise AdminError(
+                f"the program at {where} does not answer like a running statusproxy; is it an older version?"
+            )
         missing = int(response.getheader("Content-Length") or 0)
         while piece := response.read(_PIECE):
             missing -= len(piece)

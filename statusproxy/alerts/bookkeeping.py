@@ -128,5 +128,7 @@ class Bookkeeping:
     def _fail(self, what: str, error: Exception) -> None:
         if not self.failed:
             why = str(error) or "no answer in time"
-            log.error("alerts: the record of sent alerts cannot be %s: %s; alerts continue", what, why, extra={"why": why})
+            log.error(
+                "alerts: the record of sent alerts cannot be %s: %s; alerts continue", what, why, extra={"why": why}
+            )
         self.failed = True

@@ -93,7 +93,11 @@ class Sender:
         self._seen = Seen()
         self._changed = asyncio.Event()
         self._holding = Holding(
-            claims, self.wake, timing, log=log, waiting="alerts: the proxy that sent them continues; no other one takes over"
+            claims,
+            self.wake,
+            timing,
+            log=log,
+            waiting="alerts: the proxy that sent them continues; no other one takes over",
         )
         self._leading = False
         self._led: bool | None = None  # when the server last answered; None before it ever did

@@ -39,7 +39,9 @@ def list_alerts(config: Path | None, admin: str | None, as_json: bool) -> None:
 @alerts.command("test")
 @config_option
 @admin_option
-@click.option("--to", "number", type=click.IntRange(1, 9999), metavar="N", help="Test only the target with this number.")
+@click.option(
+    "--to", "number", type=click.IntRange(1, 9999), metavar="N", help="Test only the target with this number."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
 def send_test(config: Path | None, admin: str | None, number: int | None, as_json: bool) -> None:
     """Send a test message to each target through the running proxy, and say whether it arrived.

@@ -40,7 +40,10 @@ _json_option: Final = click.option("--json", "as_json", is_flag=True, help="Prin
 @config_option
 @admin_option
 @click.option(
-    "--since", metavar="TIME", callback=_since, help="Only what happened since TIME, such as 7d, 12h or 2026-01-31. [default: all]"
+    "--since",
+    metavar="TIME",
+    callback=_since,
+    help="Only what happened since TIME, such as 7d, 12h or 2026-01-31. [default: all]",
 )
 @click.option("--records", is_flag=True, help="One line per outage: lost, back, how long, why, how it ended.")
 @_csv_option
@@ -84,7 +87,9 @@ def history(
 @click.argument("session", callback=session_id, shell_complete=session_ids, required=False)
 @config_option
 @admin_option
-@click.option("--months", type=click.IntRange(1, 120), default=3, show_default=True, help="How many months, including this one.")
+@click.option(
+    "--months", type=click.IntRange(1, 120), default=3, show_default=True, help="How many months, including this one."
+)
 @_csv_option
 @_json_option
 def uptime(

@@ -14,7 +14,10 @@ config_option: Final = click.option(
 )
 
 admin_option: Final = click.option(
-    "--admin", metavar="URL", envvar="STATUSPROXY_ADMIN", help="The address of the admin listener. [default: admin.listen of the configuration]"
+    "--admin",
+    metavar="URL",
+    envvar="STATUSPROXY_ADMIN",
+    help="The address of the admin listener. [default: admin.listen of the configuration]",
 )
 
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

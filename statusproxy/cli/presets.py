@@ -25,7 +25,9 @@ from statusproxy.systemd import environment
 
 @click.command("try")
 @config_option
-@click.option("--preset", metavar="NAME", help="A preset to use instead of a configuration file, or instead of the file's preset.")
+@click.option(
+    "--preset", metavar="NAME", help="A preset to use instead of a configuration file, or instead of the file's preset."
+)
 @click.option("--event", "events", metavar="FILE", multiple=True, help="Webhook bodies: JSON, one per line, or a form.")
 @click.option("--path", metavar="PATH", help="The path that the events are posted to. [default: the first webhook's]")
 @click.option(
@@ -41,7 +43,11 @@ from statusproxy.systemd import environment
     "--at", "now", metavar="TIME", callback=options.moment, help="When the first event arrives. [default: now]"
 )
 @click.option(
-    "--wait", metavar="DURATION", default="0s", callback=options.duration, help="The time from the last event to the list."
+    "--wait",
+    metavar="DURATION",
+    default="0s",
+    callback=options.duration,
+    help="The time from the last event to the list.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def rehearse(config: Path | None, preset: str | None, as_json: bool, **given: Any) -> None:

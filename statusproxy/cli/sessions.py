@@ -40,9 +40,7 @@ def sessions(config: Path | None, admin: str | None, as_json: bool, watching: bo
     click.echo(sessions_table(typed(answer, messages.Sessions)))
 
 
-by_option = click.option(
-    "--by", metavar="NAME", help="Who does this, for the history. [default: the login name]"
-)
+by_option = click.option("--by", metavar="NAME", help="Who does this, for the history. [default: the login name]")
 
 
 def _signed(by: str | None) -> str:

@@ -23,7 +23,9 @@ def spool() -> None:
 #: Seconds that replaying or dropping many may take: each part of them is written to disk.
 _CHANGING = 600.0
 
-_state_option = click.option("--state", type=click.Choice(["waiting", "unknown", "dead"]), help="Only events in this state.")
+_state_option = click.option(
+    "--state", type=click.Choice(["waiting", "unknown", "dead"]), help="Only events in this state."
+)
 _of_session_option = click.option(
     "--session", callback=session_id, shell_complete=session_ids, metavar="ID", help="Only events of this session."
 )

@@ -143,7 +143,9 @@ def parse_gateway(text: str) -> Target:
         return Target(scheme="unix", unix=_unix_path(text, GATEWAY_ALLOWED))
     target = _parse_url(text, GATEWAY_ALLOWED)
     if target.query or text.endswith("?"):
-        raise ValueError('the gateway\'s address cannot have a query: each request has its own; remove what follows "?"')
+        raise ValueError(
+            'the gateway\'s address cannot have a query: each request has its own; remove what follows "?"'
+        )
     return msgspec.structs.replace(target, path=target.path.rstrip("/"))
 
 

@@ -76,9 +76,7 @@ def check_named_field(path: str) -> str:
 def check_member(name: str) -> str:
     """The name of a member, which is looked for in several objects: no path."""
     if not name.strip() or "." in name:
-        raise ValueError(
-            "allowed: the name of a field without dots; it is looked for in several places"
-        )
+        raise ValueError("allowed: the name of a field without dots; it is looked for in several places")
     return name
 
 

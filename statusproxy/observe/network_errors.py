@@ -18,7 +18,7 @@ _WORDS: Final = {
     errno.ECONNREFUSED: "connection refused",
     errno.ECONNRESET: "the other side closed the connection",
     errno.EPIPE: "the other side closed the connection",
-    errno.ECONNABORTED: "the connection was broken off",
+    errno.ECONNABORTED: "the connection was aborted",
     errno.ETIMEDOUT: "no answer in time",
     errno.EHOSTUNREACH: "no route to that host",
     errno.EHOSTDOWN: "no route to that host",

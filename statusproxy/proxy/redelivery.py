@@ -87,7 +87,7 @@ class Redelivery:
         site = self._proxy.site
         found = _receiver(site, event, head)
         if found is None:
-            return Attempt("failed", detail=f"{event.path} has no receiver any more")
+            return Attempt("failed", detail=f"{event.path} no longer has a receiver")
         pool, head = found
         try:
             async with self._place(event.receiver, pool.limits.upstream_connections):

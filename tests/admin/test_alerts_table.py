@@ -24,9 +24,7 @@ def report(**more: object) -> AlertsReport:
 
 
 def test_where_none_are_configured_that_is_said() -> None:
-    assert alerts_table(AlertsReport(now=NOW, configured=False)) == (
-        "No alerts are configured (see docs/alerts.md)."
-    )
+    assert alerts_table(AlertsReport(now=NOW, configured=False)) == ("No alerts are configured (see docs/alerts.md).")
 
 
 def test_without_targets_and_without_outages_both_are_said() -> None:

@@ -108,9 +108,7 @@ def test_a_webhook_with_nearly_the_path_of_one_of_the_preset_is_named(path: str,
     assert told == (
         []
         if meant is None
-        else [
-            f'webhooks[0].path: {path} is a separate webhook, besides {meant} of the preset; did you mean "{meant}"?'
-        ]
+        else [f'webhooks[0].path: {path} is a separate webhook, besides {meant} of the preset; did you mean "{meant}"?']
     )
 
 

@@ -254,7 +254,7 @@ async def test_without_a_receiver_it_is_not_sent(site: Site, origin: Origin, tmp
     async with running(tmp_path, origin.url, webhooks=webhooks) as present:
         site.proxy.site = present.server.proxy.site
         event = replace(EVENT, receiver="hub http://gone.example", path=path)
-        assert await site.send(event, content(), 0) == Attempt("failed", detail=f"{path} has no receiver any more")
+        assert await site.send(event, content(), 0) == Attempt("failed", detail=f"{path} no longer has a receiver")
     assert origin.connections == 0
 
 

@@ -11,7 +11,9 @@ def check_gateway(block: Block, settings: Settings) -> None:
     gateway = parse_gateway(settings.gateway)
     spot = block.at("gateway")
     if leads_back(gateway, settings.listen):
-        raise spot.found("it is in listen too, so requests would come back to this proxy; allowed: the gateway's own address")
+        raise spot.found(
+            "it is in listen too, so requests would come back to this proxy; allowed: the gateway's own address"
+        )
     files = settings.gateway_tls
     written = [name for name in ("ca", "certificate", "key", "server_name") if getattr(files, name) is not None]
     if written and gateway.scheme != "https" and not spot.is_from_command_line:

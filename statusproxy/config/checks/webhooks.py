@@ -114,7 +114,9 @@ def check_receivers(block: Block, settings: Settings) -> None:
         receiver = parse_target(webhook.forward_to)
         entry = block.at("webhooks").items("a list")[index].entries("a mapping")["forward_to"]
         if leads_back(receiver, settings.listen):
-            raise entry.found("it is in listen too, so events would come back to this proxy; allowed: the receiver's address")
+            raise entry.found(
+                "it is in listen too, so events would come back to this proxy; allowed: the receiver's address"
+            )
         if settings.admin.listen is not None and leads_back(receiver, [settings.admin.listen]):
             raise entry.found("it is admin.listen, which accepts no events; allowed: the receiver's address")
 
