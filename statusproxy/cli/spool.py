@@ -103,7 +103,8 @@ def replay(
 ) -> None:
     """Deliver kept events now, by id, state or session.
 
-    An event in state `unknown` may have arrived before: its receiver then gets it twice. With --json, one document for each ID.
+    An event in state `unknown` may have arrived before: its receiver then gets it twice. With --json,
+    one document for each ID.
     """
     _check_choice(ids, state, session)
     _changed(

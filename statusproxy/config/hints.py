@@ -112,8 +112,8 @@ def _alerts(settings: Settings) -> Iterator[str]:
         return
     if settings.alerts.to and isinstance(parse_state_url(settings.state.url), Memory):
         yield (
-            "alerts: with this state.url a restart forgets which sessions are lost and what was told of them, so that "
-            "nobody is told when they are back; with sqlite:///state.db both are kept"
+            "alerts: with this state.url a restart forgets which sessions are lost and which alerts were sent, so "
+            "nobody is told when they are back; sqlite:///state.db keeps both"
         )
     for index, target in enumerate(settings.alerts.to):
         if target.key is not None and len(target.key) < _STANDARD_WEBHOOKS_SECRET:

@@ -121,7 +121,7 @@ async def _lost(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     stage.check(f"the proxy says {dialect.truth}{also}", held=through.words.get(SALES) == dialect.truth)
     stage.check("no other session is changed", held=through.words.get(SUPPORT) == direct.words.get(SUPPORT))
     told = await _history(gateway, proxy, SALES)
-    stage.check(f"the history has the loss: {told.get(STARTED, 'no')}", held=STARTED in told)
+    stage.check(f"the history shows the loss: {told.get(STARTED, 'no')}", held=STARTED in told)
 
 
 async def _power_cut(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
@@ -130,7 +130,7 @@ async def _power_cut(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     await proxy.start()
     through = await _look(gateway, proxy.base_url)
     stage.check(f"it still says {gateway.dialect.truth}", held=through.words.get(SALES) == gateway.dialect.truth)
-    stage.check("the history still has the loss", held=STARTED in await _history(gateway, proxy, SALES))
+    stage.check("the history still shows the loss", held=STARTED in await _history(gateway, proxy, SALES))
 
 
 async def _start_in_vain(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
@@ -171,7 +171,7 @@ async def _end(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     direct, through = await _looks(gateway, proxy)
     stage.agree(direct, through)
     told = await _history(gateway, proxy, SALES)
-    stage.check(f"the history has the return: {told.get(RELEASED, 'no')}", held=RELEASED in told)
+    stage.check(f"the history shows the return: {told.get(RELEASED, 'no')}", held=RELEASED in told)
     hub = gateway.counts["hub"]
     stage.check(f"the hub received all {gateway.posted} events", held=hub == gateway.posted)
 

@@ -75,7 +75,7 @@ def _decide(found: Probe, chosen: Gateway | None, *, secret: bool) -> tuple[Find
     if chosen is not None:
         finding = found.findings[0]
         if finding.fit is Fit.YES:
-            return finding, f"The gateway answers as {chosen.title}."
+            return finding, f"The gateway answers like {chosen.title}."
         lines = "\n".join(f"  {line}" for line in describe(found.answers))
         return (
             finding,

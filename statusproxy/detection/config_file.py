@@ -35,7 +35,7 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
         "Point the hub to this proxy (port 8090) instead of the gateway, with the same secret as before.",
         *(_watched(webhook, gateway) for webhook in webhooks[:1]),
         *(sentence.replace(_PROXY, _HERE) for sentence in gateway.webhook),
-        "Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which checks whether events arrive.",
+        "Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which checks that events arrive.",
     ]
     for number, step in enumerate(steps, 1):
         lines += _comment(f"{number}. {step}")
@@ -57,8 +57,8 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
 def _how_to_send(header: Header) -> str:
     before = "" if header.scheme is None else f", with `{header.scheme} ` before it"
     return (
-        f"The gateway expects its secret in the header {header}. Clients send it as before, and the proxy passes it on: "
-        f"do not write it here. `statusproxy doctor --secret-header {header.name}` reads it from "
+        f"The gateway expects its secret in the header {header}. Clients send it as before, and the proxy passes it "
+        f"on: do not write it here. `statusproxy doctor --secret-header {header.name}` reads it from "
         f"STATUSPROXY_GATEWAY_SECRET, or from a file given with --secret-file{before}."
     )
 

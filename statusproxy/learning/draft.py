@@ -45,7 +45,7 @@ def pieces(seen: Observation, known: Collection[Path]) -> Iterator[str]:
         yield from _events(seen, by)
         yield _matching(seen)
     else:
-        yield "\n# events: none came. TODO: is `webhooks` right, and the sender trusted? `statusproxy doctor` shows it.\n"
+        yield "\n# events: none came. TODO: is `webhooks` right, and the sender trusted? See `statusproxy doctor`.\n"
     yield "\n"
     yield from channel_draft.entries(seen)
     yield "\n" + _reconnect(seen)

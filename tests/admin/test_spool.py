@@ -329,7 +329,7 @@ async def test_what_other_proxies_cannot_be_told_is_refused(serve: Serve) -> Non
     spool = await spool_of(shelf)
     client = await serve(spool)
     shelf.claims, shelf.healthy, shelf.error = object(), False, "no connection"
-    said = "not changed: other proxies share the spool and cannot be told now: no connection"
+    said = "not changed: other proxies share the spool and cannot be reached now: no connection"
     assert await asked(client, "/spool/000001", "DELETE") == (503, {"error": said})
     assert await asked(client, "/spool/replay?state=dead", "POST") == (503, {"error": said})
     assert (spool.control.totals.entries, shelf.saved) == (4, [])

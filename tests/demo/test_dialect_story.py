@@ -38,7 +38,7 @@ async def test_a_stale_answer_is_told_from_the_truth() -> None:
     assert "✓ the gateway still says CONNECTED" in said
     assert "✓ the proxy says CLOSED" in said
     assert "✓ POST /api/sales/start-session answers CONNECTED" in said
-    assert "✓ the history has the loss: status-find browserClose" in said
+    assert "✓ the history shows the loss: status-find browserClose" in said
 
 
 async def test_an_endless_reconnect_reads_connecting_once_its_grace_has_passed() -> None:

@@ -32,7 +32,7 @@ def test_the_next_steps_are_comments() -> None:
         "# 1. Point the hub to this proxy (port 8090) instead of the gateway, with the same secret as before.",
         "# 2. Webhooks are watched on /v1/webhooks/receive, and forwarded to the gateway.",
         "# 3. Set the URL there.",
-        "# 4. Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which checks whether events arrive.",
+        "# 4. Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which checks that events arrive.",
     ]
 
 

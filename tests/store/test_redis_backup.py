@@ -223,7 +223,8 @@ def test_a_journal_alone_is_a_state_too(source: Path, place: Place, tmp_path: Pa
     with pytest.raises(StoreError) as told:
         restore_redis(source, place, journal=tmp_path)
     assert str(told.value) == (
-        f"there is already a state for {place} in {journal}; to replace it, use --force: the old one is kept under other names"
+        f"there is already a state for {place} in {journal}; to replace it, use --force: "
+        "the old one is kept under other names"
     )
 
 

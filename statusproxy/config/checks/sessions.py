@@ -49,7 +49,7 @@ def check_channels(channels: Channels, block: Block) -> None:
     """Refuse `keep` and `set` that would show a lost session as connected, and a change of a channel's id."""
     if channels.one and SESSION in channels.path:
         raise block.at("one").error(
-            f"found beside {SESSION} in path, which says already that the answer is about one session; "
+            f"found beside {SESSION} in path, which already says that the answer is about one session; "
             "allowed: one of the two"
         )
     both = folded(channels.keep) & folded(channels.connected)

@@ -53,8 +53,8 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
         )
     if webhook.spool and not webhook.forward:
         raise block.at("spool").error(
-            "found true with forward: false, where nothing is delivered and nothing can be kept; allowed: forward_to with "
-            "the address that the events go on to, or no spool"
+            "found true with forward: false, where nothing is delivered and nothing can be kept; allowed: forward_to "
+            "with the address that the events go on to, or no spool"
         )
     names = [step for step in parse_template(webhook.path).steps if isinstance(step, str)]
     if not webhook.forward and not set(names) - {SESSION, SECRET} and webhook.path != "/":
@@ -65,8 +65,8 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
     for path in webhook.except_:
         if not covers(webhook.path, path):
             raise block.at("except").error(
-                f"{mask_tokens(webhook.path, MASK)} does not take {mask_tokens(path, MASK)}; allowed: paths that it "
-                "takes, but that are the gateway's own"
+                f"{mask_tokens(webhook.path, MASK)} does not match {mask_tokens(path, MASK)}; allowed: paths that it "
+                "matches, but that are the gateway's own"
             )
     if not webhook.from_ and webhook.forward_to is None:
         raise block.at("from").error(

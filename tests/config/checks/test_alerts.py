@@ -39,13 +39,13 @@ HUB = "webhook: 'https://hub.example/zq7'"
         *(
             (
                 f"{{to: [{{{HUB}}}, {{webhook: '{url}'}}]}}",
-                "alerts.to[1].webhook: found an address of this proxy itself, which takes no alerts; allowed: the address of the receiver",
+                "alerts.to[1].webhook: found an address of this proxy itself, which accepts no alerts; allowed: the address of the receiver",
             )
             for url in ("http://127.0.0.1:8090/zq7", "http://localhost:8091/", "http://[::1]:7000/x")
         ),
         (
             "heartbeat: http://127.0.0.1:8090/zq7",
-            "alerts.heartbeat: found an address of this proxy itself, which takes no alerts; allowed: the address of the receiver",
+            "alerts.heartbeat: found an address of this proxy itself, which accepts no alerts; allowed: the address of the receiver",
         ),
     ],
 )

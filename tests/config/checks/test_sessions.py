@@ -69,7 +69,7 @@ WORDS = "allowed: whole words; a * has no special meaning here, so write out eac
         ),
         (
             "channels: [{path: '/a/{session}', list: [x], one: true}]",
-            "2: channels[0].one: found beside {session} in path, which says already that the answer is about one session; allowed: one of the two",
+            "2: channels[0].one: found beside {session} in path, which already says that the answer is about one session; allowed: one of the two",
         ),
         (
             f"{CHANNELS}    set: {{items.0.status: close}}",
@@ -124,14 +124,14 @@ WORDS = "allowed: whole words; a * has no special meaning here, so write out eac
         (
             f"{CHANNELS}    set: {{status: Open}}",
             (
-                '6: channels[0].set.status: found "Open"; connected lists this word too, so that a lost session would '
+                '6: channels[0].set.status: found "Open"; connected lists this word too, so a lost session would '
                 "read connected; allowed: another word"
             ),
         ),
         (
             f"{CHANNELS}    set: {{offline: true}}\n    connected: [true]",
             (
-                "6: channels[0].set.offline: found true; connected lists this word too, so that a lost session would "
+                "6: channels[0].set.offline: found true; connected lists this word too, so a lost session would "
                 "read connected; allowed: another word"
             ),
         ),

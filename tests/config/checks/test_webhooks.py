@@ -27,7 +27,7 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "webhooks: [{path: /a/**, forward: false, except: [/a/set, /b/set]}]",
-            "2: webhooks[0].except: /a/** does not take /b/set; allowed: paths that it takes, but that are the gateway's own",
+            "2: webhooks[0].except: /a/** does not match /b/set; allowed: paths that it matches, but that are the gateway's own",
         ),
         (
             'webhooks: [{path: /a, forward_to: "http://hub.example/x/**"}]',
