@@ -234,7 +234,7 @@ WORDS: Final[Words] = {
     ),
     "ports.not-here": (
         "{address} is not an address of this machine",
-        "write 0.0.0.0 with the port, or an address that `ip -br address` shows (a docker bridge exists while docker runs)",
+        "write 0.0.0.0 with the port, or an address that `ip -br address` shows (docker bridges exist while docker runs)",
     ),
     "ports.privileged": (
         "{address} may not be used by this user",
@@ -524,8 +524,8 @@ WORDS: Final[Words] = {
     ),
     "webhooks.none-since-reload": (
         (
-            "{count} {count:webhook|webhooks} came before the configuration was changed, none since; run the doctor again "
-            "after the next one"
+            "{count} {count:webhook|webhooks} came before the configuration was changed, none since; run the doctor "
+            "again after the next one"
         ),
         None,
     ),
@@ -563,8 +563,8 @@ WORDS: Final[Words] = {
             "session would not be noticed"
         ),
         (
-            "wait for a message to come in, and run the doctor again. If nothing changes, only the gateway's outbound webhooks "
-            "arrive: have the engine post to {base}{inbound_path} too, or add the gateway's event to `events`"
+            "wait for a message to come in, and run the doctor again. If nothing changes, only the gateway's outbound "
+            "webhooks arrive: have the engine post to {base}{inbound_path} too, or add the gateway's event to `events`"
         ),
     ),
     "webhooks.outbound-only": (
@@ -726,7 +726,7 @@ WORDS: Final[Words] = {
     ),
     "spool.away": (
         "{receiver} has accepted no events for {since}; they are kept, and it is tried again every half minute",
-        "find out why it accepts none (docker ps, docker logs); when it is back, all are delivered in order, automatically",
+        "find out why it accepts none (docker ps, docker logs); when it is back, all are delivered in order",
     ),
     "spool.waits": ("{count} event(s) wait to be delivered, the oldest for {since}", None),
     "spool.waits-long": (
@@ -751,7 +751,7 @@ WORDS: Final[Words] = {
         ),
     ),
     "spool.nearly-full": (
-        "the spool is {percent} % full; when it is full, new events are answered as if there were no spool, and may be lost",
+        "the spool is {percent} % full; when it is full, new events are answered as without a spool, and may be lost",
         "find out why events are not delivered (statusproxy spool list), or raise spool.max_entries or spool.max_bytes",
     ),
     # alerts

@@ -429,7 +429,7 @@ WORDS: Final[Words] = {
     ),
     "channels.strange-words": (
         "{path}: o gateway diz {words}, que não está em `connected` nem em `keep`: uma correção nunca acabaria sozinha",
-        "inclua em channels[].connected a palavra que significa conectado, e em channels[].keep as que detalham a queda",
+        "inclua em channels[].connected a palavra para conectado, e em channels[].keep as que detalham a queda",
     ),
     "channels.words": ("{path} diz {words}", None),
     "channels.single-fits": ("{path}: a resposta sobre {session} traz o status em {members}", None),
@@ -680,8 +680,8 @@ WORDS: Final[Words] = {
     "webhooks.only-doubted-network": (
         "os webhooks chegam ({count}), mas nenhum é aceito: os remetentes não estão em webhooks[].from: {senders}",
         (
-            "se chegaram por um proxy seu, veja trusted_proxies; se forem o motor ou o gateway, acrescente os endereços "
-            "a webhooks[].from, no bloco `webhooks`{lines}"
+            "se chegaram por um proxy seu, veja trusted_proxies; se forem o motor ou o gateway, acrescente os "
+            "endereços a webhooks[].from, no bloco `webhooks`{lines}"
         ),
     ),
     "webhooks.only-doubted-secret": (
@@ -701,7 +701,7 @@ WORDS: Final[Words] = {
         "compare webhooks[].token (field, value) com o que vem no corpo dos eventos do remetente",
     ),
     "webhooks.untrusted-proxy": (
-        "{peers} encaminha por outros (X-Forwarded-For), mas não está em trusted_proxies: é tratado como o próprio cliente",
+        "{peers} encaminha por outros (X-Forwarded-For), mas não está em trusted_proxies: é tratado como cliente",
         "se for um proxy seu, escreva isto em config.yaml, no lugar de `trusted_proxies` se já estiver lá:{lines}",
     ),
     "webhooks.by-address": (
@@ -762,7 +762,7 @@ WORDS: Final[Words] = {
         ),
     ),
     "spool.nearly-full": (
-        "o spool está {percent} % cheio; quando encher, novos eventos são respondidos como se não houvesse spool e podem se perder",
+        "o spool está {percent} % cheio; quando encher, novos eventos são respondidos como sem spool e podem se perder",
         "descubra por que não são entregues (statusproxy spool list), ou aumente spool.max_entries ou spool.max_bytes",
     ),
     # alerts
