@@ -112,7 +112,7 @@ def test_what_the_proxy_adds_and_what_not_is_told() -> None:
 def test_a_clock_that_is_set_back_is_told_of_where_events_are_dated_by_local_time(preset: str) -> None:
     (known,) = [gateway for gateway in shipped() if gateway.preset == preset]
     text = " ".join(config_text("http://127.0.0.1", known, None, []).replace("#", "").split())
-    assert "set back (in autumn, or by another TZ) takes its events for late for ten to twenty minutes" in text
+    assert "set back (in autumn, or by another TZ) events count as late for ten to twenty minutes" in text
 
 
 def test_a_url_that_yaml_would_cut_is_quoted() -> None:

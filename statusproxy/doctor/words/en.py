@@ -234,7 +234,7 @@ WORDS: Final[Words] = {
     ),
     "ports.not-here": (
         "{address} is not an address of this machine",
-        "write 0.0.0.0 with the port, or an address that `ip -br address` shows (docker bridges exist while docker runs)",
+        "write 0.0.0.0 with the port, or an address that `ip -br address` shows (a docker bridge needs docker to run)",
     ),
     "ports.privileged": (
         "{address} may not be used by this user",
