@@ -123,8 +123,8 @@ def _dialect(seen: Observation, by: Path, known: Collection[Path]) -> str:
 
 
 _SPEAKING: Final = """\
-  # TODO: events came that no member names. The name is read from the body only; where it stands in a header or in the
-  # path, the state can stand for it: its words are the events' names below.
+  # TODO: events came that no member names. The name is read from the body only. If it is in a header or in the
+  # path, the state is used instead: its words are the events' names below.
 """
 
 
@@ -247,7 +247,7 @@ def _session(sessions: list[tuple[Path, float]], cuts: list[tuple[Path, Cut, int
         path, cut, count = cuts[0]
         return (
             f"    session: {notation.paths([path])}    # TODO: in {notation.events(count)} an id of the list"
-            f" stands there, but only as {cut.segment}\n"
+            f" is there, but only as {cut.segment}\n"
         )
     if not sessions:
         return "    session: [session]    # TODO: no member was found that names the session\n"
@@ -277,12 +277,12 @@ _NO_LIST: Final = """\
 
 _CUT: Final = """\
 # TODO: events hold the ids of the list only within longer texts, and no key cuts a member's text. If the webhook's URL
-# can name the session, write {session} into its path, or {session}:{_} where it stands beside something else. If not,
+# can name the session, write {session} into its path, or {session}:{_} if something else is beside it. If not,
 # write each pair into config.yaml: `sessions: {aliases: {"the text in the event": "the id in the list"}}`.
 """
 
 _NO_MATCH: Final = """\
-# TODO: no id of the list stands in any event. Was the list of the same gateway, and of the sessions that the events are
+# TODO: no id of the list is in any event. Was the list of the same gateway, and of the sessions that the events are
 # about? If the two have different names for a session, write each pair into config.yaml:
 # `sessions: {aliases: {"the id in the event": "the id in the list"}}`. If events name no session, let the webhook's URL
 # do it: a path with {session}.
