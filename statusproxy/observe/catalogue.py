@@ -174,8 +174,8 @@ _EVENTS: Final = Part(
         ),
         Described(
             "statusproxy_correction_failures_total", _COUNTER,
-            "Lists that could not be corrected and passed as they came.",
-            "it rises: the hub sees the gateway's own list; the reason says why",
+            "Lists that could not be corrected and were passed on unchanged.",
+            "it increases: the hub sees the gateway's own list; the label says why",
             {"reason": "such as not-json, too-large"},
         ),
     ),
