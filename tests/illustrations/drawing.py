@@ -36,9 +36,9 @@ WORDS: Final = {
     },
     "pt-BR": {
         "title": "Onde fica o statusproxy",
-        "text": "O celular da sessão sales é desvinculado. O motor avisa em um webhook, que passa pelo statusproxy até o"
-        " gateway. O gateway continua listando sales como connected. O statusproxy corrige a lista no caminho de volta,"
-        " e o hub lê que sales está disconnected.",
+        "text": "O celular da sessão sales é desvinculado. O motor avisa em um webhook, que passa pelo statusproxy até"
+        " o gateway. O gateway continua listando sales como connected. O statusproxy corrige a lista no caminho de"
+        " volta, e o hub lê que sales está disconnected.",
         "hub": "Hub",
         "hub is": "lista os canais",
         "proxy is": "encaminha tudo,",
@@ -74,13 +74,16 @@ def drawing(language: str, scheme: str) -> str:
     )
     heads = "".join(
         f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" markerHeight="9"'
-        f' markerUnits="userSpaceOnUse" orient="auto"><polygon points="0 0,10 5,0 10" fill="{colours[colour]}"/></marker>'
+        f' markerUnits="userSpaceOnUse" orient="auto"><polygon points="0 0,10 5,0 10"'
+        f' fill="{colours[colour]}"/></marker>'
         for name, colour in (("plain", "edge"), ("event", "accent"), ("answer", "bad"))
     )
     return "\n".join(
         (
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 312" width="880" height="312" role="img"'
-            ' aria-labelledby="title text">',
+            (
+                '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 312" width="880" height="312" role="img"'
+                ' aria-labelledby="title text">'
+            ),
             f'<title id="title">{escape(words["title"])}</title>',
             f'<desc id="text">{escape(words["text"])}</desc>',
             f"<style>{style}</style><defs>{heads}</defs>",
@@ -108,7 +111,8 @@ def _boxes(words: dict[str, str]) -> Iterator[str]:
 
 def _ways(words: dict[str, str]) -> Iterator[str]:
     # From the phone, which is no more linked, by the engine's webhook to the gateway.
-    yield '<path d="M522 261H598M632 261H708" stroke-dasharray="6 5"/><path class="cut" d="M607 253l16 16m0-16l-16 16"/>'
+    yield '<path d="M522 261H598M632 261H708" stroke-dasharray="6 5"/>'
+    yield '<path class="cut" d="M607 253l16 16m0-16l-16 16"/>'
     yield _dot(615, 233, 1)
     yield '<path class="event" d="M790 220V176H460V138" marker-end="url(#event)"/>'
     yield _text(640, 166, words["webhook"], "code") + _dot(528, 161, 2)

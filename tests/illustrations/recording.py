@@ -54,14 +54,20 @@ def recording(lines: Iterable[str]) -> str:
     height = _TOP + _ROWS * _LINE + 14
     return "\n".join(
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}"'
-            f' height="{height}" role="img" aria-labelledby="title">',
-            '<title id="title">A recording of "make demo": a phone is unlinked, the gateway goes on saying'
-            " connected, and the proxy says disconnected</title>",
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}"'
+                f' height="{height}" role="img" aria-labelledby="title">'
+            ),
+            (
+                '<title id="title">A recording of "make demo": a phone is unlinked, the gateway goes on saying'
+                " connected, and the proxy says disconnected</title>"
+            ),
             f"<style>{_style(shown)}</style>",
             f'<rect class="w" width="{_WIDTH}" height="{height}" rx="10"/>',
-            '<circle cx="22" cy="20" r="6" fill="#ff5f57"/><circle cx="42" cy="20" r="6" fill="#febc2e"/>'
-            '<circle cx="62" cy="20" r="6" fill="#28c840"/>',
+            (
+                '<circle cx="22" cy="20" r="6" fill="#ff5f57"/><circle cx="42" cy="20" r="6" fill="#febc2e"/>'
+                '<circle cx="62" cy="20" r="6" fill="#28c840"/>'
+            ),
             f'<svg y="{_TOP - 14}" width="{_WIDTH}" height="{_ROWS * _LINE + 6}"><g class="s">',
             *(
                 f'<text x="{_LEFT}" y="{14 + number * _LINE}">{_spans(line)}</text>'

@@ -10,8 +10,9 @@ _HOUR, _DAY = 3600.0, 86400.0
 def _connected(name: str, event: float, losses: str = "", back: float | None = None) -> dict[str, Any]:
     """A session that works; `losses` are the days at the end of its ninety, `back` is how long ago it came back."""
     days = losses.rjust(90, "0")
-    lost = sum(int(day) for day in days if day.isdigit()) * 0.4 * _HOUR
-    more: dict[str, Any] = {"last_event_at": moment(event), "days": days, "losses": sum(day not in "0-" for day in days),
+    lost = sum(int(day) for day in days) * 0.4 * _HOUR
+    count = len(losses.replace("0", ""))
+    more: dict[str, Any] = {"last_event_at": moment(event), "days": days, "losses": count,
                             "lost_seconds": lost, "uptime": 1 - lost / (90 * _DAY)}  # fmt: skip
     if back is not None:
         more |= {"reason": "connected-event", "released": "connected-event", "released_at": moment(back)}
