@@ -37,22 +37,17 @@ help:
 install = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -c constraints.txt -e
 
-$(VENV)/.demo: pyproject.toml constraints.txt
-	@echo "Installing what the demo needs into $(VENV), once: about 5 MB to download"
+$(VENV)/.run: pyproject.toml constraints.txt
+	@echo "Installing what statusproxy needs into $(VENV), once: about 11 MB to download"
 	@$(install) .
 	@touch $@
-
-$(VENV)/.run: pyproject.toml constraints.txt
-	@echo "Installing what the proxy needs into $(VENV), once: about 11 MB to download"
-	@$(install) '.[fast,codings]'
-	@touch $(VENV)/.demo $@
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Installing what the tests need into $(VENV), once: about 60 MB to download"
 	@$(install) '.[test]'
-	@touch $(VENV)/.demo $(VENV)/.run $@
+	@touch $(VENV)/.run $@
 
-demo: $(VENV)/.demo
+demo: $(VENV)/.run
 	@$(BIN)/statusproxy demo
 
 run: $(VENV)/.run

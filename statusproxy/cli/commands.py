@@ -6,12 +6,14 @@ from statusproxy import __version__
 from statusproxy.cli.alerts import alerts
 from statusproxy.cli.completing import completion
 from statusproxy.cli.first_steps import demo, doctor, init
+from statusproxy.cli.health import health
 from statusproxy.cli.history import history, uptime
 from statusproxy.cli.presets import learn, rehearse
 from statusproxy.cli.service import check, run
 from statusproxy.cli.sessions import forget, release, sessions
 from statusproxy.cli.spool import spool
 from statusproxy.cli.state import backup, restore, state
+from statusproxy.cli.version import version
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,6 +32,7 @@ for command in (
     demo,
     init,
     doctor,
+    health,
     rehearse,
     learn,
     sessions,
@@ -43,5 +46,6 @@ for command in (
     backup,
     restore,
     completion,
+    version,
 ):
     main.add_command(command)
