@@ -33,6 +33,9 @@ _LINE, _TOP, _LEFT, _WIDTH = 20, 46, 20, 640
 #: Lines that the window shows.
 _ROWS: Final = 21
 
+#: Lines that are there from the beginning.
+_BEGUN: Final = 3
+
 #: Seconds: for a line, more before a scene, and for the end.
 _PACE, _PAUSE, _END = 0.26, 0.9, 8.0
 
@@ -106,10 +109,10 @@ def _spans(line: str) -> str:
 def _style(lines: list[str]) -> str:
     """Colours, and the two movements: a cover that goes down line by line, and all of it that goes up."""
     scenes = [bool(re.match(r"\d+\. ", click.unstyle(line))) for line in lines]
-    moments = list(accumulate((_PACE + _PAUSE * scene for scene in scenes), initial=0.5))[1:]
+    moments = list(accumulate(_PACE + _PAUSE * scene for scene in scenes[_BEGUN:]))
     whole = moments[-1] + _END
-    cover, scroll = [f"0%{{transform:translateY({(1 - len(lines)) * _LINE}px)}}"], ["0%{transform:translateY(0)}"]
-    for number, at in enumerate(moments, 1):
+    cover, scroll = [f"0%{{transform:translateY({(_BEGUN - len(lines)) * _LINE}px)}}"], ["0%{transform:translateY(0)}"]
+    for number, at in enumerate(moments, _BEGUN + 1):
         share = f"{100 * at / whole:.2f}%"
         cover.append(f"{share}{{transform:translateY({(number - len(lines)) * _LINE}px)}}")
         if number > _ROWS:
