@@ -43,7 +43,7 @@ _NO_INDEX = "No matching distribution|Temporary failure in name resolution|Conne
 _CHECKS = ".venv/bin/ruff check . && "
 
 #: The ways to install: the heading of each in the README, and the page that goes further.
-_WAYS = {"Docker Compose": "docker", "Debian package": "debian", "pipx or uv": "install-python"}
+_WAYS = {"Docker Compose": "docker", "Debian package": "debian", "pipx or uv": "python"}
 
 
 def commands(start: str, page: Path = README) -> list[Step]:
