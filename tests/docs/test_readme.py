@@ -7,11 +7,13 @@ import os
 import re
 import signal
 import subprocess
+import tomllib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from statusproxy.config.load import loads
 from statusproxy.config.restart import AT_START
@@ -146,6 +148,19 @@ def test_the_checks_by_hand_are_those_of_make_test() -> None:
     (step,) = commands(_CHECKS, CONTRIBUTING)
     for part in step.command.split(" && "):
         assert part.replace(".venv/bin/", "$(BIN)/") in recipe
+
+
+def test_each_dependency_of_the_program_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    needed = [
+        *project["build-system"]["requires"],
+        *project["project"]["dependencies"],
+        *(one for extra, some in extras.items() if extra != "test" for one in some),
+    ]
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    table = {name for cell in re.findall(r"^\| (.*?) \|", page, re.MULTILINE) for name in re.findall(r"[\w.-]+", cell)}
+    assert {Requirement(one).name for one in needed} - table == set()
 
 
 @pytest.mark.parametrize("page", ["docs/corrections.md", "docs/pt-BR/corrections.md"])
