@@ -61,7 +61,7 @@ class HealthCheck:
         """Why the store accepts no writes, or None."""
         if await self._registry.works():
             return None
-        return self._registry.store.error or "does not take writes"
+        return self._registry.store.error or "does not accept writes"
 
     async def _gateway(self) -> str | None:
         """Why no connection to the gateway can be had, or None."""

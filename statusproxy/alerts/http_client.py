@@ -17,7 +17,7 @@ DEADLINE: Final = 10.0
 #: Bytes of an answer that are read, so that its sender sees no broken connection. Nothing is done with them.
 _READ: Final = 16 * 1024
 
-_NO_HTTP: Final = "what answers does not speak HTTP"
+_NO_HTTP: Final = "the other side does not speak HTTP"
 
 
 def open_session(deadline: float = DEADLINE) -> ClientSession:

@@ -35,7 +35,7 @@ _WITH_USER: Final = re.compile(r"[A-Za-z]+://[^/?#]*@")
 def _http_url(value: str) -> str:
     check_no_mask(value)
     if _WITH_USER.match(value):
-        raise ValueError('a user and password here are never sent; remove what stands before "@"')
+        raise ValueError('a user and password here are never sent; remove what is before "@"')
     try:
         return str(parse_target(value))
     except ValueError:

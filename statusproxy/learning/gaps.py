@@ -13,7 +13,7 @@ class Gap(Enum):
         " found. Capture what comes while a phone is unlinked and linked again, or write the rules at its TODO"
     )
     LOSS = (
-        "the draft has no word for a loss: no rule under `events` has `disconnected`, so that no answer is ever"
+        "the draft has no word for a loss: no rule under `events` has `disconnected`, so no answer is ever"
         " corrected. Capture what comes while a phone is unlinked, or write the word at its TODO"
     )
     CHANNELS = (

@@ -27,7 +27,7 @@ OTHER: Final = "other"
 _LINES: Final = {
     CLIENT: "%s passes requests on without the client's address (no X-Forwarded-For): events from outside would be "
     "trusted as its own; statusproxy doctor has the fix",
-    UPGRADE: "a WebSocket handshake came through %s without Upgrade, so that it cannot become one; "
+    UPGRADE: "a WebSocket handshake came through %s without Upgrade, so it cannot become a WebSocket; "
     "statusproxy doctor has the fix",
 }
 

@@ -39,7 +39,7 @@ class Evictions:
             room = self._sessions.rules.max_sessions
             log.warning(
                 "%s forgotten: there is room for %d (sessions.max_sessions); "
-                "those that the gateway's list has named go last",
+                "those in the gateway's list are forgotten last",
                 counted(self._unsaid, "session"),
                 room,
                 extra={"forgotten": self._unsaid, "room": room},

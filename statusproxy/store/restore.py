@@ -66,7 +66,7 @@ def restore(
         there = _is_there(database)
         if there and not force:
             raise StoreError(
-                f"there is a state in {database} already; to replace it, say --force: it is kept beside that"
+                f"there is already a state in {database}; to replace it, use --force: the old one is kept beside it"
             )
         aside = unused_name(database, "before-restore", clock()) if there else None
         return Restored(_replace(source, database, aside, owner, spool=spool), aside)

@@ -22,7 +22,7 @@ async def test_a_proxy_that_corrects_nothing_fails_the_story(tmp_path: Path) -> 
     said = [click.unstyle(line).strip() for line in lines]
     assert "✓ the gateway still says connected" in said
     assert "✗ the proxy says disconnected" in said
-    assert "✗ a client with the old ETag is told too (200, not 304)" in said
+    assert "✗ a client with the old ETag gets the new list (200, not 304)" in said
     assert said[-1].startswith("✗ 5 of ")
 
 
