@@ -9,9 +9,9 @@ import urllib.request
 
 with urllib.request.urlopen(sys.argv[1]) as answer:
     count = len(answer.read(1))
-    print("begun", flush=True)
+    print("begun", flush=True)  # noqa: T201
     while not select.select([sys.stdin], [], [], 0.05)[0]:
         count += len(answer.read(1000))
     while chunk := answer.read(1 << 20):
         count += len(chunk)
-print(count, flush=True)
+print(count, flush=True)  # noqa: T201
