@@ -22,8 +22,13 @@ _TOOLS: Final = ("podman", "buildah", "runc", "mmdebstrap", "unshare", "nsenter"
 #: Seconds that one command may take; the build is the longest.
 _PATIENCE: Final = 600.0
 
-#: The first process collects those that have lost their parent, as podman's monitors of containers do.
-_FIRST: Final = "ip link set lo up && echo ready && while :; do sleep 3600 & wait $!; done"
+#: The first process collects those that have lost their parent, as podman's monitors of containers do. /run is in
+#: memory, and of this place alone: podman and netavark keep there what is of one network and one tree of processes. The
+#: images are there too, as they are read and written much. (A path as long as pytest's makes podman wait for 20 s.)
+_FIRST: Final = """
+mount -t tmpfs run /run && ip link set lo up && echo ready || exit
+while :; do sleep 3600 & wait $!; done
+"""
 
 #: No registry is ever asked, no limit is raised that this host may not raise.
 _CONTAINERS: Final = """
@@ -39,8 +44,8 @@ runtime = "runc"
 _STORAGE: Final = """
 [storage]
 driver = "{driver}"
-graphroot = "{folder}/{driver}"
-runroot = "{folder}/{driver}-run"
+graphroot = "/run/images/{driver}"
+runroot = "/run/images/{driver}-run"
 """
 _NO_INDEX: Final = "[global]\nno-index = true\nfind-links = /wheels\n"
 
@@ -128,13 +133,12 @@ class Containers:
         self.run("podman", "run", "--rm", "--read-only", "--cap-drop=ALL", BASE, "/bin/true")
 
     def _store(self, driver: str) -> None:
-        text = _STORAGE.format(folder=self._folder, driver=driver)
-        (self._folder / "storage.conf").write_text(text, encoding="utf-8")
+        (self._folder / "storage.conf").write_text(_STORAGE.format(driver=driver), encoding="utf-8")
 
 
 @contextlib.contextmanager
 def containers(folder: Path) -> Iterator[Containers]:
-    """A place for containers whose files lie in the folder; all that runs in it ends with it."""
+    """A place for containers, set up by files in the folder; all that runs in it ends with it."""
     command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", _FIRST]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as outer:
         try:
@@ -151,4 +155,3 @@ def containers(folder: Path) -> Iterator[Containers]:
                     place.run("podman", "rm", "--all", "--force", "--time=0")
         finally:
             outer.kill()
-    shutil.rmtree(folder, ignore_errors=True)

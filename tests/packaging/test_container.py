@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,21 +13,31 @@ from typing import Any, Final
 import pytest
 
 from statusproxy import __version__
+from tests.docs.pages import blocks, steps
+from tests.docs.shell import Shell
 from tests.packaging.containers import CHECKOUT, IMAGE, CannotRunError, Containers, containers, lacking
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
+PAGE: Final = CHECKOUT / "docs" / "docker.md"
+PORTUGUESE: Final = CHECKOUT / "docs" / "pt-BR" / "docker.md"
 COMPOSE: Final = "compose.yaml"
-TAKEOVER: Final = "packaging/container/compose.takeover.yaml"
 CONFINED: Final = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=none")
 
 #: What these tests themselves run there, as the environment of the tests is on no PATH.
 BIN: Final = Path(sys.executable).parent
 
+#: Docker as far as the page needs it: Podman does the same, and the image is there.
+DOCKER: Final = """#!/bin/bash
+[ "$1" = compose ] || exec podman "$@"
+shift
+exec {compose} "${{@/--build/--no-build}}"
+"""
+
 LIST: Final = "http://127.0.0.1:8090/api/channels/sales"
 ADMIN: Final = "http://127.0.0.1:8091"
-MEDIA_BYTES: Final = 64 << 20
+MEDIA_BYTES: Final = 32 << 20
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +56,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
 
 
 @contextmanager
-def up(place: Containers, file: str) -> Iterator[None]:
-    """The services of a Compose file, from up to down; volumes go too."""
+def up(place: Containers, file: str, *more: str) -> Iterator[None]:
+    """The services of a Compose file, and of more laid over it, from up to down; volumes go too."""
+    files = [f"--file={each}" for each in (file, *more)]
     try:
-        compose(place, file, "up", "-d", "--no-build")
+        compose(place, *files, "up", "-d", "--no-build")
         yield
     finally:
-        compose(place, file, "down", "--volumes")
+        compose(place, *files, "down", "--volumes")
 
 
-def compose(place: Containers, file: str, *command: str) -> str:
+def compose(place: Containers, *command: str) -> str:
     """podman-compose reads what Docker Compose reads."""
-    return place.run(str(BIN / "podman-compose"), "--file", file, *command)
-
-
-def statusproxy(place: Containers, *command: str) -> str:
-    """The command within the running service."""
-    return place.run("podman", "exec", "statusproxy_statusproxy_1", "statusproxy", *command)
+    return place.run(str(BIN / "podman-compose"), *command)
 
 
 def inspected(place: Containers, what: str, name: str) -> dict[str, Any]:
@@ -155,68 +163,73 @@ def healthy(place: Containers, container: str) -> bool:
     return with_code == "0\n"
 
 
-def test_compose_comes_up_complete_and_keeps_a_loss_through_a_new_container(place: Containers) -> None:
-    with up(place, COMPOSE):
-        wait_until(lambda: healthy(place, "statusproxy_statusproxy_1"), "the proxy is healthy")
+def test_sigterm_lets_requests_under_way_finish_and_ends_with_0(place: Containers, tmp_path: Path) -> None:
+    # A configuration of one's own takes the place of the image's, here for a drain that no busy machine exceeds.
+    own, over = tmp_path / "config.yaml", tmp_path / "compose.override.yaml"
+    own.write_text((CHECKOUT / "packaging" / "container" / "config.yaml").read_text() + "timeouts: {drain: 10m}\n")
+    own.chmod(0o644)
+    mount = f"{own}:/etc/statusproxy/config.yaml:ro"
+    over.write_text(json.dumps({"services": {"statusproxy": {"volumes": [mount], "stop_grace_period": "10m"}}}))
+    with up(place, COMPOSE, str(over)):
+        service = "statusproxy_statusproxy_1"
+        wait_until(lambda: healthy(place, service), "the proxy is healthy")
         wait_until(lambda: status_of(place, LIST) == "connected", "the list passes")
-        assert "ready" in statusproxy(place, "health", "--ready")
-        # Confined: not root, no capability, a root that cannot be written.
-        process = place.run("podman", "exec", "statusproxy_statusproxy_1", "cat", "/proc/1/status")
+        # Confined: not root, no capability, a root that cannot be written; and page and metrics want the token.
+        process = place.run("podman", "exec", service, "cat", "/proc/1/status")
         fields = dict(line.split(":\t", 1) for line in process.splitlines())
         assert fields["Uid"].split() == ["10001"] * 4
         assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
         assert fields["NoNewPrivs"] == "1"
-        place.run("podman", "exec", "statusproxy_statusproxy_1", "touch", "/opt/x", expect=1)
-        # Page and metrics: the page asks for the token, which was made at the first start.
-        kept = "/var/lib/statusproxy/admin-token"
-        token = place.run("podman", "exec", "statusproxy_statusproxy_1", "cat", kept).strip()
-        assert len(token) >= 40
-        assert place.get(f"{ADMIN}/")[0] == 200
+        place.run("podman", "exec", service, "touch", "/opt/x", expect=1)
         assert place.get(f"{ADMIN}/metrics")[0] == 401
-        code, metrics = place.get(f"{ADMIN}/metrics", "--header", f"Authorization: Bearer {token}")
-        assert code == 200
-        assert "statusproxy_requests_total" in metrics
-        # The lie, and its correction.
-        assert place.get("http://127.0.0.1:3000/demo/unlink/sales", "--request=POST")[0] == 200
-        assert status_of(place, "http://127.0.0.1:3000/api/channels/sales") == "connected"
-        assert status_of(place, LIST) == "disconnected"
-        # Down and up again: new containers, the same volume.
-        compose(place, COMPOSE, "down")
-        compose(place, COMPOSE, "up", "-d", "--no-build")
-        wait_until(lambda: status_of(place, LIST) == "disconnected", "the loss is still known")
-        assert place.run("podman", "exec", "statusproxy_statusproxy_1", "cat", kept).strip() == token
-
-
-def test_sigterm_lets_requests_under_way_finish_and_ends_with_0(place: Containers) -> None:
-    with up(place, COMPOSE):
-        wait_until(lambda: status_of(place, LIST) == "connected", "the list passes")
         url = f"http://127.0.0.1:8090/api/media/sales/1?bytes={MEDIA_BYTES}"
         reader = place.start(sys.executable, str(CHECKOUT / "tests" / "packaging" / "slow_reader.py"), url)
         with reader:
             assert reader.stdout is not None
             assert reader.stdin is not None
             assert reader.stdout.readline() == "begun\n"
-            place.run("podman", "kill", "--signal=SIGTERM", "statusproxy_statusproxy_1")
-            wait_until(lambda: place.get(LIST)[0] == 0, "new connections are refused")
-            print("read on", file=reader.stdin, flush=True)
-            assert int(reader.stdout.readline()) == MEDIA_BYTES
-        assert place.run("podman", "wait", "statusproxy_statusproxy_1").strip() == "0"
-        # The stand-in gateway ends well too.
-        place.run("podman", "kill", "--signal=SIGTERM", "statusproxy_gateway_1")
-        assert place.run("podman", "wait", "statusproxy_gateway_1").strip() == "0"
+            with place.start("podman", "stop", "--time=600", service) as stopping:
+                wait_until(lambda: place.get(LIST)[0] == 0, "new connections are refused")
+                print("read on", file=reader.stdin, flush=True)
+                assert int(reader.stdout.readline()) == MEDIA_BYTES
+            assert stopping.returncode == 0
+        assert inspected(place, "container", service)["State"]["ExitCode"] == 0
+        place.run("podman", "stop", "--time=600", "statusproxy_gateway_1")
+        assert inspected(place, "container", "statusproxy_gateway_1")["State"]["ExitCode"] == 0
 
 
-def test_the_takeover_puts_the_proxy_behind_the_gateway_s_name(place: Containers) -> None:
-    with up(place, TAKEOVER):
-        own = "http://127.0.0.1:3000/api/channels/sales"
-        wait_until(lambda: status_of(place, own) == "connected", "the list passes, at the gateway's old address")
-        behind, proxy = "statusproxy-takeover_gateway-behind_1", "statusproxy-takeover_statusproxy_1"
-        network = inspected(place, "container", proxy)["NetworkSettings"]["Networks"]["statusproxy-takeover_whatsapp"]
-        named = place.run("podman", "exec", behind, "getent", "ahosts", "gateway-wrapper")
-        assert {line.split()[0] for line in named.splitlines()} == {network["IPAddress"]}
-        # The engine posts to the name it always had; the list is corrected.
-        assert place.get("http://127.0.0.1:3000/demo/unlink/sales", "--request=POST")[0] == 200
-        assert status_of(place, own) == "disconnected"
+def test_every_block_of_the_page_does_what_it_promises(place: Containers, tmp_path: Path) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(DOCKER.format(compose=BIN / "podman-compose"))
+    docker.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+
+    def bash(script: str) -> tuple[int, str]:
+        done = subprocess.run(
+            place.command("bash", "-c", script),
+            env=place.environment | {"PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    shell = Shell(bash, str(tmp_path / "session"), str(CHECKOUT))
+    try:
+        for step in steps(PAGE.read_text()):
+            shell.paste("docs/docker.md", step)
+    finally:
+        compose(place, f"--file={COMPOSE}", "down", "--volumes")
+
+
+def test_both_languages_have_the_same_blocks() -> None:
+    def shown(page: Path) -> list[tuple[str, str]]:
+        """Its blocks; comments are in its own language."""
+        return [(block.language, re.sub(r" *#.*", "", block.text)) for block in blocks(page.read_text())]
+
+    assert shown(PORTUGUESE) == shown(PAGE)
 
 
 def test_the_sbom_names_each_distribution_in_the_image(place: Containers) -> None:
