@@ -174,6 +174,11 @@ main() {
     MAINTAINER=${DEB_MAINTAINER:-statusproxy maintainers <maintainers@statusproxy.example>} \
     "$PYTHON" -B -c 'import os, string, sys; sys.stdout.write(string.Template(sys.stdin.read()).substitute(os.environ))' \
     <"$HERE/nfpm.yaml" >"$BUILD/nfpm.yaml"
+  # The newest alone lies in dist/, so that a pattern finds one file; those before stay at hand for a way back.
+  find "$SOURCE/dist" -maxdepth 1 -name 'statusproxy_*.deb' ! -path "$package" -print0 | while IFS= read -r -d '' older; do
+    mkdir -p "$SOURCE/dist/older"
+    mv -f "$older" "$SOURCE/dist/older/"
+  done
   "$TOOLS/bin/nfpm" package --packager deb --config "$BUILD/nfpm.yaml" --target "$package" >/dev/null
   say "$package ($(du -h "$package" | cut -f1))"
   say "To install it: sudo apt install $package"

@@ -13,6 +13,8 @@ from typing import Final
 
 import pytest
 
+from tests.docs.pages import blocks, steps
+from tests.docs.shell import Shell
 from tests.systemd import machine as machines
 from tests.systemd.machine import CHECKOUT, Machine
 from tests.systemd.service import (
@@ -49,8 +51,9 @@ cd /repack && mv opt/statusproxy/$from opt/statusproxy/$to && ln -sfn $to opt/st
 sed -i "s/^Version: $from~/Version: $to~/" DEBIAN/control
 sed -i "s#/opt/statusproxy/$from/#/opt/statusproxy/$to/#" opt/statusproxy/$to/bin/statusproxy
 cd opt/statusproxy/$to/lib/python3.11/site-packages/statusproxy
-sed -i "s/^__version__\\([^\\"]*\\).*/__version__\\1\\"$to\\"/" __init__.py && rm __pycache__/__init__.*
+sed -i "s/^__version__\\([^\\"]*\\).*/__version__\\1\\"$to\\"/" __init__.py
 eval "$change"
+python3 -m compileall -q -f --invalidation-mode unchecked-hash __init__.py assembly.py store/database.py
 dpkg-deb --root-owner-group -Znone --build /repack /build/dist/statusproxy_$to~deb12_amd64.deb
 """
 
@@ -59,11 +62,22 @@ SECOND: Final = "printf '\\n# A new comment.\\n' >>/repack/etc/statusproxy/confi
 
 #: A version that ends right after its start, having already written the state in a new way.
 BROKEN: Final = """
-rm __pycache__/assembly.* && sed -i 's/^    await registry.open()$/&\\
-    import os, sqlite3\\
-    sqlite3.connect(os.environ["STATE_DIRECTORY"] + "\\/state.db").execute("PRAGMA user_version = 2")\\
-    raise RuntimeError("a new version that does not work")/' assembly.py && grep -q RuntimeError assembly.py
+sed -i 's/^SCHEMA: Final = 1$/SCHEMA: Final = 2/' store/database.py
+sed -i 's/^    await registry.open()$/&\\n    raise RuntimeError("a new version that does not work")/' assembly.py
 """
+
+#: What stands for commands of the page that the machine does not have; `make deb` gives what it has made before.
+STAND_INS_FOR_COMMANDS: Final = {
+    "git": "true",
+    "curl": "/usr/bin/python3 -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read())' $2",
+    "make": """
+cd /checkout/dist || exit
+version=1.0.0
+if ls *.deb 2>/dev/null; then mkdir older; mv *.deb older/; version=2.0.0; fi
+ln -s /build/dist/statusproxy_$version~deb12_amd64.deb .
+echo "Building statusproxy_$version~deb12_amd64.deb with Python 3.11.2"
+""",
+}
 
 #: apt, as an administrator without a terminal runs it.
 APT: Final = "DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes -o Dpkg::Options::=--force-confold"
@@ -282,6 +296,28 @@ def test_it_has_what_a_package_of_debian_s_has(machine: Machine) -> None:
     depends = machine.run(f"dpkg-deb --field {deb('1.0.0')} Depends").strip().split(", ")
     assert {"python3 (>= 3.11)", "python3 (<< 3.12)", "systemd (>= 252)", "libc6"} <= set(depends)
     assert machine.run(f"dpkg-deb --info {deb('1.0.0')} conffiles") == "/etc/statusproxy/config.yaml\n"
+
+
+@pytest.mark.parametrize("page", ["docs/debian.md", "docs/pt-BR/debian.md"])
+def test_both_languages_have_the_same_blocks(page: str) -> None:
+    here, english = (blocks((CHECKOUT / name).read_text()) for name in (page, "docs/debian.md"))
+    assert [(each.language, each.text) for each in here] == [(each.language, each.text) for each in english]
+
+
+def test_every_block_of_the_page_does_what_it_promises(machine: Machine) -> None:
+    def bash(script: str) -> tuple[int, str]:
+        running = machine.start(["/bin/bash", "-c", script])
+        said, _ = running.communicate(timeout=600)
+        machine.note(f"{script}\n-> {running.returncode}\n{said}")
+        return running.returncode, said
+
+    for name, script in STAND_INS_FOR_COMMANDS.items():
+        path = f"/usr/local/bin/{name}"
+        machine.run(f"printf '%s\\n' '#!/bin/sh' {shell_word(script)} >{path}; chmod +x {path}")
+    machine.run("mkdir -p /checkout/dist")
+    shell = Shell(bash, "/run/test/shell", "/checkout")
+    for step in steps((CHECKOUT / "docs" / "debian.md").read_text()):
+        shell.paste("docs/debian.md", step)
 
 
 def test_lintian_finds_nothing_that_is_not_explained(lintian: subprocess.Popen[str]) -> None:
