@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
 .PHONY: help demo test check quick run lint types status unit alone steady coverage format bench bench-before bench-units faults
-.PHONY: kills kills-alerts soak simulate upgrade clean deb
+.PHONY: kills kills-alerts soak simulate upgrade dist deb clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -29,6 +29,7 @@ help:
 	@echo "make coverage  run all tests once more, and name what none of them covers"
 	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
 	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
+	@echo "make dist    build the wheel and the source distribution into dist/, and check them: docs/python.md"
 	@echo "make deb     build the Debian package for the release that this machine runs: docs/debian.md"
 	@echo "make clean   remove what the other commands made"
 
@@ -37,22 +38,22 @@ help:
 install = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -c constraints.txt -e
 
-$(VENV)/.demo: pyproject.toml constraints.txt
-	@echo "Installing what the demo needs into $(VENV), once: about 5 MB to download"
+$(VENV)/.run: pyproject.toml constraints.txt
+	@echo "Installing what statusproxy needs into $(VENV), once: about 11 MB to download"
 	@$(install) .
 	@touch $@
 
-$(VENV)/.run: pyproject.toml constraints.txt
-	@echo "Installing what the proxy needs into $(VENV), once: about 11 MB to download"
-	@$(install) '.[fast,codings]'
-	@touch $(VENV)/.demo $@
+$(VENV)/.release: pyproject.toml constraints.txt
+	@echo "Installing what builds the wheel into $(VENV), once: about 20 MB to download"
+	@$(install) '.[release]'
+	@touch $(VENV)/.run $@
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Installing what the tests need into $(VENV), once: about 60 MB to download"
 	@$(install) '.[test]'
-	@touch $(VENV)/.demo $(VENV)/.run $@
+	@touch $(VENV)/.run $(VENV)/.release $@
 
-demo: $(VENV)/.demo
+demo: $(VENV)/.run
 	@$(BIN)/statusproxy demo
 
 run: $(VENV)/.run
@@ -129,6 +130,14 @@ coverage-own: $(VENV)/.ready
 
 mutants: $(VENV)/.ready
 	$(BIN)/python -m tests.quality.mutants --room "$(ROOM)" --sample $(SAMPLE) --seed $(SEED) --seconds $(SECONDS)
+
+# The same bytes for the same commit: the time of all files in the archives is the commit's.
+dist: $(VENV)/.release
+	@rm -f dist/statusproxy-*.whl dist/statusproxy-*.tar.gz
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1767225600) \
+		$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m twine check --strict dist/statusproxy-*.whl dist/statusproxy-*.tar.gz
+	$(BIN)/python -m check_wheel_contents dist/statusproxy-*.whl
 
 # The whole suite again and again, to the first failure: RUNS times, beside BUSY processes that only compute.
 RUNS ?= 10

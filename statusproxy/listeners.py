@@ -72,6 +72,11 @@ class Listeners:
                 name = _name(sock)
                 self.addresses.append(name)
                 log.info("listening on %s, forwarding to %s", name, self._settings.gateway, extra={"listen": name})
+        if _on_loopback(self.addresses):
+            log.info(
+                "only programs on this machine can connect; `listen` in config.yaml opens it to containers and other "
+                "machines, for example `listen: 0.0.0.0:8090`"
+            )
 
     @property
     def is_open(self) -> bool:
@@ -137,6 +142,12 @@ def _widen_backlog(server: asyncio.Server) -> None:
     for sock in server.sockets:
         with socket.socket(fileno=os.dup(sock.fileno())) as same:
             same.listen(_BACKLOG)
+
+
+def _on_loopback(addresses: Sequence[str]) -> bool:
+    """Whether all of these are loopback's. A Unix socket is chosen on purpose, and does not count."""
+    hosts = [name.rpartition(":")[0].strip("[]") for name in addresses if not name.startswith("unix:")]
+    return bool(hosts) and all(Address(host).is_private for host in hosts)
 
 
 def _name(sock: socket.socket) -> str:

@@ -38,7 +38,7 @@ usage: sudo ./systemd/install.sh [--wheels DIR]      install this version, or up
        sudo ./systemd/install.sh --uninstall --purge remove these too
 
   --wheels DIR   install offline, from the wheels in DIR and nothing else. To fill DIR, in a checkout on a machine with
-                 the same Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[fast,codings,jwt,redis,alerts]'
+                 the same Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[jwt,redis,alerts]'
 
 An upgrade that does not become ready is taken back by itself. PYTHON=/path/to/python3 chooses the interpreter.
 To stop the service without removing it: systemctl stop statusproxy.socket statusproxy.service
@@ -413,10 +413,10 @@ install() {
   python=$(find_python)
   if [ -n "$wheel" ]; then
     version=$(basename "$wheel" | cut -d- -f2)
-    what="${wheel}[fast,codings]"
+    what=$wheel
   elif [ -f "$source/statusproxy/__init__.py" ]; then
     version=$(sed -n 's/^__version__[^"]*"\([^"]*\)".*/\1/p' "$source/statusproxy/__init__.py")
-    what="${source}[fast,codings]"
+    what=$source
   else
     fail "there is nothing to install here: this is neither in a checkout, nor is there a wheel of statusproxy" \
       "in a checkout: sudo ./systemd/install.sh" "with a folder that holds the wheels: $(command_line --wheels DIR)"
@@ -468,6 +468,12 @@ install() {
     fail_taken "$held"
   fi
 
+  if [ -n "$old" ] && [ -z "$several" ] && relies_on_old_default; then
+    abandon "$built" "$old" "$new_state"
+    fail "\`listen\` is not in $ETC/config.yaml, and its default is 127.0.0.1:8090 now: this machine only; $UNCHANGED" \
+      "to stay open to containers and other machines, write this line into it: listen: 0.0.0.0:8090" \
+      "to be open to this machine only: listen: 127.0.0.1:8090" "then: $(again)"
+  fi
   if [ "$folder" = "$old" ]; then
     place_units "$folder" || fail "the units could not be written"
     # shellcheck disable=SC2086 # a list
@@ -531,7 +537,32 @@ TEXT
 Other machines can reach $reachable, unless a firewall stands in front. If only nginx on this machine is to reach
 statusproxy, write \`listen: 127.0.0.1:8090\` into $ETC/config.yaml, then: $(again)
 TEXT
+  elif is_loopback "$listen"; then
+    cat <<TEXT
+
+Only programs on this machine can reach it. To open it to containers or other machines, write this machine's address in
+their network into \`listen\` in $ETC/config.yaml, such as \`listen: [127.0.0.1:8090, 172.17.0.1:8090]\` for docker's
+bridge, or \`listen: 0.0.0.0:8090\` for all of them, then: $(again)
+TEXT
   fi
+}
+
+# Whether all of these addresses of ListenStream= are loopback's; false for Unix sockets, which are there for a purpose.
+is_loopback() {
+  local address
+  [ -n "$1" ] || return 1
+  for address in $1; do
+    case $address in
+      127.* | '[::1]:'*) ;;
+      *) return 1 ;;
+    esac
+  done
+}
+
+# Whether the socket is open to other machines only by the default that older versions had, which no line of the
+# configuration asks for.
+relies_on_old_default() {
+  grep -qsx 'ListenStream=0.0.0.0:8090' "$UNITS/statusproxy.socket.d/10-listen.conf" && ! grep -q '^listen:' "$ETC/config.yaml"
 }
 
 rollback() {

@@ -18,7 +18,7 @@ from pathlib import Path
 from statusproxy.doctor.port_owner import port_owner
 
 #: What is in force where the file does not say (`Settings.listen`, `Admin.listen`).
-_LISTEN, _ADMIN = "0.0.0.0:8090", "127.0.0.1:8091"
+_LISTEN, _ADMIN = "127.0.0.1:8090", "127.0.0.1:8091"
 
 #: An address as it is written in full; anything else (a variable, an alias, a mistake) is left to the real parser.
 _ADDRESS = re.compile(r"unix:/\S+|(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):\d{1,5}")

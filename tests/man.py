@@ -67,8 +67,8 @@ def page() -> str:
 
 def _commands(group: click.Group, above: click.Context) -> Iterator[str]:
     for name in group.list_commands(above):
-        command = group.commands[name]
-        if command.hidden:
+        command = group.get_command(above, name)
+        if command is None or command.hidden:
             continue
         context = click.Context(command, info_name=name, parent=above)
         if isinstance(command, click.Group):

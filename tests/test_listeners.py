@@ -83,6 +83,28 @@ async def test_sockets_of_systemds_are_served_and_what_they_do_not_serve_is_open
     assert warned == [WARNING]
 
 
+@pytest.mark.parametrize(
+    ("listen", "told"),
+    [("127.0.0.1:0", True), ("'[::1]:0'", True), ("0.0.0.0:0", False), ("[127.0.0.1:0, 0.0.0.0:0]", False)],
+)
+async def test_what_only_this_machine_reaches_is_told_with_the_key_that_opens_it(
+    listen: str, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        async with opened(listeners(listen)):
+            pass
+    lines = [line for line in caplog.messages if line.startswith("only programs on this machine can connect")]
+    assert len(lines) == told
+    assert all("`listen: 0.0.0.0:8090`" in line for line in lines)
+
+
+async def test_a_unix_socket_alone_is_chosen_and_not_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        async with opened(listeners(f"unix:{tmp_path}/a.sock")):
+            pass
+    assert [line.partition(" on ")[0] for line in caplog.messages] == ["listening"]
+
+
 async def test_a_unix_socket_of_systemds_is_served_and_its_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "given.sock"
     with socket.socket(socket.AF_UNIX) as given:

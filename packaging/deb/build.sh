@@ -70,7 +70,7 @@ make_environment() {
   pip "$TOOLS" wheel --no-deps --wheel-dir "$BUILD/wheel" "$SOURCE"
   wheel=$(find "$BUILD/wheel" -name 'statusproxy-*.whl')
   # With every extra: a package cannot fetch later what a changed configuration needs.
-  pip "$stage" install --no-compile --constraint "$SOURCE/constraints.txt" "${wheel}[fast,codings,redis,jwt,alerts]"
+  pip "$stage" install --no-compile --constraint "$SOURCE/constraints.txt" "${wheel}[redis,jwt,alerts]"
 
   # Only the commands of this package; their first line names Python where the environment will be.
   find "$stage/bin" -type f ! -name statusproxy -delete

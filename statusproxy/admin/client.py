@@ -4,7 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote as _quote
@@ -55,14 +55,22 @@ def pretty(answer: dict[str, Any]) -> str:
     return "\n".join(map(json_visible, json.dumps(answer, indent=2, ensure_ascii=False).split("\n")))
 
 
-def ask(where: str, method: str, path: str, token: str | None = None, patience: float = _PATIENCE) -> dict[str, Any]:
+def ask(
+    where: str,
+    method: str,
+    path: str,
+    token: str | None = None,
+    patience: float = _PATIENCE,
+    also: Collection[int] = (),
+) -> dict[str, Any]:
     """The JSON object that the listener at `where` (`host:port`, a URL or `unix:/path`) answers.
 
-    `patience` is how long one step may take, in seconds. Raises `AdminError`.
+    `patience` is how long one step may take, in seconds. `also` has status codes of 400 and above that are no error.
+    Raises `AdminError`.
     """
     with _asked(where, method, path, token, patience) as (where, response):
         body = response.read()
-    return _object(where, response, body)
+    return _object(where, response, body, also)
 
 
 def download(where: str, path: str, token: str | None = None, patience: float = _PATIENCE) -> Iterator[bytes]:
@@ -105,7 +113,7 @@ def _asked(
         connection.close()
 
 
-def _object(where: str, response: http.client.HTTPResponse, body: bytes) -> dict[str, Any]:
+def _object(where: str, response: http.client.HTTPResponse, body: bytes, also: Collection[int] = ()) -> dict[str, Any]:
     """The JSON object that was answered. Raises `AdminError` where it is an error, or none."""
     try:
         answer = json.loads(body)
@@ -116,7 +124,7 @@ def _object(where: str, response: http.client.HTTPResponse, body: bytes) -> dict
             f"what answers at {where} is not statusproxy's admin listener; give admin.listen an address that no other "
             "program has"
         )
-    if response.status >= 400:
+    if response.status >= 400 and response.status not in also:
         raise AdminError(str(answer.get("error", f"the admin listener answered {response.status}")), response.status)
     return answer
 

@@ -9,6 +9,7 @@ from statusproxy.admin import messages
 from statusproxy.cli.output import EXIT_FAILURE, fail
 from statusproxy.cli.settings import read_settings
 from statusproxy.config.load import load
+from statusproxy.config.settings import Settings
 from statusproxy.systemd import environment
 
 
@@ -37,7 +38,11 @@ def listener(config: Path | None, admin: str | None) -> tuple[str, str | None]:
     """Where the running proxy is asked, and with which token."""
     if admin is not None:
         return admin, None
-    settings = read_settings(lambda: load(config, None, environment()), instead=", or give --admin")
+    return listener_of(read_settings(lambda: load(config, None, environment()), instead=", or give --admin"))
+
+
+def listener_of(settings: Settings) -> tuple[str, str | None]:
+    """The same by settings that were read already."""
     if settings.admin.listen is None:
         fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", EXIT_FAILURE)
     return str(settings.admin.listen), settings.admin.token

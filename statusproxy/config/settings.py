@@ -367,7 +367,7 @@ class Settings(Section, frozen=True, kw_only=True):
             allowed=LISTEN_ALLOWED,
             at_least=1,
         ),
-    ] = (Address("0.0.0.0", 8090),)
+    ] = (Address("127.0.0.1", 8090),)  # this machine only
     listen_mode: Annotated[int, socket_mode()] = 0o666  # of `unix:` sockets; nginx makes its own so
     gateway: Annotated[str, url(parse_gateway, GATEWAY_ALLOWED)]
     preset: Text | None = DEFAULT_PRESET

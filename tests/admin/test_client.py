@@ -193,6 +193,14 @@ def test_an_error_is_told_in_the_listeners_words(said: bytes, told: str, monkeyp
     assert (str(caught.value), caught.value.status) == (told, 418)
 
 
+def test_a_status_that_the_caller_knows_is_an_answer() -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert ask(f"127.0.0.1:{server.server_port}", "GET", "/readyz", also=(418,)) == {}
+        thread.join()
+
+
 def test_json_for_people_shows_what_a_terminal_would_obey() -> None:
     assert pretty({"a": "é\x1b[2J", "b": [1]}).splitlines() == [
         "{", '  "a": "é\\u001b[2J",', '  "b": [', "    1", "  ]", "}",

@@ -30,7 +30,7 @@ def test_the_address_is_the_one_at_which_others_reach_the_proxy(listen: str, bas
 
 def test_a_proxy_with_a_certificate_is_reached_over_https() -> None:
     settings = replace(loads(GATEWAY), tls=Tls(certificate="cert.pem", key="key.pem"))
-    assert reached_at(settings) == "https://HOST:8090"
+    assert reached_at(settings) == "https://127.0.0.1:8090"
 
 
 def test_the_url_stands_in_each_way_to_set_it() -> None:
@@ -56,8 +56,8 @@ def test_the_url_stands_in_each_way_to_set_it() -> None:
 def test_a_path_that_is_not_watched_any_more_is_not_told() -> None:
     only_one = f"{GATEWAY}preset: wppconnect-server\npreset_without: ['/v1/webhooks/receive/{{session}}']"
     said = guidance(loads(only_one))
-    assert said.set_url == ("config.json: webhook.url = http://HOST:8090/v1/webhooks/receive",)
-    assert said.url == "http://HOST:8090/v1/webhooks/receive"
+    assert said.set_url == ("config.json: webhook.url = http://127.0.0.1:8090/v1/webhooks/receive",)
+    assert said.url == "http://127.0.0.1:8090/v1/webhooks/receive"
     said = guidance(loads(f"{GATEWAY}preset: waha\nwebhooks: []"))
     assert (said.title, said.url, said.set_url) == ("WAHA", "", ())
 
@@ -100,4 +100,4 @@ def test_each_gateway_that_posts_to_a_tap_says_where_to_set_the_url_and_how_a_se
     )
     assert said.bring_back, f"{file}: add about.bring_back: the routes by which a lost session comes back"
     assert all(said.url.rpartition("/")[0] in way for way in said.set_url)
-    assert said.url.startswith("http://HOST:8090/")
+    assert said.url.startswith("http://127.0.0.1:8090/")

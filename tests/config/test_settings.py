@@ -32,7 +32,7 @@ admin: {listen: "0.0.0.0:8091", token: hidden-5}
 
 def test_everything_but_the_gateway_has_a_default() -> None:
     settings = loads(GATEWAY)
-    assert settings.listen == (Address("0.0.0.0", 8090),)
+    assert settings.listen == (Address("127.0.0.1", 8090),)
     assert settings.preset == "gateway-wrapper"
     assert (settings.host, settings.presence, settings.state.url) == ("preserve", "ignore", "sqlite:///state.db")
     assert settings.admin.listen == Address("127.0.0.1", 8091)
@@ -45,7 +45,7 @@ def test_everything_but_the_gateway_has_a_default() -> None:
 
 def test_settings_are_equal_when_their_values_are() -> None:
     assert loads(GATEWAY) == loads(
-        GATEWAY + "timeouts: {connect: 5000ms}\nsessions: {alive_grace: 1m}\nlisten: [0.0.0.0:8090]"
+        GATEWAY + "timeouts: {connect: 5000ms}\nsessions: {alive_grace: 1m}\nlisten: [127.0.0.1:8090]"
     )
     assert loads(GATEWAY) != loads(GATEWAY + "timeouts: {connect: 6s}")
 

@@ -24,6 +24,7 @@ TAP = Webhook(path="/webhook/**", forward=False)
 def test_it_is_a_valid_configuration_with_this_preset() -> None:
     settings = loads(config_text("http://127.0.0.1:3000", GATEWAY, None, [INBOUND]))
     assert (settings.gateway, settings.preset) == ("http://127.0.0.1:3000", "gateway-wrapper")
+    assert [str(address) for address in settings.listen] == ["127.0.0.1:8090"]
 
 
 def test_the_next_steps_are_comments() -> None:

@@ -1,0 +1,1 @@
+"""What is given out: wheel and source distribution, Debian package, container image, release."""

@@ -135,7 +135,9 @@ def never_gives_up(machine: Machine) -> None:
     machine.run("systemctl stop statusproxy; while systemctl is-active --quiet statusproxy.socket; do sleep 0.05; done")
     with another_program(machine, PROXY):
         machine.run("systemctl start statusproxy", expect=1)
-        assert f"cannot listen on 0.0.0.0:{PROXY}" in machine.run("journalctl --no-pager --unit=statusproxy --lines=20")
+        assert f"cannot listen on 127.0.0.1:{PROXY}" in machine.run(
+            "journalctl --no-pager --unit=statusproxy --lines=20"
+        )
     machine.run(f'until [ "$(systemctl is-active {UNITS} | sort -u)" = active ]; do sleep 0.2; done')
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
 
@@ -154,7 +156,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     with another_program(machine, PROXY):
         said = machine.run(INSTALL.format("first"), expect=1)
         assert re.search(
-            r"0\.0\.0\.0:8090 \(`listen` in /etc/statusproxy/config\.yaml\) is held by python3 \(pid \d+\)", said
+            r"127\.0\.0\.1:8090 \(`listen` in /etc/statusproxy/config\.yaml\) is held by python3 \(pid \d+\)", said
         )
         assert f"then: {INSTALL.format('first').removeprefix('bash ')}\n" in said
         machine.run("test ! -e /opt/statusproxy -a -f /etc/statusproxy/config.yaml")
@@ -164,7 +166,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert "active, and enabled for the next boot" in said
     assert "config.yaml (kept)" in said
     assert "systemctl reload statusproxy" in said
-    assert "Other machines can reach 0.0.0.0:8090" in said
+    assert "Only programs on this machine can reach it. To open it" in said
     assert machine.run("systemctl is-active statusproxy.service statusproxy.socket").split() == ["active", "active"]
     assert machine.run("systemctl is-enabled statusproxy.service statusproxy.socket").split() == ["enabled", "enabled"]
     assert machine.run(f"systemd-analyze verify {UNITS}") == ""
@@ -172,7 +174,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
         "systemd-analyze security --no-pager statusproxy"
     )
     assert machine.run(f"stat --format=%u /proc/{main_pid(machine)}").strip() not in ("0", "65534")
-    assert "Serving http://127.0.0.1:3000 on 0.0.0.0:8090" in machine.run("systemctl status --no-pager statusproxy")
+    assert "Serving http://127.0.0.1:3000 on 127.0.0.1:8090" in machine.run("systemctl status --no-pager statusproxy")
 
     machine.note("---- completion for shells, and the man page ----")
     for path, text in HELP.items():
@@ -261,7 +263,14 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     listening = machine.run("ss -Hltn")
     assert ":9090" in listening
     assert ":8090" not in listening
+
+    machine.note("---- open to other machines; not closed again because of a default that changed ----")
     machine.run("sed -i 's/^listen: .*/listen: 0.0.0.0:8090/' /etc/statusproxy/config.yaml")
+    assert "Other machines can reach 0.0.0.0:8090" in machine.run(INSTALL.format("first"))
+    machine.run("sed -i 's/^listen:/# listen:/' /etc/statusproxy/config.yaml")
+    assert "its default is 127.0.0.1:8090 now" in machine.run(INSTALL.format("first"), expect=1)
+    assert "0.0.0.0:8090" in machine.run("ss -Hltn")
+    machine.run("sed -i 's/^# listen: 0.*/listen: 127.0.0.1:8090/' /etc/statusproxy/config.yaml")
 
     machine.note("---- a state in Redis: the installer brings what it needs, and `check` says so until then ----")
     machine.run(f"cp /etc/statusproxy/config.yaml /run/test/sqlite.yaml; {TO_REDIS}")

@@ -55,7 +55,7 @@ def test_what_only_the_real_parser_can_read_is_left_to_it(ports: ModuleType, tex
 
 def test_the_configuration_that_comes_with_the_installer_is_read(ports: ModuleType) -> None:
     text = (CHECKOUT / "config.yaml").read_text()
-    assert ports.written(text) == ["listen 0.0.0.0:8090", "admin.listen 127.0.0.1:8091"]
+    assert ports.written(text) == ["listen 127.0.0.1:8090", "admin.listen 127.0.0.1:8091"]
 
 
 def test_the_program_that_holds_an_address_is_named_with_the_key(ports: ModuleType, tmp_path: Path) -> None:
@@ -98,4 +98,4 @@ def test_it_runs_before_any_dependency_is_installed(tmp_path: Path) -> None:
         check=True,
         timeout=300,
     )
-    assert done.stdout == "listen 0.0.0.0:8090\nadmin.listen 127.0.0.1:8091\n"
+    assert done.stdout == "listen 127.0.0.1:8090\nadmin.listen 127.0.0.1:8091\n"

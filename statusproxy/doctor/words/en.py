@@ -352,7 +352,7 @@ WORDS: Final[Words] = {
     ),
     "channels.coded": (
         "{path} has a compression that cannot be decoded ({why}): it is forwarded uncorrected",
-        "configure the gateway to send it uncompressed, or install statusproxy[codings]",
+        "configure the gateway to send it uncompressed, or install the Python packages brotli and backports.zstd",
     ),
     "channels.not-json": (
         "{path} is not JSON but {type}: it is forwarded uncorrected",

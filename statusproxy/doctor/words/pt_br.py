@@ -355,7 +355,7 @@ WORDS: Final[Words] = {
     ),
     "channels.coded": (
         "{path} vem com uma compressão que não pode ser decodificada ({why}): é encaminhada sem correção",
-        "faça o gateway enviar sem compressão, ou instale statusproxy[codings]",
+        "faça o gateway enviar sem compressão, ou instale os pacotes Python brotli e backports.zstd",
     ),
     "channels.not-json": (
         "{path} não é JSON, e sim {type}: é encaminhada sem correção",

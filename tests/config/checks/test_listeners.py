@@ -22,7 +22,7 @@ from tests.config.refusals import GATEWAY, refused
         (
             "admin: {listen: 0.0.0.0:8090, token: x}",
             (
-                '2: admin.listen: admin.listen "0.0.0.0:8090" and listen "0.0.0.0:8090" are the same port; '
+                '2: admin.listen: admin.listen "0.0.0.0:8090" and listen "127.0.0.1:8090" are the same port; '
                 "give admin.listen another"
             ),
         ),

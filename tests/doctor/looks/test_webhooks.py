@@ -159,7 +159,7 @@ async def test_a_path_with_the_session_that_is_watched_already_is_named() -> Non
     for language, said in ((en, "/in/{session} is watched"), (pt_br, "/in/{session} é observado")):
         fix = language.WORDS[one.code][1].format(**one.facts)
         assert fix.startswith(said)
-        assert "http://HOST:8090/in/{session}" in fix
+        assert "http://127.0.0.1:8090/in/{session}" in fix
 
 
 async def test_forged_events_from_outside_are_as_it_should_be() -> None:
@@ -228,7 +228,7 @@ async def test_states_that_nobody_can_be_told_of_are_a_warning_with_the_way_out(
         text, fix = words(one, language)
         assert text.startswith("4 event")
         assert fix is not None
-        assert "http://HOST:8090/v1/webhooks/receive/{session}" in fix
+        assert "http://127.0.0.1:8090/v1/webhooks/receive/{session}" in fix
         assert "- path: /v1/webhooks/receive/{session}" in fix
         assert "forward_to: http://127.0.0.1:3000/v1/webhooks/receive" in fix
 
