@@ -190,9 +190,13 @@ def test_installed_used_upgraded_downgraded_removed_and_purged(
     assert "installed here as a Debian package; nothing was changed" in said
 
     machine.note("---- another address; then a configuration that does not hold ----")
-    machine.run(f"sed -i 's/^listen: .*/listen: 127.0.0.1:9090/' {CONFIG}; dpkg-reconfigure statusproxy")
-    assert ask(machine, "/api/channels", port=9090)[0] == 200
-    machine.run(f"sed -i 's/^listen: .*/listen: 127.0.0.1:{PROXY}/' {CONFIG}; dpkg-reconfigure statusproxy")
+    machine.run(f"sed -i 's/^listen: .*/listen: 0.0.0.0:{PROXY}/' {CONFIG}; dpkg-reconfigure statusproxy")
+    assert f" 0.0.0.0:{PROXY} " in machine.run("ss -Hltn")
+    machine.run(f"sed -i 's/^listen:/# listen:/' {CONFIG}")
+    assert "its default is 127.0.0.1:8090 now" in machine.run("dpkg-reconfigure statusproxy", expect=1)
+    assert f" 0.0.0.0:{PROXY} " in machine.run("ss -Hltn")
+    machine.run(f"sed -i 's/^# listen: .*/listen: 127.0.0.1:{PROXY}/' {CONFIG}; dpkg-reconfigure statusproxy")
+    assert f" 127.0.0.1:{PROXY} " in machine.run("ss -Hltn")
     assert shown(machine) == TRUTH
     machine.run(f"sed -i 's/^gateway: /gateway: 7 # /' {CONFIG}")
     said = machine.run("dpkg-reconfigure statusproxy", expect=1)
