@@ -80,10 +80,10 @@ def back_up_redis(
 
     def fill(part: Path) -> int:
         database, _ = Database.open(part, time.time())
-        rows = {record.session: record for record in records}
-        database.write(rows, [Entry(change) for change in changes], outbox=outbox if outbox.version else None)
-        bodies = asyncio.run(_copy(place, entries, database, spool_folder(part))) if entries else 0
-        database.close()
+        with closing(database):
+            rows = {record.session: record for record in records}
+            database.write(rows, [Entry(change) for change in changes], outbox=outbox if outbox.version else None)
+            bodies = asyncio.run(_copy(place, entries, database, spool_folder(part))) if entries else 0
         with closing(sqlite3.connect(part)) as copy:
             copy.execute("PRAGMA journal_mode = DELETE").fetchall()
         return bodies

@@ -110,10 +110,10 @@ def serves(home: Path, step: Step) -> None:
         return  # not root: the ports may be anyone's here
     unit = dict(re.findall(r"^(\w+)=(.*)$", (home / "home" / _UNIT).read_text(), re.MULTILINE))
     starts = unit["ExecStart"].replace("%h", str(home / "home"))
-    state = home / "home/.local/state" / unit["StateDirectory"]
+    name, _, state = unit["Environment"].replace("%h", str(home / "home")).partition("=")
     script = f"""
         ip link set lo up
-        STATE_DIRECTORY={state} {starts} 2>{home}/log & pid=$!
+        {name}={state} {starts} 2>{home}/log & pid=$!
         until {step.command} >/dev/null 2>&1; do kill -0 $pid || exit 9; done
         {step.command} && kill $pid && wait $pid
     """
@@ -126,4 +126,4 @@ def serves(home: Path, step: Step) -> None:
     assert step.prints is not None
     assert matches(step.prints, done.stdout)
     assert __version__ in done.stdout
-    assert (state / "state.db").exists()
+    assert (Path(state) / "state.db").exists()
