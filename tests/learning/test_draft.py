@@ -275,7 +275,7 @@ def test_a_hidden_segment_of_the_webhook_is_to_be_written() -> None:
         ("sales", LIST, None),
         ("sales", None, "# No list came, so that no id could be compared"),
         ("sales:key", LIST, "# TODO: events hold the ids of the list only within longer texts"),
-        ("other", LIST, "# TODO: no id of the list stands in any event."),
+        ("other", LIST, "# TODO: no id of the list is in any event."),
     ],
 )
 def test_what_to_do_where_no_id_matched(told: str, answer: Any, said: str | None) -> None:
@@ -288,7 +288,7 @@ def test_what_to_do_where_no_id_matched(told: str, answer: Any, said: str | None
 def test_an_id_in_a_longer_text_is_told_as_a_cut() -> None:
     text = draft(observed([{"event": "closed", "line": "sales:key"}]))
     assert (
-        "    session: [line]    # TODO: in 1 event an id of the list stands there, but only as {session}:{_}\n" in text
+        "    session: [line]    # TODO: in 1 event an id of the list is there, but only as {session}:{_}\n" in text
     )
 
 
@@ -329,7 +329,7 @@ def test_a_gateway_that_nests_its_names_gets_a_whole_draft() -> None:
 def test_a_list_that_came_without_an_id_in_events_is_said_to_have_come() -> None:
     text = draft(observed([link("sales", "up")], answer={"rows": [{"h": "zz1", "s": "ONLINE"}]}))
     assert "No list came" not in text
-    assert "no id of the list stands in any event" in text
+    assert "no id of the list is in any event" in text
 
 
 def test_several_members_that_may_name_the_session_are_for_a_person_to_choose_from() -> None:
