@@ -144,7 +144,7 @@ dist: $(VENV)/.release
 	$(BIN)/python -m twine check --strict dist/statusproxy-*.whl dist/statusproxy-*.tar.gz
 	$(BIN)/python -m check_wheel_contents dist/statusproxy-*.whl
 
-# The whole suite again and again, to the first failure: RUNS times, beside BUSY processes that only compute.
+# The whole suite repeatedly, to the first failure: RUNS times, beside BUSY processes that only compute.
 RUNS ?= 10
 BUSY ?= 0
 steady: $(VENV)/.ready
