@@ -88,8 +88,8 @@ def test_a_run_tells_where_it_stands_and_what_came() -> None:
             [event("unmatched", f"kind{letter}") for letter in "abcdef"],
             [
                 (
-                    "No rule names kinda 1, kindb 1, kindc 1, kindd 1, kinde 1, …, and none is needed: such names do "
-                    "not tell of a connection."
+                    "No rule names kinda 1, kindb 1, kindc 1, kindd 1, kinde 1, …, and none is needed: such names "
+                    "are not about a connection."
                 )
             ],
         ),
