@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
 .PHONY: help demo test check quick run lint types status unit alone steady coverage format bench bench-before bench-units faults
-.PHONY: kills kills-alerts soak simulate upgrade pictures dist clean
+.PHONY: kills kills-alerts soak simulate upgrade pictures dist deb image clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -31,6 +31,8 @@ help:
 	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
 	@echo "make pictures  draw, record and photograph the pictures of the README again (needs Chromium)"
 	@echo "make dist    build the wheel and the source distribution into dist/, and check them: docs/python.md"
+	@echo "make deb     build the Debian package for the release that this machine runs: docs/debian.md"
+	@echo "make image   build the container image, with docker, podman or buildah: docs/docker.md"
 	@echo "make clean   remove what the other commands made"
 
 # One stamp for each set of packages. It is younger than the pins: then the environment holds just these versions.
@@ -132,6 +134,9 @@ mutants: $(VENV)/.ready
 	$(BIN)/python -m tests.quality.mutants --room "$(ROOM)" --sample $(SAMPLE) --seed $(SEED) --seconds $(SECONDS)
 
 # The same bytes for the same commit: the time of all files in the archives is the commit's.
+image:
+	@packaging/container/build.sh
+
 dist: $(VENV)/.release
 	@rm -f dist/statusproxy-*.whl dist/statusproxy-*.tar.gz
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1767225600) \
@@ -185,6 +190,9 @@ simulate: $(VENV)/.ready
 # The drawings, the recording of the demo, and the status page as a browser shows it, where that has changed.
 pictures: $(VENV)/.ready
 	$(BIN)/python -m tests.illustrations
+
+deb:
+	@bash packaging/deb/build.sh
 
 clean:
 	rm -rf $(VENV) build dist htmlcov artifacts .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

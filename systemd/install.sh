@@ -86,6 +86,13 @@ need_systemd() {
     || fail "systemd $version is too old; $OLDEST_SYSTEMD or newer is needed (Debian 12, Ubuntu 24.04)"
 }
 
+# Two installations would have the same names. Either one takes the configuration and the state of the other.
+need_no_package() {
+  [ ! -e /var/lib/dpkg/info/statusproxy.prerm ] || fail "statusproxy is installed here as a Debian package; nothing was changed" \
+    "to upgrade it, build the package of this checkout (make deb), then: apt install ./dist/statusproxy_*.deb" \
+    "to install from the checkout instead: apt remove statusproxy, then: $(again)"
+}
+
 # Prints a Python that can serve: 3.11 or newer, able to make environments, and where the service can read it.
 find_python() {
   local candidate path reason="no python3 was found"
@@ -644,6 +651,7 @@ main() {
   [ "$purge" = no ] || [ "$action" = uninstall ] || fail "--purge needs --uninstall: $(command_line --uninstall --purge)"
   need_root
   need_systemd
+  need_no_package
   # One at a time.
   exec 9>/run/lock/statusproxy-install.lock
   flock --nonblock 9 || fail "another install.sh is running; when it has ended: $(again)"

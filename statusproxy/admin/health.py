@@ -1,5 +1,4 @@
-"""The health check: whether the store takes writes, the gateway takes connections, and the state is undamaged; and
-whether the proxy is about to stop."""
+"""The health check: writes to the store, connections to the gateway, damage of the state, and a stop that is near."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""How a session stands, in words, for monitors and badges; in the language of the settings."""
+"""The state of a session as text, for monitors and badges; in the language of the settings."""
 
 from collections.abc import Mapping
 from typing import Final

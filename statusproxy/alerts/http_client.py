@@ -1,4 +1,4 @@
-"""The HTTP client of alerts: its session, its errors in words, and reading an answer that no one needs."""
+"""The HTTP client of alerts: its session, texts for its errors, and reading an answer that is not needed."""
 
 import asyncio
 from typing import Final

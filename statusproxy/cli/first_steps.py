@@ -5,14 +5,17 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from statusproxy.cli.options import admin_option, config_option, json_option
-from statusproxy.cli.output import EXIT_FAILURE, show, show_json
+from statusproxy.cli.output import EXIT_FAILURE, fail, show, show_json
 from statusproxy.observe.terminal import colours
 from statusproxy.observe.visible import visible
+
+if TYPE_CHECKING:
+    from statusproxy.demo.dialect import Dialect
 
 
 @click.command()
@@ -24,22 +27,45 @@ from statusproxy.observe.visible import visible
     show_default=True,
     help="The gateway to imitate, by the name of its preset.",
 )
-def demo(serve: bool, gateway: str) -> None:
+@click.option("--stand-in", metavar="HOST:PORT", help="Serve only the stand-in gateway, at this address.")
+@click.option("--proxy", metavar="URL", help="With --stand-in: the proxy that gets its webhooks.")
+def demo(serve: bool, gateway: str, stand_in: str | None, proxy: str | None) -> None:
     """Play the story of a lost session against a stand-in gateway."""
     from statusproxy.demo import dialect_story, story
     from statusproxy.demo.dialects.table import DEFAULT, NoStoryError, dialect
 
-    play, keep_up = story.play, story.serve
+    if stand_in is None and proxy is not None:
+        raise click.UsageError("--proxy goes with --stand-in")
+    if stand_in is not None and serve:
+        raise click.UsageError("--serve starts a proxy, --stand-in starts none: give one of the two")
+    play, keep_up, chosen = story.play, story.serve, None
     if gateway != DEFAULT:
         try:
             chosen = dialect(gateway)
         except NoStoryError as error:
             raise click.BadParameter(str(error), param_hint="--gateway") from None
         play, keep_up = partial(dialect_story.play, chosen), partial(dialect_story.serve, chosen)
+    if stand_in is not None:
+        _serve_stand_in(chosen, stand_in, proxy)
+        return
     if serve:
         asyncio.run(keep_up())
         return
     sys.exit(0 if asyncio.run(play()) else 1)
+
+
+def _serve_stand_in(chosen: "Dialect | None", address: str, proxy: str | None) -> None:
+    from statusproxy.config.addresses import parse_host_and_port
+    from statusproxy.demo import service
+
+    try:
+        host, port = parse_host_and_port(address, None)
+    except ValueError:
+        raise click.BadParameter(f"found {address!r}; allowed: host:port", param_hint="--stand-in") from None
+    try:
+        asyncio.run(service.serve(service.gateway(chosen, proxy and proxy.rstrip("/")), host or "0.0.0.0", port))
+    except OSError as error:
+        fail(f"cannot listen on {address}: {error.strerror or error}", EXIT_FAILURE)
 
 
 @click.command()

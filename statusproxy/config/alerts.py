@@ -1,4 +1,4 @@
-"""The block `alerts`: when operators are told, of what, and where messages are sent.
+"""The block `alerts`: when operators get messages, about what, and where the messages are sent.
 
 Addresses are secrets: they hold tokens. They are shown as scheme and host, those of Apprise as their scheme.
 """

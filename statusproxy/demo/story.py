@@ -46,13 +46,17 @@ async def serve(*, say: Say = speak, python: str = sys.executable) -> bool:
 
 def _set_up(up: Raise[Proxy], ports: Ports = ANY) -> AbstractAsyncContextManager[tuple[StandInGateway, Proxy]]:
     """Gateway and proxy, wired both ways."""
-    gateway = StandInGateway(
+    return set_up(stand_in(), up, ports, lambda _: {}, _wire)
+
+
+def stand_in() -> StandInGateway:
+    """The gateway of the story, with its sessions."""
+    return StandInGateway(
         sessions=(LOST, "support", STUBBORN),
         waiting=("night shift",),
         dialogs={STUBBORN: Dialog.AFTER_DELETE},
         slow=_SLOW,
     )
-    return set_up(gateway, up, ports, lambda _: {}, _wire)
 
 
 def _wire(gateway: StandInGateway, proxy: Proxy) -> None:

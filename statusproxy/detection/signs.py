@@ -1,4 +1,4 @@
-"""The signs by which a gateway is known: harmless GETs, and the shape of the answers to them. Values; no I/O.
+"""The signs that identify a gateway: harmless GETs, and the shape of the answers to them. Values; no I/O.
 
 A preset carries them in its `about:` block, as YAML:
 

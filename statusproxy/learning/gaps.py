@@ -1,4 +1,4 @@
-"""What a draft lacks to be useful, as messages beside it: a draft of comments alone is valid YAML too."""
+"""What is missing in a draft, as messages beside it: a draft of comments alone is valid YAML too."""
 
 import re
 from enum import Enum

@@ -1,4 +1,4 @@
-"""Tells of sessions that were forgotten for lack of room: each is counted, and one line a minute says how many."""
+"""Reports sessions that were removed at the limit: each is counted, and one line per minute says how many."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Plays events through the session map, one after the other, as a proxy would hear them."""
+"""Plays events through the session map, one after the other, as a proxy would receive them."""
 
 from __future__ import annotations
 

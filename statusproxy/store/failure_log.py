@@ -1,4 +1,4 @@
-"""Rate limiting of a store's failures in the log: a disk that is full again and again is one line a minute."""
+"""Rate limiting of a store's failures in the log: a disk that is full repeatedly is one line per minute."""
 
 import time
 from collections.abc import Callable

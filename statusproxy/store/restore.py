@@ -1,4 +1,4 @@
-"""Puts a backup in the place of the SQLite state, which no one may use meanwhile.
+"""Replaces the SQLite state by a backup, while no process uses the state.
 
 What is restored is made ready and checked beside the state, and then takes its place at one stroke: after a crash at
 any moment the state is the old one or the new one, each with its spool. What stood there is kept under another name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,56 @@ def test_the_demonstration_stands_in_for_the_gateway_that_is_named(
     monkeypatch.setattr("statusproxy.demo.dialect_story.serve", serve)
     assert CliRunner().invoke(main, ["demo", "--gateway", "waha", *arguments]).exit_code == code
     assert done == [("serve" if arguments else "play", "waha")]
+
+
+@pytest.mark.parametrize(
+    ("gateway", "proxy", "posts_to"),
+    [
+        ([], [], None),
+        ([], ["--proxy", "http://proxy.example:8090/"], "http://proxy.example:8090"),
+        (["--gateway", "waha"], ["--proxy", "http://proxy.example:8090"], "http://proxy.example:8090"),
+    ],
+)
+def test_the_stand_in_gateway_is_served_alone(
+    gateway: list[str], proxy: list[str], posts_to: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Any] = []
+
+    async def serve(stand_in: str, host: str, port: int) -> None:
+        served.append((stand_in, host, port))
+
+    def made(chosen: Dialect | None, url: str | None) -> tuple[str | None, str | None]:
+        return (chosen and chosen.name, url)
+
+    monkeypatch.setattr("statusproxy.demo.service.serve", serve)
+    monkeypatch.setattr("statusproxy.demo.service.gateway", made)
+    done = CliRunner().invoke(main, ["demo", *gateway, "--stand-in", ":3000", *proxy])
+    assert done.exit_code == 0
+    assert served == [((gateway[1] if gateway else None, posts_to), "0.0.0.0", 3000)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--stand-in", "3000"], "Invalid value for --stand-in: found '3000'; allowed: host:port"),
+        (["--proxy", "http://proxy.example"], "--proxy goes with --stand-in"),
+        (["--serve", "--stand-in", ":3000"], "--serve starts a proxy, --stand-in starts none: give one of the two"),
+    ],
+)
+def test_options_of_the_stand_in_that_make_no_sense_are_refused(arguments: list[str], said: str) -> None:
+    done = CliRunner().invoke(main, ["demo", *arguments])
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_a_stand_in_that_cannot_listen_says_why() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = CliRunner().invoke(main, ["demo", "--stand-in", address])
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"cannot listen on {address}: ")
 
 
 @pytest.mark.parametrize(

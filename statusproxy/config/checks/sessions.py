@@ -1,4 +1,4 @@
-"""Checks of what tells of sessions and shows them: `events`, `channels`, `reconnect` and `sessions`."""
+"""Checks of what reports sessions and shows them: `events`, `channels`, `reconnect` and `sessions`."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
