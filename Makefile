@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
 .PHONY: help demo test check quick run lint types status unit alone steady coverage format bench bench-before bench-units faults
-.PHONY: kills kills-alerts soak simulate upgrade dist image clean
+.PHONY: kills kills-alerts soak simulate upgrade pictures dist deb image clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -29,7 +29,9 @@ help:
 	@echo "make coverage  run all tests once more, and name what none of them covers"
 	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
 	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
+	@echo "make pictures  draw, record and photograph the pictures of the README again (needs Chromium)"
 	@echo "make dist    build the wheel and the source distribution into dist/, and check them: docs/python.md"
+	@echo "make deb     build the Debian package for the release that this machine runs: docs/debian.md"
 	@echo "make image   build the container image, with docker, podman or buildah: docs/docker.md"
 	@echo "make clean   remove what the other commands made"
 
@@ -184,6 +186,13 @@ simulate: SCHEDULES ?= 10000
 simulate: SEED ?= 0
 simulate: $(VENV)/.ready
 	$(BIN)/python -m tests.status.simulation $(SCHEDULES) $(SEED)
+
+# The drawings, the recording of the demo, and the status page as a browser shows it, where that has changed.
+pictures: $(VENV)/.ready
+	$(BIN)/python -m tests.illustrations
+
+deb:
+	@bash packaging/deb/build.sh
 
 clean:
 	rm -rf $(VENV) build dist htmlcov artifacts .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

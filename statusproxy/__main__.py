@@ -20,6 +20,9 @@ def main() -> None:
 
     if serving:
         import statusproxy.server  # noqa: F401 - here, while nothing is collected
+        from statusproxy.proxy import decoders
+
+        decoders.preload()
     gc.freeze()
     gc.enable()
     commands.main()

@@ -74,6 +74,7 @@ _SLOW = (
 #: more than it runs: with six workers, behind the four that take minutes wait four of no account.
 _LONGEST = (
     "tests/docs/test_runbook.py",
+    "tests/packaging/test_deb.py",
     "tests/docs/test_readme.py::test_the_commands_by_hand",
     "tests/systemd/test_installed.py",
     "tests/docs/test_readme.py::test_the_installer",

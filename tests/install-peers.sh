@@ -38,6 +38,8 @@ have redis-server || missing+=(redis-server)
 # For tests/systemd: a Debian of its own in which the service is installed.
 have mmdebstrap || missing+=(mmdebstrap)
 have systemd-nspawn || missing+=(systemd-container)
+# For tests/packaging: what Debian says of the package.
+have lintian || missing+=(lintian)
 have shellcheck || missing+=(shellcheck)
 # For tests/packaging: an image is built and run, without a daemon and without a registry.
 have buildah || missing+=(buildah)

@@ -15,19 +15,19 @@ from statusproxy.cli.commands import main
 PAGE: Final = Path(__file__).parent.parent / "statusproxy" / "cli" / "statusproxy.1"
 
 _TAIL: Final = r""".SH EXIT STATUS
-0 on success, 1 on failure, 2 where the options or the configuration cannot be used.
-Commands that say otherwise do so above.
-With \fB\-\-json\fR an error is text on standard error too, and nothing but whole documents is on standard output.
+0 on success, 1 on failure, 2 if the options or the configuration cannot be used.
+Some commands have other codes; their sections list them.
+With \fB\-\-json\fR standard output has only complete JSON documents. Errors are text on standard error.
 .SH ENVIRONMENT
 .TP
 \fBSTATUSPROXY_CONFIG\fR
 The configuration file, as \fB\-\-config\fR.
 .TP
 \fBSTATUSPROXY_ADMIN\fR
-The admin listener to ask, as \fB\-\-admin\fR.
+The address of the admin listener, as \fB\-\-admin\fR.
 .TP
 \fBNO_COLOR\fR
-Where it holds anything, reports have no colours.
+If it is set and not empty, reports have no colours.
 .SH FILES
 .TP
 \fI/etc/statusproxy/config.yaml\fR
@@ -67,8 +67,8 @@ def page() -> str:
 
 def _commands(group: click.Group, above: click.Context) -> Iterator[str]:
     for name in group.list_commands(above):
-        command = group.commands[name]
-        if command.hidden:
+        command = group.get_command(above, name)
+        if command is None or command.hidden:
             continue
         context = click.Context(command, info_name=name, parent=above)
         if isinstance(command, click.Group):

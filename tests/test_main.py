@@ -48,6 +48,12 @@ def test_modules_are_imported_without_looking_for_garbage_which_is_looked_for_la
     assert told("gc.isenabled(), gc.get_freeze_count() > 0", command) == "True True"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "there"), [("run", "True"), ("sessions", "False")])
+def test_the_service_needs_no_file_of_a_coding_s_library_later_on(command: str, there: str) -> None:
+    assert told("'brotli' in sys.modules", command) == there
+
+
 @pytest.fixture
 def unblocked() -> Iterator[None]:
     """SIGHUP as it is now, again after the test."""

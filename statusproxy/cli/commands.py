@@ -1,22 +1,62 @@
-"""The command `statusproxy` and its commands."""
+"""The command `statusproxy`: which commands it has. The module of a command is imported when the command is used."""
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import Final
 
 import click
 
 from statusproxy import __version__
-from statusproxy.cli.alerts import alerts
-from statusproxy.cli.completing import completion
-from statusproxy.cli.first_steps import demo, doctor, init
-from statusproxy.cli.health import health
-from statusproxy.cli.history import history, uptime
-from statusproxy.cli.presets import learn, rehearse
-from statusproxy.cli.service import check, run
-from statusproxy.cli.sessions import forget, release, sessions
-from statusproxy.cli.spool import spool
-from statusproxy.cli.state import backup, restore, state
-from statusproxy.cli.version import version
+
+_COMMANDS: Final = MappingProxyType(
+    {
+        "alerts": "alerts",
+        "backup": "state",
+        "check": "service",
+        "completion": "completing",
+        "demo": "first_steps",
+        "doctor": "first_steps",
+        "forget": "sessions",
+        "health": "health",
+        "history": "history",
+        "init": "first_steps",
+        "learn": "presets",
+        "release": "sessions",
+        "restore": "state",
+        "run": "service",
+        "sessions": "sessions",
+        "spool": "spool",
+        "state": "state",
+        "try": "presets",
+        "uptime": "history",
+        "version": "version",
+    }
+)
+"""The module of each command, in this folder. Its function has the same name, but for `try`, which is a keyword."""
+
+_FUNCTIONS: Final = MappingProxyType({"try": "rehearse"})
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """A group that imports a command's module when the command is asked for.
+
+    The service (`run`) needs no other command, and would import what they need: 20 ms of its start.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Called by click: the names of all commands, in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Called by click: the command of this name; None where there is none."""
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(import_module(f"statusproxy.cli.{module}"), _FUNCTIONS.get(cmd_name, cmd_name))
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="statusproxy", message="%(prog)s %(version)s")
 def main() -> None:
     """Makes a WhatsApp gateway tell the truth about its sessions.
@@ -24,28 +64,3 @@ def main() -> None:
     statusproxy stands in front of the gateway, passes everything through, and corrects the channel list: a session
     whose connection is lost reads "disconnected".
     """
-
-
-for command in (
-    run,
-    check,
-    demo,
-    init,
-    doctor,
-    health,
-    rehearse,
-    learn,
-    sessions,
-    history,
-    uptime,
-    release,
-    forget,
-    spool,
-    alerts,
-    state,
-    backup,
-    restore,
-    completion,
-    version,
-):
-    main.add_command(command)

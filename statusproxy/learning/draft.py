@@ -21,7 +21,7 @@ _HEAD: Final = """\
 """
 
 _WEBHOOKS: Final = """\
-# The path on which the gateway's events come by. They go on to the gateway; for another receiver add
+# The path on which the gateway's events arrive. They are forwarded to the gateway; for another receiver add
 # `forward_to: http://hub.example/hook`, for none `forward: false` (the gateway then posts to the proxy).
 """
 
@@ -45,7 +45,7 @@ def pieces(seen: Observation, known: Collection[Path]) -> Iterator[str]:
         yield from _events(seen, by)
         yield _matching(seen)
     else:
-        yield "\n# events: none came. TODO: is `webhooks` right, and the sender trusted? `statusproxy doctor` tells.\n"
+        yield "\n# events: none came. TODO: is `webhooks` right, and the sender trusted? See `statusproxy doctor`.\n"
     yield "\n"
     yield from channel_draft.entries(seen)
     yield "\n" + _reconnect(seen)
@@ -123,8 +123,8 @@ def _dialect(seen: Observation, by: Path, known: Collection[Path]) -> str:
 
 
 _SPEAKING: Final = """\
-  # TODO: events came that no member names. The name is read from the body only; where it stands in a header or in the
-  # path, the state can stand for it: its words are the events' names below.
+  # TODO: events came that no member names. The name is read from the body only. If it is in a header or in the
+  # path, the state is used instead: its words are the events' names below.
 """
 
 
@@ -202,7 +202,7 @@ def _rule(seen: Observation, group: Group, by: Path, *, is_transient: bool) -> s
     head = f"  - event: {notation.scalar(group.name)}    # {notation.events(group.count)}\n"
     session = _session(sessions, guesses.cut_members(group), seen)
     if says is Meaning.ALIVE:
-        return head + session + "    means: alive    # something came in; own messages do not count\n"
+        return head + session + "    means: alive    # a message came in; own messages do not count\n"
     if decided and not (says and says is not Meaning.TRANSIENT and _only(decided[0], says)):
         return head + session + _state(decided[0], others=states)
     if says is not None:
@@ -215,7 +215,7 @@ def _rule(seen: Observation, group: Group, by: Path, *, is_transient: bool) -> s
         )
     )
     return (
-        "  # TODO: what do its words mean? Then take out the `#`, and write them under disconnected and connected:\n"
+        "  # TODO: what do its words mean? Then remove the `#`, and write them under disconnected and connected:\n"
         + ("".join(f"  # {line.removeprefix('  ')}\n" for line in text.splitlines()))
     )
 
@@ -247,7 +247,7 @@ def _session(sessions: list[tuple[Path, float]], cuts: list[tuple[Path, Cut, int
         path, cut, count = cuts[0]
         return (
             f"    session: {notation.paths([path])}    # TODO: in {notation.events(count)} an id of the list"
-            f" stands there, but only as {cut.segment}\n"
+            f" is there, but only as {cut.segment}\n"
         )
     if not sessions:
         return "    session: [session]    # TODO: no member was found that names the session\n"
@@ -277,13 +277,13 @@ _NO_LIST: Final = """\
 
 _CUT: Final = """\
 # TODO: events hold the ids of the list only within longer texts, and no key cuts a member's text. If the webhook's URL
-# can name the session, write {session} into its path, or {session}:{_} where it stands beside something else. If not,
+# can name the session, write {session} into its path, or {session}:{_} if something else is beside it. If not,
 # write each pair into config.yaml: `sessions: {aliases: {"the text in the event": "the id in the list"}}`.
 """
 
 _NO_MATCH: Final = """\
-# TODO: no id of the list stands in any event. Was the list of the same gateway, and of the sessions that the events are
-# about? If the two call a session differently, write each pair into config.yaml:
+# TODO: no id of the list is in any event. Was the list of the same gateway, and of the sessions that the events are
+# about? If the two have different names for a session, write each pair into config.yaml:
 # `sessions: {aliases: {"the id in the event": "the id in the list"}}`. If events name no session, let the webhook's URL
 # do it: a path with {session}.
 """
@@ -325,7 +325,7 @@ _NO_LOSS: Final = """\
 """
 
 _SILENT: Final = """\
-# These say nothing of a connection, as far as their words are known. `try` calls them unmatched, and they can stay so:
+# By their names, these say nothing about a connection. `try` calls them unmatched; they need no rule:
 """
 
 _HIDDEN: Final = """\

@@ -4,6 +4,7 @@ What a step reads, what it gives and how many members it begins are bounded, so 
 neither a bomb, nor members without content, nor blocks without content. The rest of the input is never copied.
 """
 
+import contextlib
 import zlib
 from collections import deque
 from collections.abc import Callable
@@ -256,3 +257,10 @@ _CODINGS: Final[dict[bytes, tuple[bool, Callable[[], Callable[[int], _Stream]]]]
 
 #: Codings whose decoder may hold a large window in memory: up to 16 MiB.
 WIDE: Final = frozenset({b"br", b"zstd"})
+
+
+def preload() -> None:
+    """Import what is installed of what the codings need: in the midst of an upgrade its files are no longer there."""
+    for _, prepare in _CODINGS.values():
+        with contextlib.suppress(ImportError):
+            prepare()

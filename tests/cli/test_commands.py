@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -32,7 +34,10 @@ WITHOUT_JSON = {"run", "demo", "completion"}
 
 def leaves(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command]]:
     """Each command that does something, by its name."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from leaves(command, *names, name)
         else:
@@ -42,3 +47,17 @@ def leaves(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command
 def test_every_command_that_prints_a_result_prints_it_as_json() -> None:
     with_json = {name for name, command in leaves(main) if any("--json" in each.opts for each in command.params)}
     assert {name for name, _ in leaves(main)} - with_json == WITHOUT_JSON
+
+
+def test_the_service_imports_the_module_of_no_other_command() -> None:
+    script = "from statusproxy.cli import commands; import sys; commands.main(['run', '--help'], standalone_mode=False)"
+    listing = "print(*sorted(name for name in sys.modules if name.startswith('statusproxy.cli.')))"
+    done = subprocess.run([sys.executable, "-c", f"{script}; {listing}"], capture_output=True, text=True, check=True)
+    imported = done.stdout.splitlines()[-1].split()
+    assert imported == [f"statusproxy.cli.{name}" for name in ("commands", "options", "output", "service", "settings")]
+
+
+def test_a_command_that_does_not_exist_is_refused() -> None:
+    result = call("reverse")
+    assert result.exit_code == 2
+    assert "No such command 'reverse'" in result.stderr

@@ -13,6 +13,7 @@ from click.shell_completion import ShellComplete
 
 from statusproxy.cli.commands import main
 from statusproxy.cli.completing import session_ids
+from statusproxy.cli.sessions import forget
 from statusproxy.demo.events import status_find
 from tests.cli.calling import call, written
 from tests.integration.stage import INBOUND, tell
@@ -47,7 +48,7 @@ TYPED = [
 
 
 def candidates(incomplete: str, **params: object) -> list[str]:
-    context = click.Context(main.commands["forget"])
+    context = click.Context(forget)
     context.params = params
     return [item.value for item in session_ids(context, context.command.params[0], incomplete)]
 

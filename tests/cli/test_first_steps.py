@@ -107,7 +107,7 @@ def test_a_stand_in_that_cannot_listen_says_why() -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("evolution", "there is no gateway 'evolution' here; known are baileys-api, "), ("gowa", "GOWA sends no event")],
+    [("evolution", "unknown gateway 'evolution'; known: baileys-api, "), ("gowa", "GOWA sends no event")],
 )
 def test_a_gateway_without_a_story_is_a_mistake_of_the_command_line(name: str, said: str) -> None:
     done = CliRunner().invoke(main, ["demo", "--gateway", name])
@@ -125,25 +125,25 @@ def test_init_says_why_no_file_was_written(tmp_path: Path) -> None:
 
 def test_init_writes_a_configuration_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def init(gateway: str, output: Path, **_: Any) -> str:
-        return f"The gateway answers as X.\n{output} is written for {gateway}."
+        return f"The gateway answers like X.\n{output} is written for {gateway}."
 
     monkeypatch.setattr("statusproxy.detection.command.init", init)
     result = call("init", "--gateway", "http://127.0.0.1:9", "-o", "a.yaml")
     assert (result.exit_code, result.stdout) == (
         0,
-        "The gateway answers as X.\na.yaml is written for http://127.0.0.1:9.\n",
+        "The gateway answers like X.\na.yaml is written for http://127.0.0.1:9.\n",
     )
 
 
 def test_init_says_as_json_which_file_and_preset_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def init(*_: object, **__: object) -> str:
-        return "The gateway answers as X."
+        return "The gateway answers like X."
 
     monkeypatch.setattr("statusproxy.detection.command.init", init)
     file = written(tmp_path, "gateway: http://127.0.0.1:9\npreset: evolution-api\n")
     result = call("init", "--gateway", "http://127.0.0.1:9", "-o", file, "--json")
     assert json.loads(result.stdout) == {
-        "file": str(file), "preset": "evolution-api", "text": "The gateway answers as X.",
+        "file": str(file), "preset": "evolution-api", "text": "The gateway answers like X.",
     }  # fmt: skip
 
 

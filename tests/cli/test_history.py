@@ -13,7 +13,7 @@ import click
 import pytest
 
 from statusproxy.cli import history as module
-from statusproxy.cli.commands import main
+from statusproxy.cli.history import history, uptime
 from statusproxy.demo.events import status_find
 from statusproxy.status.model import Change
 from tests.cli.calling import asking, call
@@ -123,7 +123,7 @@ async def test_uptime_says_where_the_history_is_still_being_read(
     await until(lambda: proxy.server.registry.ledger.filled)
     monkeypatch.setattr(proxy.server.registry.ledger, "filled", False)
     result = await asking(tmp_path, "uptime")
-    assert (result.exit_code, result.stdout) == (0, "Nothing is known of these months yet.\n")
+    assert (result.exit_code, result.stdout) == (0, "There are no data for these months yet.\n")
     assert result.stderr == "the proxy has just started and is still reading its history; ask again in a moment\n"
 
 
@@ -137,11 +137,11 @@ async def test_a_session_that_nobody_knows_is_an_error(proxy: Running, tmp_path:
 async def test_ids_are_completed(proxy: Running, tmp_path: Path) -> None:
     await tell(proxy.url + INBOUND, status_find("sales", "inChat"))
 
-    def candidates(command: str) -> list[str]:
-        context = click.Context(main.commands[command])
+    def candidates(command: click.Command) -> list[str]:
+        context = click.Context(command)
         context.params = {"config": tmp_path / "config.yaml"}
         (argument,) = (one for one in context.command.params if isinstance(one, click.Argument))
         return [item.value for item in argument.shell_complete(context, "s")]
 
-    for command in ("history", "uptime"):
+    for command in (history, uptime):
         assert await asyncio.to_thread(candidates, command) == ["sales"]

@@ -64,7 +64,7 @@ async def test_kept_events_are_replayed_and_dropped(kept: tuple[Spool, str]) -> 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["drop"], "say which events: ids, --state or --session"), (["replay", "1", "--state", "dead"], "not both")],
+    [(["drop"], "name the events: by ids, --state or --session"), (["replay", "1", "--state", "dead"], "either ids")],
 )
 def test_events_must_be_chosen_in_one_way(arguments: list[str], says: str) -> None:
     done = call("spool", *arguments)

@@ -43,11 +43,11 @@ events:
     # 1 value there not shown: no plain word, seen too rarely, or with too few known words beside it
   - event: message    # 6 events
     session: [box.ref]    # 100% are ids of the list
-    means: alive    # something came in; own messages do not count
+    means: alive    # a message came in; own messages do not count
   - event: unlinkedByPhone    # 1 event
     session: [box.ref]    # 100% are ids of the list
     means: disconnected    # TODO: guessed by the name
-# These say nothing of a connection, as far as their words are known. `try` calls them unmatched, and they can stay so:
+# By their names, these say nothing about a connection. `try` calls them unmatched; they need no rule:
 #   presence 1, qrcode 1
 
 # The answers that are corrected.
@@ -56,7 +56,7 @@ channels:
     list: [boxes]
     id: [box]    # 100% in events
     set: {phase: down}    # TODO: guessed; down 1, up 1
-    keep: [down]    # TODO: words that say already that it is not connected
+    keep: [down]    # TODO: words that already say that it is not connected
     connected: [up]
 
 """
@@ -88,7 +88,7 @@ def test_nothing_learned_is_a_valid_preset_that_says_what_is_missing() -> None:
     text = draft(Observation())
     assert settings(text).webhooks[0].path == "/webhook"
     assert "# events: none came." in text
-    assert "# channels: TODO: no answer with a list of sessions came by." in text
+    assert "# channels: TODO: no answer with a list of sessions was seen." in text
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_nothing_learned_is_a_valid_preset_that_says_what_is_missing() -> None:
         ),
         (
             [{"event": "session.status", "session": "a", "status": "success"}],
-            "  # TODO: what do its words mean? Then take out the `#`, and write them under disconnected and connected:",
+            "  # TODO: what do its words mean? Then remove the `#`, and write them under disconnected and connected:",
         ),
         (
             [{"type": "Disconnected", "userID": "1"}, {"type": "LoggedOut", "userID": "1"}],
@@ -211,7 +211,7 @@ def test_many_silent_names_are_cut() -> None:
         (
             "/list",
             [{"id": "a", "status": "scan"}],
-            "    keep: [scan]    # TODO: words that say already that it is not connected",
+            "    keep: [scan]    # TODO: words that already say that it is not connected",
         ),
     ],
 )

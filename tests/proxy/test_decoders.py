@@ -241,3 +241,16 @@ def test_a_coding_whose_library_is_not_installed_is_unknown(
     monkeypatch.delattr("backports.zstd", raising=False)  # what `from backports import` would find
     with pytest.raises(CodingError, match="unknown-coding"):
         Decoder(coding, LIMIT)
+
+
+def test_what_the_codings_need_is_there_before_the_first_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "brotli")
+    decoders.preload()
+    assert "brotli" in sys.modules
+
+
+def test_a_coding_whose_library_is_not_installed_is_left_out_before_the_first_body(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "brotli", None)
+    decoders.preload()

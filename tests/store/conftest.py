@@ -14,6 +14,7 @@ from statusproxy.config.state_url import Place
 from statusproxy.store import database, sqlite_wal
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names
+from statusproxy.store.redis_side_link import SideLink
 
 from .redis_server import RedisServer, running
 from .samples import Connections, SqliteStore, sqlite_store
@@ -83,3 +84,18 @@ async def link(place: Place) -> AsyncIterator[Link]:
 def client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
     with redis_server.client() as client:
         yield client
+
+
+@pytest.fixture
+def begun(client: "redis.Redis", names: Names) -> "redis.Redis":
+    """A client of a server whose memory has begun: it has the epoch `e`."""
+    client.set(names.epoch, "e")
+    return client
+
+
+@pytest.fixture
+async def side_link(place: Place, begun: "redis.Redis") -> AsyncIterator[SideLink]:
+    """A link beside the store's own to a server whose memory has begun."""
+    side = SideLink(place, 9)
+    yield side
+    await side.close()

@@ -1,11 +1,9 @@
 """The outbox in Redis: replaced only by who saw its newest version, of this memory of the server."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import redis
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.errors import NotAttachedError, StoreError
@@ -16,21 +14,8 @@ from statusproxy.store.redis_side_link import SideLink
 
 
 @pytest.fixture
-def client(client: "redis.Redis", names: Names) -> "redis.Redis":
-    client.set(names.epoch, "e")
-    return client
-
-
-@pytest.fixture
-async def link(place: Place, client: Any) -> AsyncIterator[SideLink]:
-    side = SideLink(place, 9)
-    yield side
-    await side.close()
-
-
-@pytest.fixture
-def outbox(place: Place, link: SideLink) -> RedisOutbox:
-    outbox = RedisOutbox(link, place)
+def outbox(place: Place, side_link: SideLink) -> RedisOutbox:
+    outbox = RedisOutbox(side_link, place)
     outbox.attached(b"e")
     return outbox
 
@@ -60,24 +45,24 @@ async def test_a_write_whose_reply_was_lost_can_be_asked_for_again(outbox: Redis
 
 
 async def test_a_server_that_lost_its_memory_is_told_and_begins_anew(
-    place: Place, link: SideLink, client: Any, names: Names
+    place: Place, side_link: SideLink, begun: Any, names: Names
 ) -> None:
     lost: list[str] = []
-    outbox = RedisOutbox(link, place, lambda: lost.append("lost"))
+    outbox = RedisOutbox(side_link, place, lambda: lost.append("lost"))
     outbox.attached(b"e")
     await outbox.write(b"one", 0)
-    client.delete(names.outbox)
-    client.set(names.epoch, "another")
-    with pytest.raises(StoreError, match=r"the server lost its memory$"):
+    begun.delete(names.outbox)
+    begun.set(names.epoch, "another")
+    with pytest.raises(StoreError, match=r"the server lost its data$"):
         await outbox.write(b"two", 1)
-    assert (lost, client.exists(names.outbox)) == (["lost"], 0)
+    assert (lost, begun.exists(names.outbox)) == (["lost"], 0)
     outbox.attached(b"another")
     assert await outbox.write(b"two", 0) == 1
 
 
-async def test_before_the_server_was_reached_nothing_is_written(place: Place, link: SideLink) -> None:
+async def test_before_the_server_was_reached_nothing_is_written(place: Place, side_link: SideLink) -> None:
     with pytest.raises(NotAttachedError, match=r"^the state in redis at .* is not open yet$"):
-        await RedisOutbox(link, place).write(b"one", 0)
+        await RedisOutbox(side_link, place).write(b"one", 0)
 
 
 async def test_a_server_that_is_away_is_told() -> None:
@@ -90,8 +75,8 @@ async def test_a_server_that_is_away_is_told() -> None:
         await outbox.write(b"one", 0)
 
 
-async def test_an_error_that_the_server_answers_is_told(outbox: RedisOutbox, client: Any, names: Names) -> None:
-    client.set(names.outbox, "mine")
+async def test_an_error_that_the_server_answers_is_told(outbox: RedisOutbox, begun: Any, names: Names) -> None:
+    begun.set(names.outbox, "mine")
     with pytest.raises(StoreError, match=r"wrong kind"):
         await outbox.read()
     with pytest.raises(StoreError, match=r"wrong kind"):

