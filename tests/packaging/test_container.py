@@ -182,6 +182,10 @@ def test_sigterm_lets_requests_under_way_finish_and_ends_with_0(place: Container
         assert fields["NoNewPrivs"] == "1"
         place.run("podman", "exec", service, "touch", "/opt/x", expect=1)
         assert place.get(f"{ADMIN}/metrics")[0] == 401
+        # SIGHUP reaches the proxy through the script that started it.
+        place.run("podman", "kill", "--signal=SIGHUP", service)
+        logs = ("sh", "-c", f"podman logs {service} 2>&1")
+        wait_until(lambda: "configuration reloaded" in place.run(*logs), "the configuration is read again")
         url = f"http://127.0.0.1:8090/api/media/sales/1?bytes={MEDIA_BYTES}"
         reader = place.start(sys.executable, str(CHECKOUT / "tests" / "packaging" / "slow_reader.py"), url)
         with reader:
@@ -192,6 +196,7 @@ def test_sigterm_lets_requests_under_way_finish_and_ends_with_0(place: Container
                 wait_until(lambda: place.get(LIST)[0] == 0, "new connections are refused")
                 print("read on", file=reader.stdin, flush=True)
                 assert int(reader.stdout.readline()) == MEDIA_BYTES
+                stopping.communicate()
             assert stopping.returncode == 0
         assert inspected(place, "container", service)["State"]["ExitCode"] == 0
         place.run("podman", "stop", "--time=600", "statusproxy_gateway_1")

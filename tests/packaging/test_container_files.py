@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from statusproxy.config.load import load
+from tests.docs.pages import blocks
 from tests.systemd.machine import CHECKOUT
 
 COMPOSE: Final = CHECKOUT / "compose.yaml"
@@ -28,11 +29,30 @@ def services(file: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def shown() -> list[str]:
+    """The YAML of the page."""
+    page = (CHECKOUT / "docs" / "docker.md").read_text(encoding="utf-8")
+    return [block.text for block in blocks(page) if block.language == "yaml"]
+
+
 @pytest.mark.slow
-def test_the_compose_files_follow_the_schema() -> None:
+def test_the_compose_files_follow_the_schema_and_those_that_the_page_shows(tmp_path: Path) -> None:
+    files = [COMPOSE, TAKEOVER]
+    for number, text in enumerate(each for each in shown() if "services:" in each):
+        files.append(tmp_path / f"shown-{number}.yaml")
+        files[-1].write_text(text, encoding="utf-8")
+    assert len(files) == 4
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run([*command, str(COMPOSE), str(TAKEOVER)], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_configuration_that_the_page_shows_is_right(tmp_path: Path) -> None:
+    (text,) = (each for each in shown() if "services:" not in each)
+    file = tmp_path / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    settings = load(file, None, {"STATUSPROXY_ADMIN_TOKEN": "made-at-the-first-start"})
+    assert settings.log.access is not False
 
 
 @BOTH
