@@ -42,9 +42,9 @@ _PIECE: Final = 64 * 1024
 
 _PAGE: Final = "docs/spool.md"
 
-NO_PATH: Final = f"no event is kept: no webhook path has spool: true ({_PAGE} explains it)"
+NO_PATH: Final = f"no event is stored: no webhook path has spool: true ({_PAGE} explains it)"
 NO_PLACE: Final = (
-    f"no event is kept: this needs a state in SQLite or Redis, such as state.url: sqlite:///state.db ({_PAGE})"
+    f"no event is stored: this needs a state in SQLite or Redis, such as state.url: sqlite:///state.db ({_PAGE})"
 )
 
 
@@ -160,7 +160,7 @@ class SpoolAnswers:
         if self._kept is None or self._off:
             raise RefusedError(409, NO_PATH)
         if self._kept.unread is not None:
-            raise RefusedError(503, f"it is not known which events are kept: {self._kept.unread}")
+            raise RefusedError(503, f"it is not known which events are stored: {self._kept.unread}")
         return self._kept
 
     def _entry(self, spool: Spool, request: web.Request) -> Entry:

@@ -64,7 +64,7 @@ def _summary(answer: SpoolList) -> str:
     """All that is kept, in sentences."""
     totals = answer.totals
     if not totals.entries:
-        return "\n".join(["No event is kept.", *_away(totals, answer.now)])
+        return "\n".join(["No event is stored.", *_away(totals, answer.now)])
     since = f" since {local(totals.waiting_since)}" if totals.waiting_since else ""
     kept = f"{totals.waiting} waiting{since}, {totals.unknown} unknown, {totals.dead} dead"
     room = f"{size(totals.bytes)} of {size(totals.max_bytes)}, {totals.entries} of {totals.max_entries} events"

@@ -68,7 +68,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, said: float) ->
 )
 @json_option
 def health(config: Path | None, admin: str | None, ready: bool, timeout: float, as_json: bool) -> None:
-    """Tell in one line whether the running proxy serves, for a container's health check or a monitor.
+    """Say in one line whether the running proxy serves, for a container's health check or a monitor.
 
     The exit code is 0 while the proxy serves, whatever the gateway does, and 1 otherwise. With --ready it is 0 only
     while the store accepts writes, the gateway accepts connections and the proxy is not about to stop; the line names

@@ -127,8 +127,8 @@ def learn(
     """Draft a preset for a gateway that has none.
 
     Asks the running proxy to learn from the webhooks and lists that pass through it; --show prints the draft. With
-    --from or --list, learns from captured files instead. Only names of members, state words and counts are kept, but no
-    id, number or text.
+    --from or --list, learns from captured files instead. It keeps only names of members, state words and
+    counts, but no id, number or text.
 
     The exit code is 1 if the given events make no rule, or none for a loss, or if the given lists make no entry of
     channels.

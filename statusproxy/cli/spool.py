@@ -49,7 +49,7 @@ def list_spool(
     newest: bool,
     as_json: bool,
 ) -> None:
-    """List the kept events, without their content."""
+    """List the stored events, without their content."""
     query = _query(limit=str(limit), order="newest" if newest else None, state=state, session=session)
     answer = ask(config, admin, "GET", f"/spool{query}")
     if as_json:
@@ -67,7 +67,7 @@ def list_spool(
 @click.option("--body", "with_body", is_flag=True, help="Print only the body, unchanged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
 def show_spooled(id_: str, config: Path | None, admin: str | None, with_body: bool, as_json: bool) -> None:
-    """Show one kept event: what happened to it, and its fields."""
+    """Show one stored event: what happened to it, and its fields."""
     path = f"/spool/{admin_client.quote(id_)}"
     if with_body:
         where, token = listener(config, admin)
@@ -101,7 +101,7 @@ def show_spooled(id_: str, config: Path | None, admin: str | None, with_body: bo
 def replay(
     ids: tuple[str, ...], config: Path | None, admin: str | None, state: str | None, session: str | None, as_json: bool
 ) -> None:
-    """Deliver kept events now, by id, state or session.
+    """Deliver stored events now, by id, state or session.
 
     An event in state `unknown` may have arrived before: its receiver then gets it twice. With --json,
     one document for each ID.
@@ -129,7 +129,7 @@ def drop(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Drop kept events permanently, by id, state or session.
+    """Drop stored events permanently, by id, state or session.
 
     With --json, one document for each ID.
     """

@@ -20,7 +20,7 @@ PACKAGES: Final = (
 @click.command()
 @json_option
 def version(as_json: bool) -> None:
-    """Print the version. With --json also of Python, of the system and of each package; null: not installed."""
+    """Print the version. With --json also those of Python, the system and each package (null: not installed)."""
     if not as_json:
         click.echo(f"statusproxy {__version__}")
         return

@@ -91,8 +91,8 @@ def _idle_spools(settings: Settings) -> Iterator[str]:
     paths = [webhook.path for webhook in settings.webhooks if webhook.spool]
     if paths and isinstance(parse_state_url(settings.state.url), Memory):
         yield (
-            f"webhooks: spool: true on {', '.join(paths)} has no effect: events are kept with the state, and this "
-            "state.url keeps none; sqlite:///state.db does"
+            f"webhooks: spool: true on {', '.join(paths)} has no effect: events are stored with the state, and this "
+            "state.url stores none; sqlite:///state.db does"
         )
 
 

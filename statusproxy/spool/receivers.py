@@ -55,7 +55,7 @@ class Receivers:
             self._circuits[receiver] = circuit
         if before.closed and not circuit.closed:
             log.warning(
-                "spool: %s does not accept events (%s): they are kept", receiver, attempt.status or attempt.reason,
+                "spool: %s does not accept events (%s): they are stored", receiver, attempt.status or attempt.reason,
                 extra={"receiver": receiver, "reason": attempt.reason, "status": attempt.status},
             )  # fmt: skip
         back = circuit.closed and not before.closed

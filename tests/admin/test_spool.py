@@ -373,7 +373,7 @@ async def test_while_it_is_not_known_what_is_kept_it_says_why(serve: Serve, meth
     shelf.unreadable = "no connection"
     spool = await spool_of(shelf)
     client = await serve(spool)
-    said = "it is not known which events are kept: no connection"
+    said = "it is not known which events are stored: no connection"
     assert await asked(client, target, method) == (503, {"error": said})
     assert SpoolAnswers(spool, configured).totals() is None
     shelf.unreadable = None

@@ -38,7 +38,7 @@ def test_each_event_is_one_line() -> None:
 
 
 def test_what_is_not_listed_is_said() -> None:
-    assert spool_table(listed()) == "No event is kept."
+    assert spool_table(listed()) == "No event is stored."
     assert spool_table(listed(ONE, entries=3)).splitlines()[-1] == "1 of 3; --limit shows more."
     assert spool_table(listed(entries=3), chosen=True).splitlines()[-1] == "None of them is of this state or session."
     assert "--limit" not in spool_table(listed(ONE, entries=3), chosen=True)

@@ -130,7 +130,7 @@ async def test_a_damaged_database_is_set_aside_and_the_proxy_starts(damage: str,
             assert 0 < saved < 200 if damage == "torn in the middle" else saved == 0
             if damage != "empty":
                 assert spoilt in contents(tmp_path), "nothing is thrown away"
-                await place.logged("set aside")
+                await place.logged("it is kept as")
             assert isinstance(place.phones, StandIn)
             await place.phones.unlink("sales")
             await place.process.kill()

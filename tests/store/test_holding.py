@@ -24,7 +24,7 @@ class One:
             HoldingTiming(clock=lambda: clock.now),
             prefix="spool:",
             log=logging.getLogger("statusproxy.spool"),
-            waiting="spool: kept events are waiting",
+            waiting="spool: stored events are waiting",
         )
 
     def _changed(self) -> None:
@@ -156,7 +156,7 @@ async def test_a_holder_that_loses_the_server_stops_before_its_claim_ends_and_sa
     assert not it.one.holds()
     await it.clock.move(5.0)
     assert caplog.messages == [
-        "spool: kept events are waiting until the server of the state answers: the server is away"
+        "spool: stored events are waiting until the server of the state answers: the server is away"
     ]
     it.one.store.heal()
     await it.clock.move(2.0)

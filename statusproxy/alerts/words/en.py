@@ -41,8 +41,8 @@ TITLES: Final[Mapping[str, tuple[str, str]]] = {
     "webhooks.back": ("Webhooks arrive again", ""),
     "store.failing": ("The state cannot be written", ""),
     "store.back": ("The state can be written again", ""),
-    "spool.stuck": ("Kept events are not delivered", ""),
-    "spool.back": ("Kept events are delivered again", ""),
+    "spool.stuck": ("Stored events are not delivered", ""),
+    "spool.back": ("Stored events are delivered again", ""),
     "test": ("Test message of statusproxy", ""),
 }
 #: Where each session is known to be connected.
@@ -52,7 +52,7 @@ REMINDERS: Final[Mapping[str, tuple[str, str]]] = {
     "gateway.down": ("The gateway still cannot be reached", ""),
     "webhooks.silent": ("Webhooks are still not arriving", ""),
     "store.failing": ("The state still cannot be written", ""),
-    "spool.stuck": ("Kept events are still not delivered", ""),
+    "spool.stuck": ("Stored events are still not delivered", ""),
 }
 
 #: By type, what follows the title: of one outage, and for each of several (a session's line).

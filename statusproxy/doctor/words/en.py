@@ -12,7 +12,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "gateway": "Gateway",
     "channels": "Channel list and corrections",
     "webhooks": "Webhooks",
-    "spool": "Events kept for later",
+    "spool": "Events stored for later",
     "alerts": "Alerts",
     "clock": "Clocks",
     "disk": "Stored state",
@@ -714,18 +714,18 @@ WORDS: Final[Words] = {
     # spool
     "spool.off": (
         (
-            "events that the gateway does not accept are not kept: engines send each event once, so while it restarts, "
-            "messages are lost"
+            "events that the gateway does not accept are not stored: engines send each event once, so while it "
+            "restarts, messages are lost"
         ),
-        "to keep them, set `spool: true` on the webhook's path (docs/spool.md explains it)",
+        "to store them, set `spool: true` on the webhook's path (docs/spool.md explains it)",
     ),
-    "spool.on": ("events that the receiver does not accept are kept: {paths}", None),
+    "spool.on": ("events that the receiver does not accept are stored: {paths}", None),
     "spool.no-place": (
-        "spool: true on {paths} has no effect: events are kept with the state, and this state.url keeps none",
+        "spool: true on {paths} has no effect: events are stored with the state, and this state.url stores none",
         "write this into config.yaml, in place of `state` if it is there, and restart:{lines}",
     ),
     "spool.away": (
-        "{receiver} has accepted no events for {since}; they are kept, and it is tried again every half minute",
+        "{receiver} has accepted no events for {since}; they are stored, and it is tried again every half minute",
         "find out why it accepts none (docker ps, docker logs); when it is back, all are delivered in order",
     ),
     "spool.waits": ("{count} event(s) wait to be delivered, the oldest for {since}", None),
