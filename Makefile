@@ -22,7 +22,7 @@ help:
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make kills   kill proxy and gateway in random order under load, KILLS=40 times, and look for what is lost"
 	@echo "             (STORE=redis: two proxies and their Redis)"
-	@echo "make kills-alerts  kill the proxy at each step of sending an alert, KILLS=40 times, and look for what is not told"
+	@echo "make kills-alerts  kill the proxy at each step of sending an alert, KILLS=40 times, and look for alerts that were not sent"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one), then 600 kills"
 	@echo "make upgrade BEFORE=DIR  upgrade two proxies under load from another checkout (or revision) to this one"
 	@echo "make simulate  ten thousand schedules of many proxies that share a map (SCHEDULES=, SEED=)"
@@ -144,7 +144,7 @@ dist: $(VENV)/.release
 	$(BIN)/python -m twine check --strict dist/statusproxy-*.whl dist/statusproxy-*.tar.gz
 	$(BIN)/python -m check_wheel_contents dist/statusproxy-*.whl
 
-# The whole suite again and again, to the first failure: RUNS times, beside BUSY processes that only compute.
+# The whole suite repeatedly, to the first failure: RUNS times, beside BUSY processes that only compute.
 RUNS ?= 10
 BUSY ?= 0
 steady: $(VENV)/.ready

@@ -90,7 +90,7 @@ need_systemd() {
 need_no_package() {
   [ ! -e /var/lib/dpkg/info/statusproxy.prerm ] || fail "statusproxy is installed here as a Debian package; nothing was changed" \
     "to upgrade it, build the package of this checkout (make deb), then: apt install ./dist/statusproxy_*.deb" \
-    "to install from the checkout instead: apt remove statusproxy, then: $(again)"
+    "to remove it: apt remove statusproxy; then this installs from the checkout: $(command_line)"
 }
 
 # Prints a Python that can serve: 3.11 or newer, able to make environments, and where the service can read it.

@@ -3,6 +3,7 @@
 `.venv/bin/python -m tests.man` writes it again; `tests/test_man.py` fails while it is out of date.
 """
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,7 +92,7 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
 
 def _paragraphs(text: str) -> Iterator[str]:
     r"""A command's help: paragraphs, of which those after `\b` stand as they are."""
-    for number, paragraph in enumerate(re.split(r"\n\s*\n", text.strip())):
+    for number, paragraph in enumerate(re.split(r"\n\s*\n", inspect.cleandoc(text))):
         if number:
             yield ".PP"
         if paragraph.startswith("\b"):

@@ -42,7 +42,7 @@ def sessions_table(answer: Sessions) -> str:
         if answer.webhook_last_heard:
             return "No session is known yet; events have been seen, but none about a session."
         return f"No session is known yet: {untrusted or 'no webhook has come through since the start.'}"
-    head = ("SESSION", "STATE", "LIST SHOWS", "SINCE", "WHY", "LAST EVENT", "HEARD", "GATEWAY SAID")
+    head = ("SESSION", "STATE", "LIST SHOWS", "SINCE", "WHY", "LAST EVENT", "RECEIVED", "GATEWAY SAID")
     return "\n\n".join([table(head, rows), *_totals(answer), *([f"Warning: {untrusted}"] if untrusted else [])])
 
 

@@ -129,7 +129,7 @@ def drop(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Drop kept events for good, by id, state or session.
+    """Drop kept events permanently, by id, state or session.
 
     With --json, one document for each ID.
     """
@@ -138,7 +138,7 @@ def drop(
         which = " ".join(map(visible, ids)) or " and ".join(
             text for text, said in ((f"state {state}", state), (f"session {visible(session or '')}", session)) if said
         )
-        click.confirm(f"Drop for good: {which}. They will never be delivered. Continue?", abort=True, err=True)
+        click.confirm(f"Drop permanently: {which}. They will never be delivered. Continue?", abort=True, err=True)
     _changed(config, admin, "DELETE", "", ids, _query(state=state, session=session), "dropped", as_json)
 
 

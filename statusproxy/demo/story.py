@@ -89,7 +89,7 @@ async def _unlinked(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None
 
 
 async def _contacts(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None:
-    stage.scene("Contacts go offline and online, again and again")
+    stage.scene("Contacts go offline and online repeatedly")
     before = await channel_list(proxy.base_url)
     received, delivered = gateway.counts["received"], gateway.counts["hub_inbox"]
     bursts = [
@@ -128,7 +128,7 @@ async def _gateway_restart(stage: Stage, gateway: StandInGateway, proxy: Proxy) 
     stage.show((await channel_list(proxy.base_url)).words, (LOST, "support"))
     through = await channel_list(proxy.base_url)
     stage.show(through.words, (LOST, "support"))
-    stage.check("the proxy does not believe it", held=through.words.get(LOST) == "disconnected")
+    stage.check("the proxy ignores it", held=through.words.get(LOST) == "disconnected")
     stage.check("the healthy session is connected", held=through.words.get("support") == "connected")
 
 

@@ -137,7 +137,7 @@ def _events(seen: Observation, by: Path) -> Iterator[str]:
     begun = False
     silent: list[Group] = []
     transient = guesses.transient_names(group.name for group in found if group.name is not None)
-    yield "# Which events tell of a session's connection.\n"
+    yield "# Which events are about a session's connection.\n"
     undecided: list[str] = []
     for group in found:
         rule = None if group.name is None else _rule(seen, group, by, is_transient=group.name in transient)
@@ -271,7 +271,7 @@ def _matching(seen: Observation) -> str:
 
 
 _NO_LIST: Final = """\
-# No list came, so that no id could be compared: a member that holds the session is guessed by its name alone. With the
+# No list came, so no id could be compared: a member that holds the session is guessed by its name alone. With the
 # list of sessions (through the proxy, or with --list and --route) it is found by the ids.
 """
 
@@ -330,7 +330,7 @@ _SILENT: Final = """\
 
 _HIDDEN: Final = """\
 # {events} whose name is not shown: no plain technical word, or seen too rarely to tell it from someone's text.
-# TODO: look at `{member}` in your captures. A name that tells of a connection needs a rule above; the others need none.
+# TODO: look at `{member}` in your captures. A name that is about a connection needs a rule above; the others need none.
 """
 
 

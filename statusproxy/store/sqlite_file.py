@@ -213,7 +213,7 @@ class StateFile:
         damage = rebuild(self.path, cause, self._clock(), known, spool, damaged=damaged)
         self.repairs["damaged"] += 1
         self._log.error(
-            "state: %s is %s; it was set aside as %s, and a new one started with %s",
+            "state: %s is %s; it is kept as %s, and a new one was started with %s",
             self.path, cause, damage.set_aside, counted(damage.sessions, "session"),
         )  # fmt: skip
         if damage.spooled:

@@ -333,7 +333,7 @@ def test_the_history_of_a_session_is_a_bar_and_a_list(window: webdriver.Chrome, 
     assert "still" in newest
     assert "the gateway said “connected”" in newest
     assert "the engine’s browser closed" in oldest
-    assert "reported once more" in oldest
+    assert "reported again" in oldest
     assert "an event said connected" in oldest
     strip = window.find_element(By.CSS_SELECTOR, ".strip")
     assert (strip.get_attribute("aria-label") or "").startswith("Shown as disconnected 2 times in the last 7 days")

@@ -72,7 +72,7 @@ def test_the_stand_in_gateway_is_served_alone(
         served.append((stand_in, host, port))
 
     def made(chosen: Dialect | None, url: str | None) -> tuple[str | None, str | None]:
-        return (chosen and chosen.name, url)
+        return (chosen.name if chosen is not None else None, url)
 
     monkeypatch.setattr("statusproxy.demo.service.serve", serve)
     monkeypatch.setattr("statusproxy.demo.service.gateway", made)

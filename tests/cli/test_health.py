@@ -122,7 +122,8 @@ async def test_a_configuration_that_was_broken_meanwhile_does_not_make_it_unheal
     assert "gatewy" in line
     code, line, why = said(await asking(tmp_path, "health", "--ready"))
     assert (code, line) == (1, "")
-    assert why.startswith("the admin token is missing or wrong; and the configuration cannot be used: ")
+    assert why.startswith(f"{file}:")
+    assert why.endswith("; and the admin token is missing or wrong\n")
 
 
 @pytest.mark.parametrize("text", ["gateway: [", "gatewy: x", "gatewy: x\nadmin: null", "gatewy: x\nadmin: {token: x}"])

@@ -83,7 +83,7 @@ def test_on_a_terminal_dropping_is_asked_for_first(monkeypatch: pytest.MonkeyPat
     arguments = ["spool", "drop", "--state", "dead", "--session", "sales", "--admin", "127.0.0.1:1"]
     refused = CliRunner().invoke(main, arguments, input="n\n")
     assert (refused.exit_code, asked) == (1, [])
-    assert "Drop for good: state dead and session sales." in refused.stderr
+    assert "Drop permanently: state dead and session sales." in refused.stderr
     agreed = CliRunner().invoke(main, arguments, input="y\n")
     assert (agreed.exit_code, asked) == (0, ["/spool?state=dead&session=sales"])
 

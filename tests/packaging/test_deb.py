@@ -113,6 +113,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         for version, change in (("2.0.0", SECOND), ("3.0.0", BROKEN)):
             machine.run(f"rm -rf /repack && dpkg-deb -R {deb('1.0.0')} /repack")
             machine.run(f"set -e; from=1.0.0 to={version} change={shell_word(change)}; {REPACK}")
+        machine.run("rm -rf /repack /build/build")
         gateway = machine.start(["/usr/bin/python3", "/stand-ins/gateway.py", str(GATEWAY), "--total", "2"])
         running.enter_context(gateway)
         running.callback(gateway.kill)
@@ -206,22 +207,24 @@ def test_installed_used_upgraded_downgraded_removed_and_purged(
 
     machine.note("---- upgraded under load, while an administrator thinks about the changed configuration ----")
     pid = main_pid(machine)
-    machine.run("mkfifo /run/test/answer")
+    machine.run(f"mkfifo /run/test/answer; echo '# A comment of ours.' >>{CONFIG}")
     with under_load(machine):
-        upgrade = machine.start(["/bin/sh", "-c", f"dpkg -i {deb('2.0.0')} <>/run/test/answer >/run/test/said 2>&1"])
-        machine.run("until grep -q 'default=N' /run/test/said; do sleep 0.1; done")
+        script = f"dpkg -i {deb('2.0.0')} <>/run/test/answer >/run/test/said 2>&1; echo $? >>/run/test/said"
+        upgrade = machine.start(["/bin/sh", "-c", script])
+        machine.run("until grep -qE 'default=N|^[0-9]+$' /run/test/said; do sleep 0.1; done")
         machine.run("test ! -e /opt/statusproxy/1.0.0/bin -a -e /opt/statusproxy/2.0.0/bin")
         assert main_pid(machine) == pid
         assert ask(machine, "/v1/webhooks/receive", UNLINKED)[0] == 200
         machine.run("systemctl reload statusproxy; statusproxy sessions")
         assert shown(machine) == TRUTH
         machine.run("echo N >/run/test/answer")
-        assert upgrade.wait(600) == 0, machine.run("cat /run/test/said")
+        upgrade.wait(600)
+        assert machine.run("cat /run/test/said").endswith("[default=N] ? 0\n")
     assert main_pid(machine) != pid
     assert installed(machine) == "2.0.0"
     assert shown(machine) == TRUTH
     assert "A new comment" in machine.run(f"tail -n 1 {CONFIG}.dpkg-dist; rm {CONFIG}.dpkg-dist", quiet=True)
-    assert "A new comment" not in machine.run(f"cat {CONFIG}", quiet=True)
+    assert machine.run(f"tail -n 1 {CONFIG}") == "# A comment of ours.\n"
     assert machine.run("ls -m /opt/statusproxy").strip() == "2.0.0, current"
 
     machine.note(

@@ -1,5 +1,6 @@
-"""No page uses a word that the project gave up: the words are short, but a reader has to guess what they mean."""
+"""No page and no text of the program uses a word that the project gave up: a reader has to guess what it means."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,33 @@ PORTUGUESE: Final = {
 _BLOCK: Final = re.compile(r"^ *```.*?^ *```$|<!-- tree -->.*?<!-- end of tree -->", re.MULTILINE | re.DOTALL)
 _CODE: Final = re.compile(r"`[^`\n]+`")
 
+#: More that were given up in what the program says. Pages may quote other programs, or have them in other senses.
+SAID: Final = {
+    r"anew": "again",
+    r"takes? no|(does|do) not take": "does not accept",
+    r"(is|are) no JSON": "is not JSON",
+    r"so that (no|nothing)": "so no, so nothing",
+    r"all the same": "anyway",
+    r"the very": "the same",
+    r"as you said": "as given",
+    r"none of its own": "a sentence with its subject first",
+    r"stands (in this|there|here)": "is",
+}
+
+#: Vocabulary of gateways, not of the program, and Portuguese texts.
+_NOT_OURS: Final = {"learning/words.py", "learning/members.py", "doctor/words/pt_br.py", "alerts/words/pt_br.py"}
+_PROGRAM: Final = ROOT / "statusproxy"
+TEXTS: Final = sorted(
+    (
+        *(each for each in _PROGRAM.rglob("*.py") if each.relative_to(_PROGRAM).as_posix() not in _NOT_OURS),
+        *_PROGRAM.rglob("*.yaml"),
+        _PROGRAM / "admin/page/english.js",
+        ROOT / "config.yaml",
+        ROOT / "Makefile",
+        *(ROOT / "systemd").glob("install.sh"),
+    )
+)
+
 PAGES: Final = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
 
 
@@ -53,6 +81,46 @@ def given_up(text: str, words: dict[str, str]) -> Iterator[str]:
         for found in re.finditer(rf"\b({pattern})\b", prose, re.IGNORECASE):
             line = prose.count("\n", 0, found.start()) + 1
             yield f"line {line}: {found[0]} (write: {instead})"
+
+
+def texts(file: Path) -> Iterator[tuple[int, str]]:
+    """What a file of the program may show people: sentences and help texts of Python, each line of other files."""
+    source = file.read_text(encoding="utf-8")
+    if file.suffix != ".py":
+        yield from enumerate(source.splitlines(), 1)
+        return
+    tree = ast.parse(source)
+    inside = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and " " in node.value
+            and id(node) not in inside
+        ):
+            yield node.lineno, node.value
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_command(node):
+            yield node.lineno, ast.get_docstring(node) or ""
+
+
+def _is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(".command(" in ast.unparse(each) for each in node.decorator_list)
+
+
+@pytest.mark.parametrize("file", TEXTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_text_of_the_program_uses_a_word_that_was_given_up(file: Path) -> None:
+    words = {**ENGLISH, **SAID}
+    found = [f"{line}: {each}" for line, text in texts(file) for each in given_up(text, words)]
+    assert found == []
+
+
+def test_strings_and_help_texts_are_shown_but_docstrings_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(
+        '"""Mend."""\nNAME = "mend this"\n@main.command()\ndef run():\n    """Mend a proxy."""\n'
+        'def other():\n    """Mend."""\n'
+    )
+    assert sorted(texts(file)) == [(1 + 1, "mend this"), (4, "Mend a proxy.")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

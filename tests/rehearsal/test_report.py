@@ -187,5 +187,5 @@ def test_quiet_events_in_a_row_are_one_line_and_the_next_step_ends_the_report() 
         "  verdict applied: so",
         "",
         "4 events: 3 unmatched, 1 applied",
-        "No rule names ack 3, and none is needed: such names do not tell of a connection.",
+        "No rule names ack 3, and none is needed: such names are not about a connection.",
     ]

@@ -151,7 +151,7 @@ def test_only_damage_of_the_content_is_repaired_while_in_use(
     assert [record.session for record in file.open(None).records] == ["known"]
     (aside,) = path.parent.glob("state.db.unreadable-*[0-9Z]")
     assert caplog.messages == [
-        f"state: {path} is corrupt (malformed); it was set aside as {aside}, and a new one started with 1 session"
+        f"state: {path} is corrupt (malformed); it is kept as {aside}, and a new one was started with 1 session"
     ]
 
 

@@ -150,7 +150,7 @@ export const english = {
   damageNotice: (what) => `Some sessions may have been forgotten: ${what}. To remove this notice: statusproxy state acknowledge`,
   spoolWaiting: (count, since) => `${count === 1 ? "1 event waits" : `${count} events wait`} to be delivered, since ${since}.`,
   spoolUnknown: (count) => `${count === 1 ? "1 event was" : `${count} events were`} sent and not answered: no one knows whether ${count === 1 ? "it" : "they"} arrived. statusproxy spool list shows more.`,
-  spoolDead: (count) => `${count === 1 ? "1 event is" : `${count} events are`} refused for good by the receiver. statusproxy spool list shows more.`,
+  spoolDead: (count) => `${count === 1 ? "1 event is" : `${count} events are`} refused permanently by the receiver. statusproxy spool list shows more.`,
   spoolAway: (receiver, since) => `${receiver} has accepted no events since ${since}; the proxy keeps trying.`,
   spoolGateway: "The gateway",
   problems: {
@@ -214,7 +214,7 @@ export const english = {
   began: "Lost",
   ended: "Back",
   gatewaySaid: (word) => `the gateway said “${word}”`,
-  repeated: (count) => (count === 1 ? "reported once more" : `reported ${count} times more`),
+  repeated: (count) => (count === 1 ? "reported again" : `reported ${count} times more`),
   beginningGone: "earlier than the history goes back",
   olderMany: "Older ones are not shown; statusproxy history lists them.",
   older: (count) => `${count} older ones are not shown; statusproxy history lists them.`,

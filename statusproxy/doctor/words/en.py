@@ -763,7 +763,7 @@ WORDS: Final[Words] = {
         "operators are told through {targets}; `statusproxy doctor --send` sends each a test message",
         None,
     ),
-    "alerts.heartbeat-only": ("nobody is told of lost sessions: alerts have a heartbeat and no target", None),
+    "alerts.heartbeat-only": ("nobody is alerted about lost sessions: alerts have a heartbeat and no target", None),
     "alerts.failing": (
         "the last message did not reach {target}: {error} ({waiting} {waiting:message waits|messages wait})",
         "fix the address in alerts.to, or the receiver; then `statusproxy alerts test --to {number}`",
