@@ -126,8 +126,8 @@ class Containers:
         pip.write_text(_NO_INDEX, encoding="utf-8")
         mounts = [f"--volume={machines.wheels()}:/wheels:ro", f"--volume={pip}:/etc/pip.conf:ro"]
         script = str(CHECKOUT / "packaging" / "container" / "build.sh")
-        base = {"PYTHON_IMAGE": BASE, "PYTHON_DIGEST": self.digest(BASE)}
-        self.run(script, "--isolation=chroot", *mounts, ENGINE="buildah", IMAGE=IMAGE, **base)
+        command = (script, "--isolation=chroot", *mounts)
+        self.run(*command, ENGINE="buildah", IMAGE=IMAGE, PYTHON_IMAGE=BASE, PYTHON_DIGEST=self.digest(BASE))
 
     def digest(self, image: str) -> str:
         """By which an image can be named so that it is always this one."""
