@@ -14,7 +14,7 @@ from typing import Final
 from tests.systemd import machine as machines
 
 CHECKOUT: Final = machines.CHECKOUT
-BASE: Final = "localhost/base"
+BASE: Final = "localhost/base:latest"
 IMAGE: Final = "localhost/statusproxy"
 
 _TOOLS: Final = ("podman", "buildah", "runc", "mmdebstrap", "unshare", "nsenter", "ip", "iptables", "curl")
@@ -121,12 +121,17 @@ class Containers:
             raise CannotRunError(f"no container can be run here: {error}") from None
 
     def build(self) -> None:
-        """Build the image as `make image` does, from the base and the wheels."""
+        """Build the image as `make image` does, from the base, which its digest pins, and the wheels."""
         pip = self._folder / "pip.conf"
         pip.write_text(_NO_INDEX, encoding="utf-8")
         mounts = [f"--volume={machines.wheels()}:/wheels:ro", f"--volume={pip}:/etc/pip.conf:ro"]
         script = str(CHECKOUT / "packaging" / "container" / "build.sh")
-        self.run(script, "--isolation=chroot", *mounts, ENGINE="buildah", PYTHON_IMAGE=BASE, IMAGE=IMAGE)
+        command = (script, "--isolation=chroot", *mounts)
+        self.run(*command, ENGINE="buildah", IMAGE=IMAGE, PYTHON_IMAGE=BASE, PYTHON_DIGEST=self.digest(BASE))
+
+    def digest(self, image: str) -> str:
+        """By which an image can be named so that it is always this one."""
+        return self.run("podman", "image", "inspect", "--format={{.Digest}}", image).strip()
 
     def _import(self) -> None:
         self.run("podman", "import", "--quiet", str(machines.root_archive()), BASE)
