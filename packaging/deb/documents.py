@@ -97,7 +97,8 @@ def copyright_file(license_text: str, packages: Iterable[Distribution]) -> str:
 def _licence(package: Distribution) -> str:
     """The licence's short name, as the package's metadata have it."""
     meta = package.metadata
-    said = (meta.get("License-Expression") or meta.get("License") or "").strip()
+    fields = [meta[field] for field in ("License-Expression", "License") if field in meta]
+    said = fields[0].strip() if fields else ""
     if not said or "\n" in said or len(said) > 60:
         classes = [each for each in meta.get_all("Classifier") or () if each.startswith("License ::")]
         said = classes[0].rpartition(":: ")[2] if classes else "see-its-text"
