@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
 .PHONY: help demo test check quick run lint types status unit alone steady coverage format bench bench-before bench-units faults
-.PHONY: kills kills-alerts soak simulate upgrade dist deb clean
+.PHONY: kills kills-alerts soak simulate upgrade pictures dist deb image clean
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -22,15 +22,17 @@ help:
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make kills   kill proxy and gateway in random order under load, KILLS=40 times, and look for what is lost"
 	@echo "             (STORE=redis: two proxies and their Redis)"
-	@echo "make kills-alerts  kill the proxy at each step of sending an alert, KILLS=40 times, and look for what is not told"
+	@echo "make kills-alerts  kill the proxy at each step of sending an alert, KILLS=40 times, and look for alerts that were not sent"
 	@echo "make soak    ten minutes of mixed traffic, every byte checked (SOAK_SECONDS=60 for one), then 600 kills"
 	@echo "make upgrade BEFORE=DIR  upgrade two proxies under load from another checkout (or revision) to this one"
 	@echo "make simulate  ten thousand schedules of many proxies that share a map (SCHEDULES=, SEED=)"
 	@echo "make coverage  run all tests once more, and name what none of them covers"
 	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
 	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
+	@echo "make pictures  draw, record and photograph the pictures of the README again (needs Chromium)"
 	@echo "make dist    build the wheel and the source distribution into dist/, and check them: docs/python.md"
 	@echo "make deb     build the Debian package for the release that this machine runs: docs/debian.md"
+	@echo "make image   build the container image, with docker, podman or buildah: docs/docker.md"
 	@echo "make clean   remove what the other commands made"
 
 # One stamp for each set of packages. It is younger than the pins: then the environment holds just these versions.
@@ -132,6 +134,9 @@ mutants: $(VENV)/.ready
 	$(BIN)/python -m tests.quality.mutants --room "$(ROOM)" --sample $(SAMPLE) --seed $(SEED) --seconds $(SECONDS)
 
 # The same bytes for the same commit: the time of all files in the archives is the commit's.
+image:
+	@packaging/container/build.sh
+
 dist: $(VENV)/.release
 	@rm -f dist/statusproxy-*.whl dist/statusproxy-*.tar.gz
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1767225600) \
@@ -139,7 +144,7 @@ dist: $(VENV)/.release
 	$(BIN)/python -m twine check --strict dist/statusproxy-*.whl dist/statusproxy-*.tar.gz
 	$(BIN)/python -m check_wheel_contents dist/statusproxy-*.whl
 
-# The whole suite again and again, to the first failure: RUNS times, beside BUSY processes that only compute.
+# The whole suite repeatedly, to the first failure: RUNS times, beside BUSY processes that only compute.
 RUNS ?= 10
 BUSY ?= 0
 steady: $(VENV)/.ready
@@ -181,6 +186,10 @@ simulate: SCHEDULES ?= 10000
 simulate: SEED ?= 0
 simulate: $(VENV)/.ready
 	$(BIN)/python -m tests.status.simulation $(SCHEDULES) $(SEED)
+
+# The drawings, the recording of the demo, and the status page as a browser shows it, where that has changed.
+pictures: $(VENV)/.ready
+	$(BIN)/python -m tests.illustrations
 
 deb:
 	@bash packaging/deb/build.sh

@@ -55,9 +55,9 @@ def deliveries(content: bytes, name: str) -> list[Delivery]:
         raise CaptureError(f"{name}: the file is empty")
     found = list(_deliveries(content, name))
     if not found:
-        raise CaptureError(f"{name}: there are notes in it, but no event")
+        raise CaptureError(f"{name}: it has notes, but no event")
     if len(found) > MOST_EVENTS:
-        raise CaptureError(f"{name}: more than {MOST_EVENTS} events; divide the file")
+        raise CaptureError(f"{name}: more than {MOST_EVENTS} events; split the file")
     return found
 
 
@@ -84,7 +84,7 @@ def _deliveries(content: bytes, name: str) -> Iterator[Delivery]:
 
 
 def _neither(name: str, lines: list[tuple[int, bytes]]) -> str:
-    cut = "" if lines[0][1].lstrip()[:1] not in (b"{", b"[") else " (it begins like JSON; is it whole?)"
+    cut = "" if lines[0][1].lstrip()[:1] not in (b"{", b"[") else " (it begins like JSON; is it complete?)"
     return f"{name}: this is neither JSON, nor JSON lines, nor a form{cut}"
 
 

@@ -61,7 +61,7 @@ class Listeners:
             if inherited:
                 log.warning(
                     "%s is in `listen`, but not in statusproxy.socket: a restart refuses connections there; "
-                    "to bring the two in line, run install.sh again (Debian package: dpkg-reconfigure statusproxy)",
+                    "run install.sh again (Debian package: dpkg-reconfigure statusproxy)",
                     address,
                     extra={"listen": str(address)},
                 )

@@ -220,8 +220,8 @@ class Server:
             self.addresses,
             {
                 "the gateway cannot be reached": self.gateway_watch.error,
-                "the store takes no writes": None if self._watchdog is None else self._watchdog.error,
-                "the new configuration is refused": self._refused,
+                "the store accepts no writes": None if self._watchdog is None else self._watchdog.error,
+                "the new configuration was rejected": self._refused,
                 "waits for a restart": ", ".join(self.waiting),
                 "events are kept": self._kept(),
             },

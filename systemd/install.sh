@@ -40,7 +40,7 @@ usage: sudo ./systemd/install.sh [--wheels DIR]      install this version, or up
   --wheels DIR   install offline, from the wheels in DIR and nothing else. To fill DIR, in a checkout on a machine with
                  the same Python:  python3 -m pip wheel -w DIR -c constraints.txt '.[jwt,redis,alerts]'
 
-An upgrade that does not become ready is taken back by itself. PYTHON=/path/to/python3 chooses the interpreter.
+An upgrade that does not become ready is undone automatically. PYTHON=/path/to/python3 chooses the interpreter.
 To stop the service without removing it: systemctl stop statusproxy.socket statusproxy.service
 It stays stopped until the next boot, or until: systemctl start statusproxy
 TEXT
@@ -104,12 +104,12 @@ find_python() {
     fi
     case $("$path" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))') in
       /root | /root/* | /home/*)
-        reason="$path lies in a home folder, which the service cannot read"
+        reason="$path is in a home folder, which the service cannot read"
         continue
         ;;
     esac
     if ! "$path" -c 'import ensurepip, venv' 2>/dev/null; then
-      reason="$path lacks venv"
+      reason="$path has no module venv"
       continue
     fi
     printf '%s\n' "$path"
@@ -183,8 +183,8 @@ build() {
     tail -n 15 "$log" >&2
     rm -rf "$folder" "$log"
     rmdir "$PREFIX" 2>/dev/null || true
-    fail "the environment could not be made; $UNCHANGED" \
-      "without the internet, fill a folder with wheels (this tells how: $(command_line --help)), then: $(command_line --wheels DIR)"
+    fail "the Python environment could not be created; $UNCHANGED" \
+      "without the internet, fill a folder with wheels (to see how: $(command_line --help)), then: $(command_line --wheels DIR)"
   fi
   rm -f "$log"
   mkdir -p "$folder/share/systemd"
@@ -213,7 +213,7 @@ taken() { PYTHONPATH=$2 "$1" -B "$HERE/ports.py" taken <<<"$3" 2>/dev/null || tr
 fail_taken() {
   local key address program advice=()
   while read -r key address program; do
-    advice+=("$address (\`$key\` in $ETC/config.yaml) is held by $program")
+    advice+=("$address (\`$key\` in $ETC/config.yaml) is in use by $program")
   done <<<"$1"
   fail "an address to listen on is not free; $UNCHANGED" "${advice[@]}" \
     "stop that program, or write another address into that key; then: $(again)"
@@ -336,7 +336,7 @@ activate() {
     systemctl stop statusproxy.socket statusproxy.service
   fi
   if ! systemctl start statusproxy.socket 2>/dev/null; then
-    say "the address in \`listen\` cannot be listened on; which programs listen where: ss -ltnp" >&2
+    say "the address in \`listen\` cannot be opened; to see which program uses it: ss -ltnp" >&2
     report_failure statusproxy.socket "$since"
     return 1
   fi
@@ -369,7 +369,7 @@ restart_in_turn() {
 }
 
 report_failure() {
-  say "$1 did not become ready; the journal's last words:" >&2
+  say "$1 did not become ready; the last lines of its journal:" >&2
   journalctl --sync 2>/dev/null || sleep 1
   journalctl --quiet --no-pager --unit "$1" --since "$2" --output cat 2>/dev/null | tail -n 14 | sed 's/^/  | /' >&2 || true
 }
@@ -379,7 +379,7 @@ keep_state() {
   local database
   database=$(inquire "$1" state "$ETC/config.yaml" "$STATE")
   [ -n "$database" ] && [ -f "$database" ] || return 0
-  inquire "$1" snapshot "$database" "$1/state-before.db" || say "  (the state could not be copied; going on without a copy)"
+  inquire "$1" snapshot "$database" "$1/state-before.db" || say "  (the state could not be copied; continuing without a copy)"
 }
 
 # After the version in $1 was left: where it changed the state's schema, the copy from before it comes back.
@@ -418,7 +418,7 @@ install() {
     version=$(sed -n 's/^__version__[^"]*"\([^"]*\)".*/\1/p' "$source/statusproxy/__init__.py")
     what=$source
   else
-    fail "there is nothing to install here: this is neither in a checkout, nor is there a wheel of statusproxy" \
+    fail "there is nothing to install: this is not a checkout, and there is no wheel of statusproxy" \
       "in a checkout: sudo ./systemd/install.sh" "with a folder that holds the wheels: $(command_line --wheels DIR)"
   fi
   folder=$PREFIX/$version-$(fingerprint "$wheel" "$source" "$python")
@@ -431,7 +431,7 @@ install() {
   if [ -f "$ETC/config.yaml" ]; then
     config="$ETC/config.yaml (kept)"
   else
-    [ -f "$source/config.yaml" ] || fail "no configuration is there, and none lies beside this installer to begin with" \
+    [ -f "$source/config.yaml" ] || fail "there is no configuration, and no config.yaml beside this installer to begin with" \
       "write $ETC/config.yaml (one line is enough, such as: gateway: http://127.0.0.1:3000), then: $(again)"
     cp "$source/config.yaml" "$ETC/config.yaml"
     chmod 644 "$ETC/config.yaml"
@@ -453,8 +453,8 @@ install() {
   fi
   if ! add_packages "$folder" "$wheels" "$source"; then
     abandon "$built" "$old" "$new_state"
-    fail "what \`state.url\`, \`webhooks[].jwt\` or \`alerts\` in $ETC/config.yaml needs could not be installed; $UNCHANGED" \
-      "without the internet, fill a folder with wheels (this tells how: $(command_line --help)), then: $(command_line --wheels DIR)"
+    fail "the packages for \`state.url\`, \`webhooks[].jwt\` or \`alerts\` in $ETC/config.yaml could not be installed; $UNCHANGED" \
+      "without the internet, fill a folder with wheels (to see how: $(command_line --help)), then: $(command_line --wheels DIR)"
   fi
   [ -z "$added" ] || step packages "$added, for \`state.url\`, \`webhooks[].jwt\` or \`alerts\`"
   step configuration "$config"
@@ -502,10 +502,10 @@ install() {
     fail "version $version does not run here, and was removed again; the configuration stays in $ETC" \
       "fix what the journal names above, then: $(again)"
   fi
-  [ "$old" != "$folder" ] || fail "version $version does not run (any more); there is no other one to go back to" \
+  [ "$old" != "$folder" ] || fail "version $version does not run, and there is no other version to go back to" \
     "fix what the journal names above, then: systemctl restart statusproxy"
   say "going back to $(basename "$old")" >&2
-  go_back "$folder" "$old" || fail "the version before does not run either" "see: journalctl -u statusproxy"
+  go_back "$folder" "$old" || fail "the previous version does not run either" "see: journalctl -u statusproxy"
   rm -rf "$folder"
   fail "version $version did not become ready; $(basename "$old") runs again, as before"
 }
@@ -528,7 +528,7 @@ next_steps() {
 It listens on $listen. Next:
   1. $ETC/config.yaml: set \`gateway\` to the gateway's address, then: systemctl reload statusproxy
      (a changed \`listen\`: run this installer again. Secrets: one file each in $ETC/secrets, \${NAME} in the file.)
-  2. Put it in the way of the hub and of the gateway's webhooks: $docs/nginx.md, $docs/docker.md
+  2. Route the hub and the gateway's webhooks through it: $docs/nginx.md, $docs/docker.md
   3. Watch it:  systemctl status statusproxy · journalctl -fu statusproxy · statusproxy sessions
 TEXT
   if [ -n "$reachable" ]; then
@@ -570,9 +570,9 @@ rollback() {
   now=$(current) before=$(previous)
   [ -n "$now" ] || fail "statusproxy is not installed; to install it: $(command_line)"
   if [ -z "$before" ] || [ "$before" = "$now" ]; then
-    fail "no version before $(basename "$now") is kept" "in a checkout of the version that you want: sudo ./systemd/install.sh"
+    fail "no version other than $(basename "$now") is kept" "in a checkout of the version that you want: sudo ./systemd/install.sh"
   fi
-  usable "$before" || fail "$(basename "$before") does not start any more; nothing was changed" \
+  usable "$before" || fail "$(basename "$before") no longer starts; nothing was changed" \
     "in a checkout of that version: sudo ./systemd/install.sh"
   CREDENTIALS_DIRECTORY=$ETC/secrets "$before/bin/statusproxy" check --config "$ETC/config.yaml" >/dev/null \
     || fail "$(basename "$before") does not accept the configuration (above); nothing was changed" "correct it, then: $(again)"
@@ -629,7 +629,7 @@ main() {
   while [ $# -gt 0 ]; do
     case $1 in
       --wheels)
-        [ $# -gt 1 ] || fail "--wheels wants a folder"
+        [ $# -gt 1 ] || fail "--wheels needs a folder"
         wheels=$2
         shift
         ;;
@@ -648,13 +648,13 @@ main() {
     esac
     shift
   done
-  [ "$purge" = no ] || [ "$action" = uninstall ] || fail "--purge goes with --uninstall: $(command_line --uninstall --purge)"
+  [ "$purge" = no ] || [ "$action" = uninstall ] || fail "--purge needs --uninstall: $(command_line --uninstall --purge)"
   need_root
   need_systemd
   need_no_package
   # One at a time.
   exec 9>/run/lock/statusproxy-install.lock
-  flock --nonblock 9 || fail "another install.sh is at work; when it has ended: $(again)"
+  flock --nonblock 9 || fail "another install.sh is running; when it has ended: $(again)"
   trap 'rm -f /run/lock/statusproxy-install.lock' EXIT
   case $action in
     install) install "$wheels" ;;

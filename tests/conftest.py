@@ -78,6 +78,7 @@ _LONGEST = (
     "tests/docs/test_readme.py::test_the_commands_by_hand",
     "tests/systemd/test_installed.py",
     "tests/docs/test_readme.py::test_the_installer",
+    "tests/packaging/test_container.py",
     "tests/systemd/test_ports.py",
     "tests/systemd/test_units.py",
     "tests/docs/test_shell.py",

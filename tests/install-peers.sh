@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Python: nginx, HAProxy, PHP with cURL, curl, Node.js, Chromium, Redis, Prometheus, and the npm packages of tests/peers.
+# Installs what the tests need beyond Python: nginx, HAProxy, PHP with cURL, curl, Node.js, Chromium, Redis, Prometheus,
+# Podman, Buildah, and the npm packages of tests/peers.
 # For Debian and its kin, as root or with sudo. Safe to run again: does, and says, nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/peers"
@@ -40,6 +41,13 @@ have systemd-nspawn || missing+=(systemd-container)
 # For tests/packaging: what Debian says of the package.
 have lintian || missing+=(lintian)
 have shellcheck || missing+=(shellcheck)
+# For tests/packaging: an image is built and run, without a daemon and without a registry.
+have buildah || missing+=(buildah)
+have podman || missing+=(podman)
+have runc || missing+=(runc)
+have iptables || missing+=(iptables)
+[ -e /usr/lib/podman/netavark ] || missing+=(netavark)
+[ -e /usr/lib/podman/aardvark-dns ] || missing+=(aardvark-dns)
 
 if [ "${#missing[@]}" -gt 0 ]; then
   if ! have apt-get; then

@@ -3,6 +3,7 @@
 `.venv/bin/python -m tests.man` writes it again; `tests/test_man.py` fails while it is out of date.
 """
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,19 +16,19 @@ from statusproxy.cli.commands import main
 PAGE: Final = Path(__file__).parent.parent / "statusproxy" / "cli" / "statusproxy.1"
 
 _TAIL: Final = r""".SH EXIT STATUS
-0 on success, 1 on failure, 2 where the options or the configuration cannot be used.
-Commands that say otherwise do so above.
-With \fB\-\-json\fR an error is text on standard error too, and nothing but whole documents is on standard output.
+0 on success, 1 on failure, 2 if the options or the configuration cannot be used.
+Some commands have other codes; their sections list them.
+With \fB\-\-json\fR standard output has only complete JSON documents. Errors are text on standard error.
 .SH ENVIRONMENT
 .TP
 \fBSTATUSPROXY_CONFIG\fR
 The configuration file, as \fB\-\-config\fR.
 .TP
 \fBSTATUSPROXY_ADMIN\fR
-The admin listener to ask, as \fB\-\-admin\fR.
+The address of the admin listener, as \fB\-\-admin\fR.
 .TP
 \fBNO_COLOR\fR
-Where it holds anything, reports have no colours.
+If it is set and not empty, reports have no colours.
 .SH FILES
 .TP
 \fI/etc/statusproxy/config.yaml\fR
@@ -91,7 +92,7 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
 
 def _paragraphs(text: str) -> Iterator[str]:
     r"""A command's help: paragraphs, of which those after `\b` stand as they are."""
-    for number, paragraph in enumerate(re.split(r"\n\s*\n", text.strip())):
+    for number, paragraph in enumerate(re.split(r"\n\s*\n", inspect.cleandoc(text))):
         if number:
             yield ".PP"
         if paragraph.startswith("\b"):

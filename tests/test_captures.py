@@ -44,8 +44,8 @@ def test_a_form_is_an_event_and_so_is_each_of_several_lines_of_them() -> None:
     [
         (b"several\nwords\n", ""),
         (b"a word", ""),
-        (b'{"event": "cut', " (it begins like JSON; is it whole?)"),
-        (b'[{"event": "cut"},', " (it begins like JSON; is it whole?)"),
+        (b'{"event": "cut', " (it begins like JSON; is it complete?)"),
+        (b'[{"event": "cut"},', " (it begins like JSON; is it complete?)"),
     ],
 )
 def test_text_that_is_neither_json_nor_a_form_holds_no_event(content: bytes, more: str) -> None:
@@ -96,7 +96,7 @@ def test_a_body_that_only_javascript_reads_is_kept_by_its_value() -> None:
         (b" \n\xef\xbb\xbf"[:2], "f: the file is empty"),
         (b"\x7fELF\0\0", "f: this is not text; give JSON, JSON lines or a form, in UTF-8"),
         (b"caf\xe9", "f: this is not text; give JSON, JSON lines or a form, in UTF-8"),
-        (b'{"note":"n"}', "f: there are notes in it, but no event"),
+        (b'{"note":"n"}', "f: it has notes, but no event"),
         (b'{"at":"soon","body":{}}', "f: `at` is not a time; write ISO 8601 with a zone, or epoch seconds"),
         (b"[" * 100_000 + b"\0", "f: this is not text; give JSON, JSON lines or a form, in UTF-8"),
     ],
@@ -110,7 +110,7 @@ def test_a_file_without_events_is_one_line(content: bytes, says: str) -> None:
 def test_a_file_has_so_many_events_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(captures, "MOST_EVENTS", 2)
     assert len(deliveries(b"{}\n{}", "f")) == 2
-    with pytest.raises(CaptureError, match="f: more than 2 events; divide the file"):
+    with pytest.raises(CaptureError, match="f: more than 2 events; split the file"):
         deliveries(b"{}\n{}\n{}", "f")
 
 

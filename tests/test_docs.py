@@ -80,9 +80,9 @@ def test_the_tree_has_a_line_for_each_file_as_its_docstring_says() -> None:
 
 
 def walks() -> list[list[tuple[str, str]]]:
-    """The tables of the two walks: of each row its file and what happens there."""
+    """The tables of the two data flows: of each row its file and what happens there."""
     page = (ROOT / "docs/architecture.md").read_text()
-    part = page.partition("## The walk of a webhook's body")[2].partition("## A request, from")[0]
+    part = page.partition("## Data flow: a webhook's body")[2].partition("## A request, from")[0]
     tables = part.split("| file | what happens there |\n| --- | --- |\n")[1:]
     return [re.findall(r"^\| `([\w/]+\.py)` \| (.*) \|$", table.partition("\n\n")[0], re.MULTILINE) for table in tables]
 
@@ -106,7 +106,7 @@ def test_each_function_that_a_walk_names_is_in_its_file() -> None:
 
 
 def test_the_table_of_rooms_is_in_the_order_that_import_linter_checks() -> None:
-    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## The rooms")[2].partition("\n## ")[0]
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Packages")[2].partition("\n## ")[0]
     cells = re.findall(r"^\| (`\w.*?) \|", section, re.MULTILINE)
     rows = [set(re.findall(r"`([\w.]+?)(?:\.py|/)`", cell)) for cell in cells]
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]

@@ -16,7 +16,7 @@ from tests.certificates import make_certificate
 
 WARNING = (
     "[::1]:0 is in `listen`, but not in statusproxy.socket: a restart refuses connections there; "
-    "to bring the two in line, run install.sh again (Debian package: dpkg-reconfigure statusproxy)"
+    "run install.sh again (Debian package: dpkg-reconfigure statusproxy)"
 )
 
 

@@ -9,9 +9,9 @@ from statusproxy.supervision import Watchdog, status_line
 
 def test_the_status_names_what_is_served_and_each_error() -> None:
     assert status_line("http://gw", [":80", "unix:/x"], {}) == "STATUS=Serving http://gw on :80, unix:/x"
-    errors = {"the store takes no writes": "disk full", "the gateway cannot be reached": None, "waits": ""}
+    errors = {"the store accepts no writes": "disk full", "the gateway cannot be reached": None, "waits": ""}
     assert status_line("http://gw", [":80"], errors) == (
-        "STATUS=Serving http://gw on :80; the store takes no writes: disk full"
+        "STATUS=Serving http://gw on :80; the store accepts no writes: disk full"
     )
 
 

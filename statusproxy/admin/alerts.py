@@ -32,7 +32,7 @@ _TOLD: Final = 500
 _MESSAGES: Final = 100
 _SESSIONS: Final = 20
 
-NOT_CONFIGURED: Final = "no alerts are configured: config.yaml has no block alerts (docs/alerts.md says what they do)"
+NOT_CONFIGURED: Final = "no alerts are configured: config.yaml has no block `alerts` (see docs/alerts.md)"
 
 
 class AlertAnswers:
@@ -156,7 +156,7 @@ def _message(message: Message, names: dict[str, str]) -> AlertMessageLine:
         reminder=message.reminder,
         deliveries=[
             AlertDeliveryLine(
-                target=names.get(each.target, "not configured any more"),
+                target=names.get(each.target, "no longer configured"),
                 state=each.state.value,
                 attempts=each.attempts,
                 next_at=moment(each.next_at),

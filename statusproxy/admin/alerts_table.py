@@ -14,7 +14,7 @@ _SHOWN: Final = 20
 def alerts_table(answer: AlertsReport) -> str:
     """`/alerts` as tables."""
     if not answer.configured:
-        return "No alerts are configured (docs/alerts.md says what they do)."
+        return "No alerts are configured (see docs/alerts.md)."
     parts = [_state(answer), _targets(answer), _told(answer), _messages(answer)]
     return "\n\n".join(part for part in parts if part)
 
@@ -22,7 +22,7 @@ def alerts_table(answer: AlertsReport) -> str:
 def _state(answer: AlertsReport) -> str:
     lines = [] if answer.sending else ["Another proxy that shares the state sends the messages."]
     if not answer.written:
-        lines.append("What was told is not written down now: the stored state takes no writes.")
+        lines.append("Sent alerts are not being saved now: the stored state cannot be written.")
     beat = answer.heartbeat
     if beat is not None:
         last = "never answered yet" if beat.last_at is None else f"answered {span(beat.last_at, answer.now)} ago"
@@ -49,7 +49,7 @@ def _targets(answer: AlertsReport) -> str:
 
 def _told(answer: AlertsReport) -> str:
     if not answer.told:
-        return "Nothing is wrong that anyone was told of."
+        return "No reported outage is open."
     rows = [
         (
             _about(one),

@@ -212,7 +212,7 @@ class Answers:
         except LookupError as error:
             return refuse(404, str(error.args[0] if error.args else error))
         if not changes and not self.settings.sessions.releases.get(Release.OPERATOR, True):
-            return refuse(409, "releasing by hand is switched off (sessions.releases.operator)")
+            return refuse(409, "release by hand is turned off (sessions.releases.operator)")
         return answer(Released(session, bool(changes), [change_report(change) for change in changes]))
 
     async def forget(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""A session's badge: a static SVG with its id and how it stands, in the colours of the page.
+"""A session's badge: a static SVG with its id and state, in the colours of the page.
 
 An id may hold anything. So it is cut, its characters that do not print are escaped, and there is neither script nor
 style in the picture nor anything that it loads.

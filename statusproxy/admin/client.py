@@ -78,13 +78,15 @@ def download(where: str, path: str, token: str | None = None, patience: float = 
     with _asked(where, "GET", path, token, patience) as (where, response):
         if response.status != HTTPStatus.OK or response.getheader("Content-Type") != "application/octet-stream":
             _object(where, response, response.read())
-            raise AdminError(f"the program at {where} does not answer as a running proxy does; is it an older one?")
+            raise AdminError(
+                f"the program at {where} does not answer like a running statusproxy; is it an older version?"
+            )
         missing = int(response.getheader("Content-Length") or 0)
         while piece := response.read(_PIECE):
             missing -= len(piece)
             yield piece
         if missing:
-            raise AdminError("the answer broke off before its end")
+            raise AdminError("the answer ended too early")
 
 
 @contextlib.contextmanager

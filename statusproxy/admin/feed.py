@@ -238,7 +238,7 @@ class Feed:
                     await self._look(health=health)
                 except Exception:
                     self._reports.look_at_all()
-                    log.exception("what the status page is told could not be refreshed")
+                    log.exception("the data for the status page could not be refreshed")
         finally:
             unsubscribe()
 

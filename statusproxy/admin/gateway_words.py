@@ -1,4 +1,4 @@
-"""What the settings say of the gateway for people: its address, its own words, the rule by which its list is corrected.
+"""What the settings say about the gateway for people: address, own words, the rule that corrects its list.
 
 Made once for each settings in force, at start and at reload.
 """

@@ -1,5 +1,4 @@
-"""The health check: whether the store takes writes, the gateway takes connections, and the state is undamaged; and
-whether the proxy is about to stop."""
+"""The health check: writes to the store, connections to the gateway, damage of the state, and a stop that is near."""
 
 import asyncio
 import time
@@ -61,7 +60,7 @@ class HealthCheck:
         """Why the store accepts no writes, or None."""
         if await self._registry.works():
             return None
-        return self._registry.store.error or "does not take writes"
+        return self._registry.store.error or "does not accept writes"
 
     async def _gateway(self) -> str | None:
         """Why no connection to the gateway can be had, or None."""

@@ -243,7 +243,7 @@ async def _stream(request: web.Request, head: msgspec.Struct, entries: AsyncIter
     except StoreError as error:
         if not response.prepared:
             return _unreadable(error)
-        log.warning("the history cannot be read to its end: %s", error)
+        log.warning("the history could not be read to its end: %s", error)
         if request.transport is not None:
             request.transport.abort()  # half an answer must not pass for a whole one
     except ConnectionError:

@@ -58,7 +58,7 @@ def uptime_table(answer: Uptime) -> str:
         for one in answer.months
     ]
     if not rows:
-        return "Nothing is known of these months yet."
+        return "There are no data for these months yet."
     return table(("MONTH", "SESSION", "UPTIME", "LOST", "LOSSES"), rows)
 
 

@@ -124,6 +124,6 @@ def _ups(request: web.Request) -> Mapping[SessionState, bool] | web.Response:
     for name, value in request.query.items():
         if name not in _CHOSEN or value not in ("up", "down"):
             allowed = ", ".join(f"{state.value}=up, {state.value}=down" for state in _CHOSEN)
-            return refuse(400, f"this query is not known; allowed: {allowed}")
+            return refuse(400, f"unknown query; allowed: {allowed}")
         ups[SessionState(name)] = value == "up"
     return ups

@@ -42,9 +42,9 @@ _PIECE: Final = 64 * 1024
 
 _PAGE: Final = "docs/spool.md"
 
-NO_PATH: Final = f"no event is kept: no webhook path has spool: true ({_PAGE} says what that does)"
+NO_PATH: Final = f"no event is kept: no webhook path has spool: true ({_PAGE} explains it)"
 NO_PLACE: Final = (
-    f"no event is kept: that takes a state in SQLite or Redis, such as state.url: sqlite:///state.db ({_PAGE})"
+    f"no event is kept: this needs a state in SQLite or Redis, such as state.url: sqlite:///state.db ({_PAGE})"
 )
 
 
@@ -187,7 +187,7 @@ class SpoolAnswers:
         try:
             wanted = _wanted(_read(request.query, "state", "session"))
             if wanted == Wanted(None, None):
-                raise RefusedError(400, "say which events: a state, a session, or both, such as ?state=dead")
+                raise RefusedError(400, "name the events: by a state, a session, or both, such as ?state=dead")
             spool = self._spool()
             changed, entries = 0, spool.control.entries()
             for start in range(0, len(entries), _CHANGED):
@@ -232,7 +232,7 @@ def _read(query: MultiMapping[str], *known: str) -> dict[str, str]:
             raise RefusedError(400, f"the parameter {name!r} is not known; {allowed}")
     said = dict(query.items())
     if len(said) != len(query):
-        raise RefusedError(400, "a parameter stands twice")
+        raise RefusedError(400, "a parameter is given twice")
     return said
 
 
@@ -246,7 +246,7 @@ def _limit(query: dict[str, str]) -> int:
 def _newest(query: dict[str, str]) -> bool:
     order = query.get("order", "oldest")
     if order not in ("oldest", "newest"):
-        raise RefusedError(400, "order is oldest or newest, whichever is to come first")
+        raise RefusedError(400, "order is oldest or newest: which comes first")
     return order == "newest"
 
 
@@ -262,7 +262,7 @@ def _wanted(query: dict[str, str]) -> Wanted:
     if state is not None and state not in list(EntryState):
         raise RefusedError(400, f"state is one of {', '.join(EntryState)}")
     if session is not None and not fold_id(session):
-        raise RefusedError(400, "an empty text is not a session's id")
+        raise RefusedError(400, "a session's id cannot be empty")
     return Wanted(None if state is None else EntryState(state), None if session is None else fold_id(session))
 
 
@@ -288,7 +288,7 @@ async def _body(request: web.Request, entry: Entry, body: Body) -> web.StreamRes
             await response.write(piece)
     except OSError as error:
         if not isinstance(error, ConnectionError):  # else the client has gone
-            log.error("the body of event %s cannot be read to its end: %s", entry.id, in_words(error))
+            log.error("the body of event %s could not be read to its end: %s", entry.id, in_words(error))
         if request.transport is not None:
             request.transport.abort()  # half a body must not pass for a whole one
     finally:
@@ -310,7 +310,7 @@ def _gone(id_: str) -> RefusedError:
 
 
 def _not_on_disk(error: StoreError) -> web.Response:
-    return refuse(503, f"it is in force, but not on disk yet: {error}")
+    return refuse(503, f"the change is in force, but not on disk yet: {error}")
 
 
 def _refuse(refused: RefusedError) -> web.Response:

@@ -1,4 +1,4 @@
-"""How a session stands, in words, for monitors and badges; in the language of the settings."""
+"""The state of a session as text, for monitors and badges; in the language of the settings."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -26,15 +26,15 @@ SHORT: Final[Mapping[str, Mapping[SessionState, str]]] = {
 
 _REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
-        "lost": "lost by the event {event}",
-        "lost-claim": "lost by the event {event}; the gateway still says {word}",
+        "lost": "lost, according to the event {event}",
+        "lost-claim": "lost, according to the event {event}; the gateway still says {word}",
         "reported_down": "the gateway says {word}",
-        "needs_qr": "the gateway says {word}: it waits for someone to link the phone, or starts",
+        "needs_qr": "the gateway says {word}: it is waiting for someone to link the phone, or starting",
         "connected": "the gateway says {word}",
-        "connected-event": "an event told that it is connected",
+        "connected-event": "an event said that it is connected",
         "not-listed": "the gateway's last list does not have it",
-        "silent": "neither the gateway nor an event has said how it stands since the start",
-        "strange": "the gateway says {word}, a word whose meaning is not known",
+        "silent": "neither the gateway nor an event has said its state since the start",
+        "strange": "the gateway says {word}, a status that the proxy does not know",
     },
     "pt-BR": {
         "lost": "caiu pelo evento {event}",
@@ -44,8 +44,8 @@ _REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "connected": "o gateway diz {word}",
         "connected-event": "um evento disse que está conectada",
         "not-listed": "a última lista do gateway não a tem",
-        "silent": "nem o gateway nem um evento disse como ela está desde o início",
-        "strange": "o gateway diz {word}, uma palavra de significado desconhecido",
+        "silent": "nem o gateway nem um evento informou o estado dela desde o início",
+        "strange": "o gateway diz {word}, um status que o proxy não conhece",
     },
 }
 

@@ -42,7 +42,7 @@ def sessions_table(answer: Sessions) -> str:
         if answer.webhook_last_heard:
             return "No session is known yet; events have been seen, but none about a session."
         return f"No session is known yet: {untrusted or 'no webhook has come through since the start.'}"
-    head = ("SESSION", "STATE", "LIST SHOWS", "SINCE", "WHY", "LAST EVENT", "HEARD", "GATEWAY SAID")
+    head = ("SESSION", "STATE", "LIST SHOWS", "SINCE", "WHY", "LAST EVENT", "RECEIVED", "GATEWAY SAID")
     return "\n\n".join([table(head, rows), *_totals(answer), *([f"Warning: {untrusted}"] if untrusted else [])])
 
 
@@ -54,7 +54,7 @@ def _totals(answer: Sessions) -> list[str]:
     total = f"{counted(sum(answer.counts.values()), 'session')}: {', '.join(parts)}."
     if answer.list_seen_at:
         return [f"{total} The gateway's list was last seen at {local(answer.list_seen_at)}."]
-    return [f"{total} No list has passed since the start, so that only sessions with events are shown."]
+    return [f"{total} No list has passed since the start, so only sessions with events are shown."]
 
 
 def _untrusted(webhooks: WebhookTotals | None) -> str | None:
@@ -93,8 +93,8 @@ def history_table(answer: History, session: str | None = None) -> str:
     ]
     if not rows:
         if session is not None:
-            return f"{visible(delimited(session))} was not lost in the time that is kept."
-        return "No session was lost in the time that is kept."
+            return f"{visible(delimited(session))} was not lost in the period that the history covers."
+        return "No session was lost in the period that the history covers."
     return table(("WHEN", "SESSION", "CHANGE", "WHY", "GATEWAY SAID"), rows)
 
 
@@ -120,7 +120,7 @@ def state_text(answer: State) -> str:
     lines = ["The state can be written." if answer.store == "ok" else f"The state cannot be written: {answer.store}"]
     lines += [f"Damage: {one.text}" for one in answer.damage]
     if answer.damage:
-        lines.append("When you have looked into it: statusproxy state acknowledge")
+        lines.append("To confirm that you know about it: statusproxy state acknowledge")
     return _visible_lines(lines)
 
 
@@ -137,9 +137,9 @@ def learned_text(answer: Learned, *, begun: bool = False) -> str:
         f"Learning until {local(answer.until)}; so far {seen}." if answer.learning else f"Learning is off; {seen}."
     ]
     if answer.skipped:
-        lines.append(f"Not looked at: {answer.skipped} (too many in a second, too large, or not readable).")
+        lines.append(f"Not read: {answer.skipped} (too many in a second, too large, or not readable).")
     if answer.failure is not None:
-        lines.append(f"An error of the proxy's own ended it ({answer.failure}); please report it.")
+        lines.append(f"An internal error of the proxy ended it ({answer.failure}); please report it.")
     return _visible_lines(lines)
 
 

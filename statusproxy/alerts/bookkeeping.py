@@ -122,11 +122,13 @@ class Bookkeeping:
         book = decode(payload)
         if isinstance(book, Book):
             return book
-        log.error("alerts: %s; what was told before is told again", book.reason, extra={"why": book.reason})
+        log.error("alerts: %s; earlier alerts may be sent again", book.reason, extra={"why": book.reason})
         return Book()
 
     def _fail(self, what: str, error: Exception) -> None:
         if not self.failed:
             why = str(error) or "no answer in time"
-            log.error("alerts: what was told cannot be %s: %s; alerts go on", what, why, extra={"why": why})
+            log.error(
+                "alerts: the record of sent alerts cannot be %s: %s; alerts continue", what, why, extra={"why": why}
+            )
         self.failed = True

@@ -53,7 +53,7 @@ def decode(payload: bytes) -> Book | Unreadable:
     try:
         document = json.loads(payload, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        return Unreadable("the stored alerts are no JSON; alerts begin anew", Book())
+        return Unreadable("the stored alerts are not JSON; alerts start from nothing", Book())
     return _in_parts(document)
 
 
@@ -66,7 +66,7 @@ def _finite(written: str) -> float | None:
 def _in_parts(document: Any) -> Book | Unreadable:
     """The book of a document of which some parts may be unreadable."""
     if not isinstance(document, dict):
-        return Unreadable("the stored alerts are no JSON object; alerts begin anew", Book())
+        return Unreadable("the stored alerts are not a JSON object; alerts start from nothing", Book())
     told, lost_marks = _readable(document.get("told", {}), dict, Told)
     messages, lost_messages = _readable(document.get("messages", []), list, Message)
     last, lost_times = _readable(document.get("last", {}), dict, float)

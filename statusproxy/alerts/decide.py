@@ -1,4 +1,4 @@
-"""Decides which messages are made: what is wrong now is compared with what was told of it.
+"""Decides which messages are made: compares what is wrong now with what was reported.
 
 Pure: time, ids and what was seen before come in, a new book comes out. The rules are in docs/alerts.md.
 """

@@ -86,7 +86,7 @@ class Dispatch:
                 outcome = await channel.send(letter)
         except Exception:
             log.exception("alerts: message %s could not be sent to %s", message.id, target.name)
-            outcome = Outcome("an error of the proxy itself")
+            outcome = Outcome("an internal error of the proxy")
         self._note(target, outcome, message)
         return outcome
 

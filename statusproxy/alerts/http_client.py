@@ -1,4 +1,4 @@
-"""The HTTP client of alerts: its session, its errors in words, and reading an answer that no one needs."""
+"""The HTTP client of alerts: its session, texts for its errors, and reading an answer that is not needed."""
 
 import asyncio
 from typing import Final
@@ -17,7 +17,7 @@ DEADLINE: Final = 10.0
 #: Bytes of an answer that are read, so that its sender sees no broken connection. Nothing is done with them.
 _READ: Final = 16 * 1024
 
-_NO_HTTP: Final = "what answers does not speak HTTP"
+_NO_HTTP: Final = "the other side does not speak HTTP"
 
 
 def open_session(deadline: float = DEADLINE) -> ClientSession:

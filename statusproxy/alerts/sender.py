@@ -93,7 +93,11 @@ class Sender:
         self._seen = Seen()
         self._changed = asyncio.Event()
         self._holding = Holding(
-            claims, self.wake, timing, log=log, waiting="alerts: whoever sent them goes on; no other proxy takes over"
+            claims,
+            self.wake,
+            timing,
+            log=log,
+            waiting="alerts: the proxy that sent them continues; no other one takes over",
         )
         self._leading = False
         self._led: bool | None = None  # when the server last answered; None before it ever did
@@ -144,7 +148,7 @@ class Sender:
                 async with asyncio.timeout(_FINISH):
                     await self._books.flush()
             except TimeoutError:
-                log.warning("alerts: what was told last is not written down; it may be told again after the start")
+                log.warning("alerts: the last alerts sent could not be saved; they may be sent again after the start")
         await self._holding.close()
 
     # ---- the task ----
@@ -157,7 +161,7 @@ class Sender:
             try:
                 wait = await self._turn()
             except Exception:
-                log.exception("alerts: a look failed inside the proxy")
+                log.exception("alerts: a check failed inside the proxy")
                 wait = _AGAIN
             # Looks at many lost sessions take a while; the traffic has nine tenths of the time.
             await asyncio.sleep(min(_MOST_REST, max(_LEAST_REST, _REST * (clock() - begun))))

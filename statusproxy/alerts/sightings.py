@@ -165,7 +165,7 @@ def _stuck(spool: SpoolVitals, now: float) -> str | None:
     waited = 0.0 if spool.waiting_since is None else now - spool.waiting_since
     away = 0.0 if spool.away_since is None else now - spool.away_since
     if max(waited, away) > STUCK:
-        parts.append(f"{counted(spool.waiting, 'event waits', 'events wait')} to be taken")
+        parts.append(f"{counted(spool.waiting, 'event waits', 'events wait')} to be delivered")
     if spool.unknown:
         parts.append(f"{counted(spool.unknown, 'event was', 'events were')} sent and not answered")
     if spool.dead:

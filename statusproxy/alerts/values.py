@@ -1,4 +1,4 @@
-"""The values of alerts: what is wrong now, what operators were told of it, and the messages on their way.
+"""The values of alerts: what is wrong now, what was reported to operators, and the messages on their way.
 
 All times are epoch seconds of the system's clock, so that they hold over restarts and between proxies.
 """

@@ -26,7 +26,7 @@ def alerts() -> None:
 @admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
 def list_alerts(config: Path | None, admin: str | None, as_json: bool) -> None:
-    """List targets, outages that were told, and the last messages."""
+    """List targets, reported outages and the last messages."""
     answer = ask(config, admin, "GET", "/alerts")
     if as_json:
         click.echo(admin_client.pretty(answer))
@@ -39,12 +39,14 @@ def list_alerts(config: Path | None, admin: str | None, as_json: bool) -> None:
 @alerts.command("test")
 @config_option
 @admin_option
-@click.option("--to", "number", type=click.IntRange(1, 9999), metavar="N", help="Only the target of this number.")
+@click.option(
+    "--to", "number", type=click.IntRange(1, 9999), metavar="N", help="Test only the target with this number."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
 def send_test(config: Path | None, admin: str | None, number: int | None, as_json: bool) -> None:
-    """Have the running proxy send a test message to each target, and say whether it arrived.
+    """Send a test message to each target through the running proxy, and say whether it arrived.
 
-    The exit code is 1 where one did not.
+    The exit code is 1 if a message did not arrive.
     """
     query = "" if number is None else f"?to={number}"
     answer = ask(config, admin, "POST", f"/alerts/test{query}", patience=_TESTING)

@@ -50,10 +50,10 @@ def completion(context: click.Context, shell: str) -> None:
     zsh   statusproxy completion zsh > a folder of $fpath, as _statusproxy
     fish  statusproxy completion fish > ~/.config/fish/completions/statusproxy.fish
 
-    Session ids are asked from the running proxy. An id is offered if it consists of letters (a-z), digits and the
-    characters _ . @ : + - alone; type other ids yourself, in quotes.
+    Session ids come from the running proxy. Only ids of letters (a-z), digits and the characters _ . @ : + - are
+    offered; type other ids yourself, in quotes.
 
-    The installer for systemd has placed it already, for all users.
+    With the systemd service, completion is already installed for all users.
     """
     kind = get_completion_class(shell)
     assert kind is not None

@@ -138,4 +138,4 @@ def _ask(asked: _Asked, path: str, timeout: float) -> dict[str, Any]:
 
 
 def _fail(why: str, asked: _Asked) -> NoReturn:
-    fail(f"{why}; and the configuration cannot be used: {asked.broken}" if asked.broken else why, EXIT_FAILURE)
+    fail(f"{asked.broken}; and {why}" if asked.broken else why, EXIT_FAILURE)

@@ -40,9 +40,12 @@ _json_option: Final = click.option("--json", "as_json", is_flag=True, help="Prin
 @config_option
 @admin_option
 @click.option(
-    "--since", metavar="TIME", callback=_since, help="Only what happened since: 7d, 12h, 2026-01-31. [default: all]"
+    "--since",
+    metavar="TIME",
+    callback=_since,
+    help="Only what happened since TIME, such as 7d, 12h or 2026-01-31. [default: all]",
 )
-@click.option("--records", is_flag=True, help="One line an outage: lost, back, how long, why, how it ended.")
+@click.option("--records", is_flag=True, help="One line per outage: lost, back, how long, why, how it ended.")
 @_csv_option
 @_json_option
 def history(
@@ -54,9 +57,9 @@ def history(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Show when sessions were lost and regained, newest first.
+    """Show when sessions were lost and came back, newest first.
 
-    One line a change: lost, told again, back. With --records (or --csv) one line an outage.
+    One line per change: lost, reported again, back. With --records (or --csv) one line per outage.
     """
     if records or as_csv:
         answer = ask(config, admin, "GET", f"/outages{_query(since, session, limit=_ALL)}", session, _PATIENCE)
@@ -84,15 +87,17 @@ def history(
 @click.argument("session", callback=session_id, shell_complete=session_ids, required=False)
 @config_option
 @admin_option
-@click.option("--months", type=click.IntRange(1, 120), default=3, show_default=True, help="How many, with this one.")
+@click.option(
+    "--months", type=click.IntRange(1, 120), default=3, show_default=True, help="How many months, including this one."
+)
 @_csv_option
 @_json_option
 def uptime(
     session: str | None, config: Path | None, admin: str | None, months: int, as_csv: bool, as_json: bool
 ) -> None:
-    """Show how much of each month sessions were connected, each one and all together.
+    """Show the share of each month in which sessions were connected: each session, and all together.
 
-    Months are in UTC. They go back as far as the history that is kept (sessions.history_days).
+    Months are in UTC. They go back as far as the history is kept (sessions.history_days).
     """
     answer = ask(config, admin, "GET", f"/uptime{_query(None, session, months=months)}", session, _PATIENCE)
     if as_json:

@@ -10,11 +10,14 @@ config_option: Final = click.option(
     "-c",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="STATUSPROXY_CONFIG",
-    help="The configuration file; STATUSPROXY_CONFIG names it too. [default: ./config.yaml]",
+    help="The configuration file; also set by STATUSPROXY_CONFIG. [default: ./config.yaml]",
 )
 
 admin_option: Final = click.option(
-    "--admin", metavar="URL", envvar="STATUSPROXY_ADMIN", help="The admin listener, if not as the configuration says."
+    "--admin",
+    metavar="URL",
+    envvar="STATUSPROXY_ADMIN",
+    help="The address of the admin listener. [default: admin.listen of the configuration]",
 )
 
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -23,5 +26,5 @@ json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print
 def session_id(context: click.Context, parameter: click.Parameter, said: Any) -> Any:
     """An id of a session, or several, as given. None is empty, as a script's variable may be."""
     if said == "" or (isinstance(said, tuple) and "" in said):
-        raise click.BadParameter("an empty text is not a session's id", context, parameter)
+        raise click.BadParameter("a session's id cannot be empty", context, parameter)
     return said

@@ -25,36 +25,42 @@ from statusproxy.systemd import environment
 
 @click.command("try")
 @config_option
-@click.option("--preset", metavar="NAME", help="A preset instead of a configuration file, or in place of the file's.")
-@click.option("--event", "events", metavar="FILE", multiple=True, help="Webhook bodies: JSON, one a line, or a form.")
-@click.option("--path", metavar="PATH", help="The path that they are posted to. [default: the first webhook's]")
 @click.option(
-    "--header", "headers", metavar="NAME:VALUE", multiple=True, callback=options.headers, help="A header of theirs."
+    "--preset", metavar="NAME", help="A preset to use instead of a configuration file, or instead of the file's preset."
+)
+@click.option("--event", "events", metavar="FILE", multiple=True, help="Webhook bodies: JSON, one per line, or a form.")
+@click.option("--path", metavar="PATH", help="The path that the events are posted to. [default: the first webhook's]")
+@click.option(
+    "--header", "headers", metavar="NAME:VALUE", multiple=True, callback=options.headers, help="A header of the events."
 )
 @click.option("--list", "lists", metavar="FILE", multiple=True, help="The gateway's answer to correct.")
-@click.option("--route", "routes", metavar="PATH", multiple=True, help="Its path. [default: the list's]")
+@click.option("--route", "routes", metavar="PATH", multiple=True, help="The path of that answer. [default: the list's]")
 @click.option("--qr", metavar="FILE", help="The answer of the QR route: JSON or an image.")
 @click.option(
-    "--session", callback=session_id, metavar="ID", help="Whose QR code it is, where several are disconnected."
+    "--session", callback=session_id, metavar="ID", help="The session of the QR code, if several are disconnected."
 )
 @click.option(
-    "--at", "now", metavar="TIME", callback=options.moment, help="When the first event comes in. [default: now]"
+    "--at", "now", metavar="TIME", callback=options.moment, help="When the first event arrives. [default: now]"
 )
 @click.option(
-    "--wait", metavar="DURATION", default="0s", callback=options.duration, help="From the last event to the list."
+    "--wait",
+    metavar="DURATION",
+    default="0s",
+    callback=options.duration,
+    help="The time from the last event to the list.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def rehearse(config: Path | None, preset: str | None, as_json: bool, **given: Any) -> None:
-    """Show offline the outcome of events and answers: which rule matches, what is corrected, what would end that.
+    """Show the effect of events and answers, offline: the matching rule, the correction, and what would end it.
 
     A FILE of - is standard input. A line may hold a request: {"body": …, "headers": …, "path": …, "at": …}.
-    Nothing is sent and nothing is stored. No value of a body is printed but ids, event names, state words and times.
+    Nothing is sent and nothing is stored. Of each body, only ids, event names, state words and times are printed.
 
     \b
     The exit code is
-    0  where each event that means disconnected takes effect, or is late, repeated or already so;
-    1  where one changes nothing for another reason, or no rule matches it;
-    2  where the options, files or configuration cannot be used.
+    0  if each event that means disconnected takes effect, is late or repeated, or says what is already known;
+    1  if one changes nothing for another reason, or no rule matches it;
+    2  if the options, files or configuration cannot be used.
     """
     from statusproxy.rehearsal.command import Request, UsageError, play, report
 
@@ -83,15 +89,15 @@ def _rehearsed(config: Path | None, preset: str | None) -> Settings:
 
 @click.command()
 @click.option("--minutes", type=click.IntRange(1, 24 * 60), default=60, show_default=True, help="How long to learn.")
-@click.option("--show", is_flag=True, help="Print the draft by what was learned so far.")
-@click.option("--stop", is_flag=True, help="End learning, and have the proxy forget what it learned.")
+@click.option("--show", is_flag=True, help="Print the draft made from what was learned so far.")
+@click.option("--stop", is_flag=True, help="Stop learning, and forget what was learned.")
 @click.option(
     "--from",
     "captures",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="Learn from captured events instead: JSON, one JSON document a line, or form bodies. Repeatable.",
+    help="Learn from captured events instead: JSON, one JSON document per line, or form bodies. Repeatable.",
 )
 @click.option("--path", metavar="PATH", help="With --from: the path of the webhook's URL.")
 @click.option(
@@ -120,10 +126,11 @@ def learn(
 ) -> None:
     """Draft a preset for a gateway that has none.
 
-    Asks the running proxy to learn from the webhooks and lists that pass it; --show prints the draft. With --from or
-    --list it learns from captured files. Kept are names of members, state words and counts: no id, number or text.
+    Asks the running proxy to learn from the webhooks and lists that pass through it; --show prints the draft. With
+    --from or --list, learns from captured files instead. Only names of members, state words and counts are kept, but no
+    id, number or text.
 
-    The exit code is 1 where the events that were given make no rule or none for a loss, or the lists no entry of
+    The exit code is 1 if the given events make no rule, or none for a loss, or if the given lists make no entry of
     channels.
     """
     if captures or lists:

@@ -44,7 +44,7 @@ def listener(config: Path | None, admin: str | None) -> tuple[str, str | None]:
 def listener_of(settings: Settings) -> tuple[str, str | None]:
     """The same by settings that were read already."""
     if settings.admin.listen is None:
-        fail("the admin listener is turned off (admin.listen); turn it on to ask the running proxy", EXIT_FAILURE)
+        fail("the admin listener is turned off (admin.listen); turn it on to use this command", EXIT_FAILURE)
     return str(settings.admin.listen), settings.admin.token
 
 

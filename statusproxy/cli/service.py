@@ -38,7 +38,7 @@ def run(
     gateway: str | None,
     log_format: str | None,
 ) -> None:
-    """Serve until stopped (SIGTERM or Ctrl-C); SIGHUP reads the configuration again."""
+    """Serve until stopped (SIGTERM or Ctrl-C); SIGHUP reloads the configuration."""
     from statusproxy.server import StartError, serve
 
     said = {"admin.listen": admin_listen, "log.format": log_format}
@@ -61,10 +61,10 @@ def run(
 @click.command()
 @config_option
 @click.option("--listen", multiple=True, metavar="ADDRESS", hidden=True)
-@click.option("--gateway", metavar="URL", help="As in `run`.")
+@click.option("--gateway", metavar="URL", help="Where everything is forwarded, as in `run`.")
 @json_option
 def check(config: Path | None, listen: tuple[str, ...], gateway: str | None, as_json: bool) -> None:
-    """Validate the configuration and print the effective settings, secrets masked."""
+    """Validate the configuration and print the effective settings, with secrets masked."""
     known = environment()
     settings = read_settings(lambda: load(config, None, known, listen=list(listen) or None, gateway=gateway))
     missing = (

@@ -20,12 +20,12 @@ from statusproxy.status.model import RELEASED
 @config_option
 @admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
-@click.option("--watch", "watching", is_flag=True, help="Go on showing it, as it changes, until Ctrl-C.")
+@click.option("--watch", "watching", is_flag=True, help="Keep showing changes until Ctrl-C.")
 def sessions(config: Path | None, admin: str | None, as_json: bool, watching: bool) -> None:
     """Show what the running proxy knows of each session.
 
-    With --watch the table is drawn again in place, each second; it says where it is not live, such as while the proxy
-    restarts. Into a pipe goes a line for each session, then one for each change; with --json a document in each line.
+    With --watch the table is drawn again each second, and says when it is not live, such as while the proxy restarts.
+    A pipe gets one line per session, then one per change; with --json one JSON document per line.
     """
     if watching:
         from statusproxy.cli.watching import watch
@@ -40,9 +40,7 @@ def sessions(config: Path | None, admin: str | None, as_json: bool, watching: bo
     click.echo(sessions_table(typed(answer, messages.Sessions)))
 
 
-by_option = click.option(
-    "--by", metavar="NAME", help="Who does this, for the history. [default: the name of this login]"
-)
+by_option = click.option("--by", metavar="NAME", help="Who does this, for the history. [default: the login name]")
 
 
 def _signed(by: str | None) -> str:
@@ -66,7 +64,7 @@ def _login() -> str:
 @json_option
 @by_option
 def release(session: str, config: Path | None, admin: str | None, as_json: bool, by: str | None) -> None:
-    """End the correction of SESSION by hand: the gateway's own word shows again."""
+    """End the correction of SESSION by hand: the list then shows what the gateway says."""
     path = f"/sessions/{admin_client.quote(session)}/release{_signed(by)}"
     answer = ask(config, admin, "POST", path, session)
     released = typed(answer, messages.Released).released
@@ -87,9 +85,9 @@ def release(session: str, config: Path | None, admin: str | None, as_json: bool,
 @json_option
 @by_option
 def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None, as_json: bool, by: str | None) -> None:
-    """Remove all that is known of each SESSION, such as one that was deleted long ago.
+    """Remove all that is known of each SESSION, for example one that was deleted long ago.
 
-    A correction that stands ends, with the reason `operator`. The history keeps what happened. The next event about
+    An active correction ends with the reason `operator`. The history keeps what happened. The next event about
     the session makes it known again. With --json, one document for each SESSION.
     """
     for session in sessions:

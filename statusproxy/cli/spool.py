@@ -23,9 +23,11 @@ def spool() -> None:
 #: Seconds that replaying or dropping many may take: each part of them is written to disk.
 _CHANGING = 600.0
 
-_state_option = click.option("--state", type=click.Choice(["waiting", "unknown", "dead"]), help="Those in this state.")
+_state_option = click.option(
+    "--state", type=click.Choice(["waiting", "unknown", "dead"]), help="Only events in this state."
+)
 _of_session_option = click.option(
-    "--session", callback=session_id, shell_complete=session_ids, metavar="ID", help="Those of this session."
+    "--session", callback=session_id, shell_complete=session_ids, metavar="ID", help="Only events of this session."
 )
 _ids_argument = click.argument("ids", metavar="[ID]...", callback=session_id, nargs=-1)
 
@@ -35,8 +37,8 @@ _ids_argument = click.argument("ids", metavar="[ID]...", callback=session_id, na
 @admin_option
 @_state_option
 @_of_session_option
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many.")
-@click.option("--newest", is_flag=True, help="The newest first. [default: the oldest]")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Show at most this many.")
+@click.option("--newest", is_flag=True, help="Show the newest first. [default: the oldest]")
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
 def list_spool(
     config: Path | None,
@@ -47,7 +49,7 @@ def list_spool(
     newest: bool,
     as_json: bool,
 ) -> None:
-    """List the events that are kept, without their content."""
+    """List the kept events, without their content."""
     query = _query(limit=str(limit), order="newest" if newest else None, state=state, session=session)
     answer = ask(config, admin, "GET", f"/spool{query}")
     if as_json:
@@ -62,10 +64,10 @@ def list_spool(
 @click.argument("id_", metavar="ID", callback=session_id)
 @config_option
 @admin_option
-@click.option("--body", "with_body", is_flag=True, help="Print the body, as it came, and nothing else.")
+@click.option("--body", "with_body", is_flag=True, help="Print only the body, unchanged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
 def show_spooled(id_: str, config: Path | None, admin: str | None, with_body: bool, as_json: bool) -> None:
-    """Show one event that is kept: what became of it, and which fields it has."""
+    """Show one kept event: what happened to it, and its fields."""
     path = f"/spool/{admin_client.quote(id_)}"
     if with_body:
         where, token = listener(config, admin)
@@ -99,9 +101,10 @@ def show_spooled(id_: str, config: Path | None, admin: str | None, with_body: bo
 def replay(
     ids: tuple[str, ...], config: Path | None, admin: str | None, state: str | None, session: str | None, as_json: bool
 ) -> None:
-    """Deliver kept events now: those named, or those of a state or session.
+    """Deliver kept events now, by id, state or session.
 
-    One that is unknown may have arrived before: its receiver then gets it twice. With --json, one document for each ID.
+    An event in state `unknown` may have arrived before: its receiver then gets it twice. With --json,
+    one document for each ID.
     """
     _check_choice(ids, state, session)
     _changed(
@@ -115,7 +118,7 @@ def replay(
 @admin_option
 @_state_option
 @_of_session_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def drop(
     ids: tuple[str, ...],
@@ -126,7 +129,7 @@ def drop(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Drop kept events for good: those named, or those of a state or session.
+    """Drop kept events permanently, by id, state or session.
 
     With --json, one document for each ID.
     """
@@ -135,7 +138,7 @@ def drop(
         which = " ".join(map(visible, ids)) or " and ".join(
             text for text, said in ((f"state {state}", state), (f"session {visible(session or '')}", session)) if said
         )
-        click.confirm(f"Drop for good: {which}. They are never delivered. Go on?", abort=True, err=True)
+        click.confirm(f"Drop permanently: {which}. They will never be delivered. Continue?", abort=True, err=True)
     _changed(config, admin, "DELETE", "", ids, _query(state=state, session=session), "dropped", as_json)
 
 
@@ -143,7 +146,7 @@ def _check_choice(ids: tuple[str, ...], state: str | None, session: str | None) 
     chosen = state is not None or session is not None
     if chosen == bool(ids):
         raise click.UsageError(
-            "give ids, or --state or --session, not both" if chosen else "say which events: ids, --state or --session"
+            "give either ids, or --state or --session" if chosen else "name the events: by ids, --state or --session"
         )
 
 

@@ -34,9 +34,9 @@ def state() -> None:
 @admin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the admin listener's own JSON.")
 def show_state(config: Path | None, admin: str | None, as_json: bool) -> None:
-    """Show whether the state can be written, and what damage to it is not acknowledged.
+    """Show whether the state can be written, and any damage that is not acknowledged.
 
-    The exit code is 1 where there is any.
+    The exit code is 1 if there is any.
     """
     answer = ask(config, admin, "GET", "/state")
     known = typed(answer, messages.State)
@@ -54,7 +54,7 @@ def show_state(config: Path | None, admin: str | None, as_json: bool) -> None:
 @admin_option
 @json_option
 def acknowledge(config: Path | None, admin: str | None, as_json: bool) -> None:
-    """Confirm that you know of the damage to the stored state: `/readyz`, page and doctor stop telling of it."""
+    """Confirm that you know about the damage to the stored state: `/readyz`, page and doctor stop reporting it."""
     answer = ask(config, admin, "POST", "/state/acknowledge")
     count = typed(answer, messages.Acknowledged).acknowledged
     if as_json:
@@ -69,10 +69,10 @@ def acknowledge(config: Path | None, admin: str | None, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @json_option
 def backup(file: Path, config: Path | None, force: bool, as_json: bool) -> None:
-    """Copy the stored state to FILE, also while the proxy runs.
+    """Copy the stored state to FILE, even while the proxy runs.
 
-    FILE appears once it is whole and checked. It holds the sessions, their history and the events of the spool, whose
-    large bodies lie in the directory FILE.spool; the mode of all is 0600.
+    FILE appears only when it is complete and checked. It holds the sessions, their history and the events of the
+    spool. Large bodies of events are in the directory FILE.spool. The mode of all files is 0600.
     """
     from statusproxy.store import StoreError
     from statusproxy.store.backup import back_up
@@ -96,13 +96,13 @@ def backup(file: Path, config: Path | None, force: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @config_option
-@click.option("--force", is_flag=True, help="Replace a state that is there; it is kept beside the new one.")
+@click.option("--force", is_flag=True, help="Replace an existing state; the old one is kept beside the new one.")
 @click.option("--no-spool", is_flag=True, help="Leave out the events that waited when the backup was made.")
 @json_option
 def restore(file: Path, config: Path | None, force: bool, no_spool: bool, as_json: bool) -> None:
-    """Put a backup in the place of the stored state. The proxy must be stopped.
+    """Replace the stored state with a backup. The proxy must be stopped.
 
-    The backup is checked first. Events that waited when it was made are delivered after the start, also where they
+    The backup is checked first. Events that were waiting when it was made are delivered after the start, even if they
     were delivered since then.
     """
     from statusproxy.store import StoreError

@@ -1,4 +1,4 @@
-"""Watching the running proxy's sessions until Ctrl-C: asked again and again, also while it restarts.
+"""Watches the running proxy's sessions until Ctrl-C, also while the proxy restarts.
 
 Polling, and not the page's stream: any version of the proxy answers it, and what is shown is one consistent answer.
 """

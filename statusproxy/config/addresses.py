@@ -143,7 +143,9 @@ def parse_gateway(text: str) -> Target:
         return Target(scheme="unix", unix=_unix_path(text, GATEWAY_ALLOWED))
     target = _parse_url(text, GATEWAY_ALLOWED)
     if target.query or text.endswith("?"):
-        raise ValueError('the gateway\'s address takes no query: each request brings its own; remove what follows "?"')
+        raise ValueError(
+            'the gateway\'s address cannot have a query: each request has its own; remove what follows "?"'
+        )
     return msgspec.structs.replace(target, path=target.path.rstrip("/"))
 
 
@@ -274,7 +276,7 @@ def _parse_url(text: str, allowed: str) -> Target:
     if "@" in authority:
         bare = f"{authority}{path}".rpartition("@")[2]  # a password may hold a "/" or "@", unescaped
         meant = conceal(f"{scheme}://{bare}", "…")
-        raise ValueError(f'a user and password here are never sent; remove what stands before "@": {meant}')
+        raise ValueError(f'a user and password here are never sent; remove what is before "@": {meant}')
     if fragment is not None:
         raise ValueError('a fragment is never sent; remove what follows "#"')
     try:

@@ -1,4 +1,4 @@
-"""The block `alerts`: when operators are told, of what, and where messages are sent.
+"""The block `alerts`: when operators get messages, about what, and where the messages are sent.
 
 Addresses are secrets: they hold tokens. They are shown as scheme and host, those of Apprise as their scheme.
 """
@@ -35,7 +35,7 @@ _WITH_USER: Final = re.compile(r"[A-Za-z]+://[^/?#]*@")
 def _http_url(value: str) -> str:
     check_no_mask(value)
     if _WITH_USER.match(value):
-        raise ValueError('a user and password here are never sent; remove what stands before "@"')
+        raise ValueError('a user and password here are never sent; remove what is before "@"')
     try:
         return str(parse_target(value))
     except ValueError:

@@ -44,5 +44,5 @@ def _read(path: str, file: str) -> None:
         with open(path, "rb") as stream:
             stream.read(1)
     except (OSError, ValueError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "it holds a character that no path has"
+        problem = error.strerror if isinstance(error, OSError) else "it has a character that no path can have"
         raise CertificateError(file, f"the file cannot be read: {problem}; allowed: the path of a PEM file") from None

@@ -61,7 +61,7 @@ def check_field_path(path: str) -> str:
     for step in steps:
         if _INDEX.fullmatch(step):
             raise ValueError(
-                f"allowed: {_FIELD_ALLOWED}; no path leads into an array, so that a number, [] or * never matches"
+                f"allowed: {_FIELD_ALLOWED}; a path cannot lead into an array, so a number, [] or * never matches"
             )
     return path
 
@@ -76,16 +76,14 @@ def check_named_field(path: str) -> str:
 def check_member(name: str) -> str:
     """The name of a member, which is looked for in several objects: no path."""
     if not name.strip() or "." in name:
-        raise ValueError(
-            "allowed: the name of a field without dots, for it is looked for in each place where it may stand"
-        )
+        raise ValueError("allowed: the name of a field without dots; it is looked for in several places")
     return name
 
 
 def check_word(text: str) -> str:
     """An event's name or a status word. It is compared whole, so that a `*` stands for nothing."""
     if "*" in text:
-        raise ValueError("allowed: whole words; a * stands for nothing here, so write each word out, as a list")
+        raise ValueError("allowed: whole words; a * has no special meaning here, so write out each word, as a list")
     return text
 
 
@@ -110,7 +108,7 @@ def check_set_value(value: object) -> None:
     """What `set` writes: nothing that looks like a variable which was not filled in. ValueError."""
     if isinstance(value, str) and (_VARIABLE.fullmatch(value.strip()) or _BRACED.search(value)):
         raise ValueError(
-            "this is written as it stands, since it is not a variable; allowed: ${VAR}, or the word itself"
+            "this would be written as it is, since it is not a variable; allowed: ${VAR}, or the word itself"
         )
 
 

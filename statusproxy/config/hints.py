@@ -50,7 +50,7 @@ def _words_never_said(settings: Settings) -> Iterator[str]:
                 if word != OTHERWISE and fold_word(word) not in known:
                     key = child_key(f"channels[{index}].set", name)
                     yield (
-                        f"{key}: no rule in events lists {quote(word)} under disconnected or transient, so that this "
+                        f"{key}: no rule in events lists {quote(word)} under disconnected or transient, so this "
                         f"value is never written{did_you_mean(word, said)}"
                     )
 
@@ -63,7 +63,7 @@ def _misspelt_paths(settings: Settings, preset: Settings | None) -> Iterator[str
         meant = None if fold_path(webhook.path) in folded_paths else _misspelt(webhook.path, known)
         if meant is not None:
             yield (
-                f"webhooks[{index}].path: {webhook.path} is a webhook of its own, beside {meant} of the preset; "
+                f"webhooks[{index}].path: {webhook.path} is a separate webhook, besides {meant} of the preset; "
                 f"did you mean {quote(meant)}?"
             )
 
@@ -91,8 +91,8 @@ def _idle_spools(settings: Settings) -> Iterator[str]:
     paths = [webhook.path for webhook in settings.webhooks if webhook.spool]
     if paths and isinstance(parse_state_url(settings.state.url), Memory):
         yield (
-            f"webhooks: spool: true on {', '.join(paths)} has no effect: events are kept beside the state, and this "
-            "state.url keeps none; with sqlite:///state.db they are"
+            f"webhooks: spool: true on {', '.join(paths)} has no effect: events are kept with the state, and this "
+            "state.url keeps none; sqlite:///state.db does"
         )
 
 
@@ -112,8 +112,8 @@ def _alerts(settings: Settings) -> Iterator[str]:
         return
     if settings.alerts.to and isinstance(parse_state_url(settings.state.url), Memory):
         yield (
-            "alerts: with this state.url a restart forgets which sessions are lost and what was told of them, so that "
-            "nobody is told when they are back; with sqlite:///state.db both are kept"
+            "alerts: with this state.url a restart forgets which sessions are lost and which alerts were sent, so "
+            "nobody is told when they are back; sqlite:///state.db keeps both"
         )
     for index, target in enumerate(settings.alerts.to):
         if target.key is not None and len(target.key) < _STANDARD_WEBHOOKS_SECRET:
@@ -139,8 +139,8 @@ def _sources(settings: Settings, preset: Settings | None) -> Iterator[str]:
         if others:
             yield (
                 f"channels: {entry.path} and {', '.join(others)} may show the same sessions from different sources. "
-                "What one shows is not evidence about the other: a correction ends on the route on which the gateway "
-                "was seen to know of the disconnect, or by a QR code or a new start"
+                "What one shows is no evidence for the other: a correction ends on the route where the gateway has "
+                "shown that it knows of the disconnect, or by a QR code or a new start"
             )
 
 

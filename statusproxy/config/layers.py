@@ -255,9 +255,9 @@ class _Reader:
     def read(self, named: str | Path, spot: Spot) -> Entries:
         """A preset over what it extends, with what both say of themselves; `spot` is where it is named."""
         if named in self._open:
-            raise spot.error("this preset builds on itself; allowed: a preset that builds on another, without a circle")
+            raise spot.error("this preset extends itself; allowed: a preset that extends another one, without a cycle")
         if len(self._open) >= _DEEPEST:
-            raise spot.error(f"presets build on one another more than {_DEEPEST} deep; allowed: fewer")
+            raise spot.error(f"presets extend one another more than {_DEEPEST} levels deep; allowed: fewer")
         self._open.append(named)
         mark, written = self._tree(named, spot)
         _check_blocks(written, mark)

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 from statusproxy.config.alerts import Alerts
@@ -42,12 +43,19 @@ def missing_requirements(extra: str, module: str, package: str) -> list[str]:
 def installing(what: str, requirements: Sequence[str]) -> str:
     """The rest of an error: `what` needs a package that is missing, and the command that installs it."""
     named = " and ".join(re.split(r"[^\w.-]", each)[0] for each in requirements)
-    command = shlex.join([sys.executable, "-m", "pip", "install", *requirements])
+    command = shlex.join([*_installer(), *requirements])
     needs = f"the package {named}, which is" if len(requirements) == 1 else f"the packages {named}, which are"
     return (
         f"{what} needs {needs} not installed; install {'it' if len(requirements) == 1 else 'them'} with: {command} "
         "(for the installed service, systemd/install.sh does that: run it again)"
     )
+
+
+def _installer() -> list[str]:
+    """The command that installs packages into this environment: one that uv made for a tool has no pip."""
+    if (Path(sys.prefix) / "uv-receipt.toml").exists():
+        return ["uv", "pip", "install", "--python", sys.executable]
+    return [sys.executable, "-m", "pip", "install"]
 
 
 def needed_for_webhooks(webhooks: Iterable[Webhook]) -> list[str]:

@@ -92,7 +92,8 @@ def _check_whole(text: str, allowed: str, *, before: str = "") -> None:
         raise ValueError(f"allowed: {allowed}" + (suggest(f"{before}{meant}") if fits else ""))
     if "*" in text:
         raise ValueError(
-            f"allowed: {allowed}; a * stands for nothing here, so write the whole path (a * in the path itself: %2A)"
+            f"allowed: {allowed}; a * has no special meaning here, so write the whole path "
+            "(a * in the path itself: %2A)"
         )
     if _EXPRESS.search(text):
         raise ValueError(f"allowed: {allowed}; a placeholder is written {SESSION}")

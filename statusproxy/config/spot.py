@@ -1,4 +1,4 @@
-"""A place in the configuration file: what stands there, where it is, and how an error about it reads."""
+"""A place in the configuration file: its content, its location, and the text of an error about it."""
 
 from collections.abc import Collection, Mapping
 

@@ -16,13 +16,13 @@ _QUOTE: Final = "; put quotes around the value"
 
 #: Part of PyYAML's message -> what is said, and the fix. The first that fits is taken.
 _PROBLEMS: Final = (
-    (r"'\\t'", "found a tab where YAML wants spaces; indent with spaces"),
+    (r"'\\t'", "found a tab where YAML expects spaces; indent with spaces"),
     (
         r"mapping values are not allowed",
         'mapping values are not allowed here; put quotes around a value that holds ": ", and check the indentation',
     ),
     (r"cannot start any token", f"found a character that cannot begin a value, such as @ or %{_QUOTE}"),
-    (r"another document", "found a second document; allowed: one in a file"),
+    (r"another document", "found a second document; allowed: one per file"),
     (
         r"expected ',' or '([]}])'",
         r"expected ',' or '\1'; close the bracket, and put quotes around values that hold brackets",
@@ -38,11 +38,11 @@ _PROBLEMS: Final = (
     ),
     (r"could not find expected ':'", "found a line that is not a key with a value; write key: value"),
     (r"end of stream|document separator", "a quote or a bracket is not closed; close it"),
-    (r"expected the node content", "found a sign where a value is expected" + _QUOTE),
+    (r"expected the node content", "found a character where a value is expected" + _QUOTE),
     (r"expected <block end>", "this line does not continue the block above it; check indentation, quotes and brackets"),
     (
         r"sequence entries",
-        "found a list's - where none can stand; write it on a line of its own, or put quotes around the value",
+        "found a list's - where no list can begin; write it on a line of its own, or put quotes around the value",
     ),
     (r"mapping keys are not allowed", "found a value that begins with ?" + _QUOTE),
     (r"directive|document start|YAML document", "found a line that begins with %" + _QUOTE),

@@ -1,4 +1,4 @@
-"""Path templates taken apart: which paths a template takes, and where the session and a secret stand in one.
+"""Path templates, parsed: which paths a template matches, and where it has the session and a secret.
 
 | segment | takes |
 | --- | --- |

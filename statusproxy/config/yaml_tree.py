@@ -167,7 +167,7 @@ class _Builder:
         if built is not None:
             return built
         if id(node) in self._open:
-            raise self._error(line, key, "this anchor contains itself; allowed: an anchor that ends")
+            raise self._error(line, key, "this anchor contains itself; allowed: an anchor without a cycle")
         if node.tag not in _TAGS:
             raise self._error(line, key, f"{_TAG}")
         self._open.add(id(node))

@@ -51,7 +51,12 @@ def _set_up(
     dialect: Dialect, up: Raise[P], ports: Ports = ANY
 ) -> AbstractAsyncContextManager[tuple[DialectGateway, P]]:
     """Gateway and proxy, wired both ways."""
-    return set_up(DialectGateway(dialect, (SALES, SUPPORT)), up, ports, _differing, _wire)
+    return set_up(stand_in(dialect), up, ports, _differing, _wire)
+
+
+def stand_in(dialect: Dialect) -> DialectGateway:
+    """The gateway of the story, with its sessions."""
+    return DialectGateway(dialect, (SALES, SUPPORT))
 
 
 def _wire(gateway: DialectGateway, proxy: Up) -> None:
@@ -103,7 +108,7 @@ async def _drop(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     stage.check("the list is as before, the same bytes", held=direct.body == through.body)
     if gateway.dialect.grace is None:  # with a short one, a slow machine might take the moment for a loss
         told = await _history(gateway, proxy, SUPPORT)
-        stage.check("the history does not take it for a loss", held=STARTED not in told)
+        stage.check("the history does not count it as a loss", held=STARTED not in told)
 
 
 async def _lost(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
@@ -119,9 +124,9 @@ async def _lost(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     stage.check(f"the gateway {'still ' * dialect.is_stale}says {said}", held=direct.words.get(SALES) == said)
     also = "" if dialect.is_stale else " as well"
     stage.check(f"the proxy says {dialect.truth}{also}", held=through.words.get(SALES) == dialect.truth)
-    stage.check("and of this session only", held=through.words.get(SUPPORT) == direct.words.get(SUPPORT))
+    stage.check("no other session is changed", held=through.words.get(SUPPORT) == direct.words.get(SUPPORT))
     told = await _history(gateway, proxy, SALES)
-    stage.check(f"the history has the loss: {told.get(STARTED, 'no')}", held=STARTED in told)
+    stage.check(f"the history shows the loss: {told.get(STARTED, 'no')}", held=STARTED in told)
 
 
 async def _power_cut(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
@@ -130,7 +135,7 @@ async def _power_cut(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     await proxy.start()
     through = await _look(gateway, proxy.base_url)
     stage.check(f"it still says {gateway.dialect.truth}", held=through.words.get(SALES) == gateway.dialect.truth)
-    stage.check("the history still has the loss", held=STARTED in await _history(gateway, proxy, SALES))
+    stage.check("the history still shows the loss", held=STARTED in await _history(gateway, proxy, SALES))
 
 
 async def _start_in_vain(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
@@ -171,7 +176,7 @@ async def _end(stage: Stage, gateway: DialectGateway, proxy: Up) -> None:
     direct, through = await _looks(gateway, proxy)
     stage.agree(direct, through)
     told = await _history(gateway, proxy, SALES)
-    stage.check(f"the history has the return: {told.get(RELEASED, 'no')}", held=RELEASED in told)
+    stage.check(f"the history shows the return: {told.get(RELEASED, 'no')}", held=RELEASED in told)
     hub = gateway.counts["hub"]
     stage.check(f"the hub received all {gateway.posted} events", held=hub == gateway.posted)
 
@@ -237,7 +242,7 @@ def _invitation(gateway: DialectGateway, proxy: Proxy) -> str:
     seen = gateway.seen(SALES)
     path = dialect.watched.route.path_of(seen)
     return invited(
-        ("", f"the stand-in for {dialect.title}, and the proxy in front of it, are up (Ctrl-C ends both)"),
+        ("", f"the stand-in for {dialect.title}, and the proxy in front of it, are running (Ctrl-C stops both)"),
         ("what the gateway says", f"curl {direct}{path}"),
         ("what the proxy says", f"curl {through}{path}"),
         (dialect.loss.format(session=SALES), f"curl -X POST {direct}/demo/lose/{SALES}"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Final, TypeVar
 
 from statusproxy.demo.proxy import Proxy, ProxyFailedError, free_port
@@ -30,25 +30,33 @@ async def keep_up(
 
     False if that ended in another way: the proxy did not start, or did not stay.
     """
+    with signalled() as end:
+        try:
+            async with stage as (gateway, proxy):
+                say(invitation(gateway, proxy))
+                asked = asyncio.create_task(end.wait())
+                died = asyncio.create_task(proxy.ended())
+                await asyncio.wait((asked, died), return_when=asyncio.FIRST_COMPLETED)
+                ended_by_itself = died.done() and not asked.done()
+                for task in (asked, died):
+                    task.cancel()
+                if ended_by_itself:
+                    say("the proxy ended by itself: see its last lines above")
+                return not ended_by_itself
+        except ProxyFailedError as error:
+            say(str(error))
+            return False
+
+
+@contextmanager
+def signalled() -> Iterator[asyncio.Event]:
+    """An event that is set by Ctrl-C or SIGTERM, which end nothing else meanwhile."""
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end.set)
     try:
-        async with stage as (gateway, proxy):
-            say(invitation(gateway, proxy))
-            asked = asyncio.create_task(end.wait())
-            died = asyncio.create_task(proxy.ended())
-            await asyncio.wait((asked, died), return_when=asyncio.FIRST_COMPLETED)
-            ended_by_itself = died.done() and not asked.done()
-            for task in (asked, died):
-                task.cancel()
-            if ended_by_itself:
-                say("the proxy ended by itself: see its last lines above")
-            return not ended_by_itself
-    except ProxyFailedError as error:
-        say(str(error))
-        return False
+        yield end
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -46,13 +46,17 @@ async def serve(*, say: Say = speak, python: str = sys.executable) -> bool:
 
 def _set_up(up: Raise[Proxy], ports: Ports = ANY) -> AbstractAsyncContextManager[tuple[StandInGateway, Proxy]]:
     """Gateway and proxy, wired both ways."""
-    gateway = StandInGateway(
+    return set_up(stand_in(), up, ports, lambda _: {}, _wire)
+
+
+def stand_in() -> StandInGateway:
+    """The gateway of the story, with its sessions."""
+    return StandInGateway(
         sessions=(LOST, "support", STUBBORN),
         waiting=("night shift",),
         dialogs={STUBBORN: Dialog.AFTER_DELETE},
         slow=_SLOW,
     )
-    return set_up(gateway, up, ports, lambda _: {}, _wire)
 
 
 def _wire(gateway: StandInGateway, proxy: Proxy) -> None:
@@ -77,15 +81,15 @@ async def _unlinked(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None
     stage.compare(direct, through)
     stage.check("the gateway still says connected", held=direct.words.get(LOST) == "connected")
     stage.check("the proxy says disconnected", held=through.words.get(LOST) == "disconnected")
-    stage.check("and of this session only", held=_but(LOST, through.words) == _but(LOST, direct.words))
+    stage.check("no other session is changed", held=_but(LOST, through.words) == _but(LOST, direct.words))
     known = await channel_list(proxy.base_url, etag=before.etag)
-    stage.check("a client with the old ETag is told too (200, not 304)", held=known.status == 200)
+    stage.check("a client with the old ETag gets the new list (200, not 304)", held=known.status == 200)
     known = await channel_list(proxy.base_url, etag=through.etag)
-    stage.check("and with the new one is spared the answer (304)", held=known.status == 304)
+    stage.check("a client with the new ETag gets 304", held=known.status == 304)
 
 
 async def _contacts(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None:
-    stage.scene("Contacts go offline and online, again and again")
+    stage.scene("Contacts go offline and online repeatedly")
     before = await channel_list(proxy.base_url)
     received, delivered = gateway.counts["received"], gateway.counts["hub_inbox"]
     bursts = [
@@ -101,9 +105,9 @@ async def _contacts(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None
     arrived = gateway.counts["received"] - received
     passed_on = gateway.counts["hub_inbox"] - delivered
     stage.check(f"{arrived} presence events reached the gateway", held=arrived == sent)
-    stage.check(f"{passed_on} of its own reached the hub", held=passed_on == sent)
+    stage.check(f"{passed_on} events of the gateway reached the hub", held=passed_on == sent)
     changed = sum(look.words != before.words for look in looks)
-    stage.check(f"looked {len(looks)} times meanwhile: nothing changed", held=changed == 0)
+    stage.check(f"looked {len(looks)} times during this: nothing changed", held=changed == 0)
 
 
 async def _power_cut(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None:
@@ -119,12 +123,12 @@ async def _power_cut(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> Non
 
 
 async def _gateway_restart(stage: Stage, gateway: StandInGateway, proxy: Proxy) -> None:
-    stage.scene("The gateway restarts, and repeats its stale word")
+    stage.scene("The gateway restarts, and repeats its stale status")
     gateway.restart()
     stage.show((await channel_list(proxy.base_url)).words, (LOST, "support"))
     through = await channel_list(proxy.base_url)
     stage.show(through.words, (LOST, "support"))
-    stage.check("the proxy does not take it for news", held=through.words.get(LOST) == "disconnected")
+    stage.check("the proxy ignores it", held=through.words.get(LOST) == "disconnected")
     stage.check("the healthy session is connected", held=through.words.get("support") == "connected")
 
 
@@ -145,7 +149,7 @@ async def _qr_after_delete(stage: Stage, gateway: StandInGateway, proxy: Proxy) 
     path = f"{proxy.base_url}/api/channels/{STUBBORN.replace(' ', '%20')}"
     async with aiohttp.ClientSession() as client:
         answer = await call(client, "GET", f"{path}/qr")
-        stage.check(f"no code, it insists on {answer.get('status')}", held=answer.get("qr") is None)
+        stage.check(f"no QR code, it still says {answer.get('status')}", held=answer.get("qr") is None)
         answer = await call(client, "DELETE", path)
         stage.check("deleted", held=answer.get("success") is True)
         answer = await call(client, "POST", f"{proxy.base_url}/api/channels", {"channel": STUBBORN})
@@ -190,11 +194,11 @@ def _invitation(gateway: StandInGateway, proxy: Proxy) -> str:
     """The lines to copy."""
     direct, through = gateway.base_url, proxy.base_url
     return invited(
-        ("", "the stand-in gateway, and the proxy in front of it, are up (Ctrl-C ends both)"),
+        ("", "the stand-in gateway, and the proxy in front of it, are running (Ctrl-C stops both)"),
         ("what the gateway says", f"curl {direct}/api/channels"),
         ("what the proxy says", f"curl {through}/api/channels"),
         ("unlink a phone", f"curl -X POST {direct}/demo/unlink/{LOST}"),
-        ("contacts go off- and online", f"curl -X POST {direct}/demo/presence/{LOST}?contacts=40"),
+        ("contacts go offline and online", f"curl -X POST {direct}/demo/presence/{LOST}?contacts=40"),
         ("the QR dialog: ask for a code …", f"curl {through}/api/channels/{LOST}/qr"),
         ("… and scan it", f"curl -X POST {direct}/demo/scan/{LOST}"),
         ("the gateway restarts", f"curl -X POST {direct}/demo/restart"),

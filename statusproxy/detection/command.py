@@ -75,27 +75,27 @@ def _decide(found: Probe, chosen: Gateway | None, *, secret: bool) -> tuple[Find
     if chosen is not None:
         finding = found.findings[0]
         if finding.fit is Fit.YES:
-            return finding, f"The gateway answers as {chosen.title}."
+            return finding, f"The gateway answers like {chosen.title}."
         lines = "\n".join(f"  {line}" for line in describe(found.answers))
         return (
             finding,
-            f"The gateway does not answer as {chosen.title} would; the preset is taken as you said.\n{lines}",
+            f"The gateway does not answer like {chosen.title}; the given preset is used anyway.\n{lines}",
         )
     if len(fitting) == 1:
-        return fitting[0], f"The gateway answers as {fitting[0].gateway.title}."
+        return fitting[0], f"The gateway answers like {fitting[0].gateway.title}."
     if fitting:
-        _ambiguous("The gateway answers as several kinds would", fitting)
+        _ambiguous("The answers fit several kinds of gateway", fitting)
     if possible:
         if len(possible) == 1:
             title = possible[0].gateway.title
-            return possible[0], f"The gateway has no session yet, and answers as {title} would with none."
-        _ambiguous("The gateway has no session yet, and answers as several kinds would with none", possible)
+            return possible[0], f"The gateway has no session yet, and its answers fit {title}."
+        _ambiguous("The gateway has no session yet, and its answers fit several kinds", possible)
     if any(finding.refused for finding in found.findings):
         raise InitError(_refusal(found, secret=secret))
     lines = "\n".join(f"  {line}" for line in describe(found.answers))
     raise InitError(
-        "no preset knows this gateway. Is it the gateway's address, with its base path? Give --preset NAME if you know "
-        f"its kind; `statusproxy learn` drafts a preset for another.\n{lines}"
+        "no preset fits this gateway. Is it the gateway's address, with its base path? Give --preset NAME if you know "
+        f"its kind; `statusproxy learn` drafts a preset for a gateway of another kind.\n{lines}"
     )
 
 
@@ -104,16 +104,16 @@ def _refusal(found: Probe, *, secret: bool) -> str:
     wanted = ", ".join(f"{each.gateway.title}" for each in kinds)
     if not secret:
         return (
-            "the gateway wants its secret before it says anything. Write it into a file and give that "
-            f"with --secret-file; by the routes that are there it may be: {wanted}"
+            "the gateway requires its secret. Write it into a file and give the file "
+            f"with --secret-file; by its routes, the gateway may be: {wanted}"
         )
     sent = [str(each.header) for each in found.answers if each.refused and each.header]
     if any(SECRET in each.path for each in found.answers):
-        sent.append("a part of the path, as its contract has it")
+        sent.append("a part of the path")
     headers = ", ".join({name.casefold(): name for name in reversed(sent)}.values())
     return (
         f"the gateway refuses the secret, sent as {headers}. Is it the gateway's own key, not a "
-        f"session's? By the routes that are there it may be: {wanted}; --preset NAME writes the file all the same"
+        f"session's? By its routes, the gateway may be: {wanted}; --preset NAME writes the file anyway"
     )
 
 
@@ -129,7 +129,7 @@ def _chosen(preset: str | None, gateways: Sequence[Gateway]) -> Gateway | None:
         if gateway.preset == preset:
             return gateway
     names = [gateway.preset for gateway in gateways]
-    raise InitError(f"there is no preset of that name; there are {', '.join(names)}{did_you_mean(preset, names)}")
+    raise InitError(f"there is no preset of that name; known: {', '.join(names)}{did_you_mean(preset, names)}")
 
 
 def _is_open(file: Path) -> bool:

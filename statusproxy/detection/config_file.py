@@ -33,10 +33,10 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
         "#",
     ]
     steps = [
-        "Have the hub ask this proxy (port 8090) in place of the gateway, with the same secret as before.",
+        "Point the hub to this proxy (port 8090) instead of the gateway, with the same secret as before.",
         *(_watched(webhook, gateway) for webhook in webhooks[:1]),
         *(sentence.replace(_PROXY, _HERE) for sentence in gateway.webhook),
-        "Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which looks whether events arrive.",
+        "Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which checks that events arrive.",
     ]
     for number, step in enumerate(steps, 1):
         lines += _comment(f"{number}. {step}")
@@ -48,7 +48,7 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
             lines += ["#", f"# {title}", *(line for each in sentences for line in _comment(each))]
     lines += [
         "",
-        "# Secrets of your own go into the environment, not into this file:",
+        "# Write your own secrets into the environment, not into this file:",
         '# admin: {token: "${STATUSPROXY_ADMIN_TOKEN}"}',
         "",
     ]
@@ -58,18 +58,18 @@ def config_text(url: str, gateway: Gateway, header: Header | None, webhooks: Seq
 def _how_to_send(header: Header) -> str:
     before = "" if header.scheme is None else f", with `{header.scheme} ` before it"
     return (
-        f"The gateway wants its secret in the header {header}. Clients send it as before, and the proxy passes it on: "
-        f"it has no place in this file. `statusproxy doctor --secret-header {header.name}` takes it from "
+        f"The gateway expects its secret in the header {header}. Clients send it as before, and the proxy passes it "
+        f"on: do not write it here. `statusproxy doctor --secret-header {header.name}` reads it from "
         f"STATUSPROXY_GATEWAY_SECRET, or from a file given with --secret-file{before}."
     )
 
 
 def _watched(webhook: Webhook, gateway: Gateway) -> str:
     if webhook.forward:
-        return f"Webhooks are watched on {webhook.path}; they go on to the gateway."
+        return f"Webhooks are watched on {webhook.path}, and forwarded to the gateway."
     return (
         f"Have the gateway post its webhooks to the proxy: {_HERE}{_posted_to(webhook, gateway)}. To pass them on to "
-        "the hub, take out the `#` below and write the hub's URL."
+        "the hub, remove the `#` below and write the hub's URL."
     )
 
 
@@ -84,7 +84,7 @@ def _passed_on(webhooks: Sequence[Webhook], gateway: Gateway) -> list[str]:
     lines = ["#"]
     if shown[0].forward:
         lines += _comment(
-            "Each event is sent once. To keep those that the gateway does not take, and deliver them later, take out "
+            "Each event is sent once. To keep those that the gateway does not accept, and deliver them later, remove "
             "the `#` below."
         )
     lines.append("# webhooks:")
@@ -94,7 +94,7 @@ def _passed_on(webhooks: Sequence[Webhook], gateway: Gateway) -> list[str]:
             lines.append(f"#     forward_to: {_hub(webhook)}")
         if gateway.sends_once:
             tells = webhook is shown[0] and not webhook.forward
-            note = "    # each event is sent once: what the hub does not take is delivered later" if tells else ""
+            note = "    # each event is sent once: what the hub does not accept is delivered later" if tells else ""
             lines.append(f"#     spool: true{note}")
         lines += [f"#     # {proof}" for proof in gateway.proof if not webhook.forward]
     return lines

@@ -157,7 +157,7 @@ async def _ask(
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, OSError):
         return Answered(get, header, 0, problem="the other side closed the connection")
     except aiohttp.ClientError:
-        return Answered(get, header, 0, problem="what answers does not speak HTTP")
+        return Answered(get, header, 0, problem="the other side does not speak HTTP")
 
 
 def _is_read(status: int) -> bool:

@@ -1,4 +1,4 @@
-"""The signs by which a gateway is known: harmless GETs, and the shape of the answers to them. Values; no I/O.
+"""The signs that identify a gateway: harmless GETs, and the shape of the answers to them. Values; no I/O.
 
 A preset carries them in its `about:` block, as YAML:
 
@@ -185,7 +185,7 @@ def _kinds(written: object, where: str) -> Mapping[Path, Kind]:
 
 def _kind(kind: str, where: str) -> str:
     if kind not in KINDS:
-        raise SignError(f"{where}: {kind} is none of {', '.join(KINDS)}, and no list of words")
+        raise SignError(f"{where}: {kind} is not one of {', '.join(KINDS)}, and not a list of words")
     return kind
 
 

@@ -66,7 +66,7 @@ def _channel(route: str, shape: ListShape, told: set[int], lost: Mapping[str, in
             ids=notation.paths(path for path, _ in ids[:2]) if ids else "[id]",
             sets=f"{{{', '.join(f'{name}: {value}' for name, value in sets.items())}}}" if sets else _SET,
         )
-        return comment + "# TODO: if it lists the sessions all the same, fill this in:\n" + skeleton, False
+        return comment + "# TODO: if it lists the sessions anyway, fill this in:\n" + skeleton, False
     best = [path for path, share in ids if share] or [path for path, _ in ids[:2]]
     lines = [head, f"    list: [{notation.dotted(shape.path)}]\n"]
     how = ", ".join(f"{share:.0%} in events" for path, share in ids if path in best and share)
@@ -78,7 +78,7 @@ def _channel(route: str, shape: ListShape, told: set[int], lost: Mapping[str, in
     kept = [word for word in words if meaning(word) is not Meaning.CONNECTED]
     found = [word for word in words if meaning(word) is Meaning.CONNECTED]
     if kept:
-        lines.append(f"    keep: {notation.flow(kept)}    # TODO: words that say already that it is not connected\n")
+        lines.append(f"    keep: {notation.flow(kept)}    # TODO: words that already say that it is not connected\n")
     if found:
         lines.append(f"    connected: {notation.flow(found)}\n")
     if notation.hides(route):  # a person must say what it is
@@ -87,7 +87,7 @@ def _channel(route: str, shape: ListShape, told: set[int], lost: Mapping[str, in
 
 
 _NO_LISTS: Final = """\
-# channels: TODO: no answer with a list of sessions came by. Ask for the list through the proxy, or give it with --list
+# channels: TODO: no answer with a list of sessions was seen. Ask for the list through the proxy, or give it with --list
 # and --route. Or fill this in:
 """
 

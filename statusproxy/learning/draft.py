@@ -21,7 +21,7 @@ _HEAD: Final = """\
 """
 
 _WEBHOOKS: Final = """\
-# The path on which the gateway's events come by. They go on to the gateway; for another receiver add
+# The path on which the gateway's events arrive. They are forwarded to the gateway; for another receiver add
 # `forward_to: http://hub.example/hook`, for none `forward: false` (the gateway then posts to the proxy).
 """
 
@@ -45,7 +45,7 @@ def pieces(seen: Observation, known: Collection[Path]) -> Iterator[str]:
         yield from _events(seen, by)
         yield _matching(seen)
     else:
-        yield "\n# events: none came. TODO: is `webhooks` right, and the sender trusted? `statusproxy doctor` tells.\n"
+        yield "\n# events: none came. TODO: is `webhooks` right, and the sender trusted? See `statusproxy doctor`.\n"
     yield "\n"
     yield from channel_draft.entries(seen)
     yield "\n" + _reconnect(seen)
@@ -123,8 +123,8 @@ def _dialect(seen: Observation, by: Path, known: Collection[Path]) -> str:
 
 
 _SPEAKING: Final = """\
-  # TODO: events came that no member names. The name is read from the body only; where it stands in a header or in the
-  # path, the state can stand for it: its words are the events' names below.
+  # TODO: events came that no member names. The name is read from the body only. If it is in a header or in the
+  # path, the state is used instead: its words are the events' names below.
 """
 
 
@@ -137,7 +137,7 @@ def _events(seen: Observation, by: Path) -> Iterator[str]:
     begun = False
     silent: list[Group] = []
     transient = guesses.transient_names(group.name for group in found if group.name is not None)
-    yield "# Which events tell of a session's connection.\n"
+    yield "# Which events are about a session's connection.\n"
     undecided: list[str] = []
     for group in found:
         rule = None if group.name is None else _rule(seen, group, by, is_transient=group.name in transient)
@@ -202,7 +202,7 @@ def _rule(seen: Observation, group: Group, by: Path, *, is_transient: bool) -> s
     head = f"  - event: {notation.scalar(group.name)}    # {notation.events(group.count)}\n"
     session = _session(sessions, guesses.cut_members(group), seen)
     if says is Meaning.ALIVE:
-        return head + session + "    means: alive    # something came in; own messages do not count\n"
+        return head + session + "    means: alive    # a message came in; own messages do not count\n"
     if decided and not (says and says is not Meaning.TRANSIENT and _only(decided[0], says)):
         return head + session + _state(decided[0], others=states)
     if says is not None:
@@ -215,7 +215,7 @@ def _rule(seen: Observation, group: Group, by: Path, *, is_transient: bool) -> s
         )
     )
     return (
-        "  # TODO: what do its words mean? Then take out the `#`, and write them under disconnected and connected:\n"
+        "  # TODO: what do its words mean? Then remove the `#`, and write them under disconnected and connected:\n"
         + ("".join(f"  # {line.removeprefix('  ')}\n" for line in text.splitlines()))
     )
 
@@ -247,7 +247,7 @@ def _session(sessions: list[tuple[Path, float]], cuts: list[tuple[Path, Cut, int
         path, cut, count = cuts[0]
         return (
             f"    session: {notation.paths([path])}    # TODO: in {notation.events(count)} an id of the list"
-            f" stands there, but only as {cut.segment}\n"
+            f" is there, but only as {cut.segment}\n"
         )
     if not sessions:
         return "    session: [session]    # TODO: no member was found that names the session\n"
@@ -271,19 +271,19 @@ def _matching(seen: Observation) -> str:
 
 
 _NO_LIST: Final = """\
-# No list came, so that no id could be compared: a member that holds the session is guessed by its name alone. With the
+# No list came, so no id could be compared: a member that holds the session is guessed by its name alone. With the
 # list of sessions (through the proxy, or with --list and --route) it is found by the ids.
 """
 
 _CUT: Final = """\
 # TODO: events hold the ids of the list only within longer texts, and no key cuts a member's text. If the webhook's URL
-# can name the session, write {session} into its path, or {session}:{_} where it stands beside something else. If not,
+# can name the session, write {session} into its path, or {session}:{_} if something else is beside it. If not,
 # write each pair into config.yaml: `sessions: {aliases: {"the text in the event": "the id in the list"}}`.
 """
 
 _NO_MATCH: Final = """\
-# TODO: no id of the list stands in any event. Was the list of the same gateway, and of the sessions that the events are
-# about? If the two call a session differently, write each pair into config.yaml:
+# TODO: no id of the list is in any event. Was the list of the same gateway, and of the sessions that the events are
+# about? If the two have different names for a session, write each pair into config.yaml:
 # `sessions: {aliases: {"the id in the event": "the id in the list"}}`. If events name no session, let the webhook's URL
 # do it: a path with {session}.
 """
@@ -325,12 +325,12 @@ _NO_LOSS: Final = """\
 """
 
 _SILENT: Final = """\
-# These say nothing of a connection, as far as their words are known. `try` calls them unmatched, and they can stay so:
+# By their names, these say nothing about a connection. `try` calls them unmatched; they need no rule:
 """
 
 _HIDDEN: Final = """\
 # {events} whose name is not shown: no plain technical word, or seen too rarely to tell it from someone's text.
-# TODO: look at `{member}` in your captures. A name that tells of a connection needs a rule above; the others need none.
+# TODO: look at `{member}` in your captures. A name that is about a connection needs a rule above; the others need none.
 """
 
 

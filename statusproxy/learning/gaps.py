@@ -1,4 +1,4 @@
-"""What a draft lacks to be useful, as messages beside it: a draft of comments alone is valid YAML too."""
+"""What is missing in a draft, as messages beside it: a draft of comments alone is valid YAML too."""
 
 import re
 from enum import Enum
@@ -13,7 +13,7 @@ class Gap(Enum):
         " found. Capture what comes while a phone is unlinked and linked again, or write the rules at its TODO"
     )
     LOSS = (
-        "the draft has no word for a loss: no rule under `events` has `disconnected`, so that no answer is ever"
+        "the draft has no word for a loss: no rule under `events` has `disconnected`, so no answer is ever"
         " corrected. Capture what comes while a phone is unlinked, or write the word at its TODO"
     )
     CHANNELS = (

@@ -1,4 +1,4 @@
-"""The shapes of the gateway's answers: where a list of sessions stands, its ids, and the words of its states."""
+"""The shapes of the gateway's answers: where a list of sessions is, its ids, and the words of its states."""
 
 from typing import Final
 from urllib.parse import unquote

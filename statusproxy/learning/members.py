@@ -1,4 +1,4 @@
-"""What the name of a member suggests about what stands there, by the names that known gateways use."""
+"""What the name of a member suggests about its value, by the names that known gateways use."""
 
 from typing import Final
 

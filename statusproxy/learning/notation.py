@@ -1,4 +1,4 @@
-"""Names, words and counts as they stand in a draft: YAML, and the comments in it."""
+"""Names, words and counts as a draft writes them: YAML, and the comments in it."""
 
 import re
 from collections.abc import Iterable, Mapping

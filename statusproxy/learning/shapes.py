@@ -1,4 +1,4 @@
-"""The shape of documents: which members there are, and what kind of value stands in each; counts and words, no values.
+"""The shape of documents: which members there are, and what kind of value each has; counts and words, no values.
 
 A value is remembered as a keyed hash, to tell few distinct values from many and to find the ids of a list again. The
 key is drawn at random and never leaves the process. A text stands here in the clear only where it is a word (`words`).

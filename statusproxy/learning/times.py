@@ -93,7 +93,7 @@ def span(lowest: float | None, highest: float | None) -> str:
 def _distance(lag: float) -> str:
     size = abs(lag)
     if size < 5:
-        return "level with our clock"
+        return "equal to our clock"
     length, unit = next(each for each in _UNITS if size >= each[0])
     return f"{size / length:.3g} {unit} {'behind' if lag > 0 else 'ahead'}"
 

@@ -1,4 +1,4 @@
-"""Counts requests that lacked what a proxy in front should pass on, by peer: for doctor, page and metrics.
+"""Counts requests without a header that a proxy in front should pass on, by peer: for doctor, page and metrics.
 
 A fault that shows by what does not come (`proxy.front_proxy` has the signs) fails no request, and so no error
 tells of it. It is logged when it is first seen, and again each hour that it goes on.
@@ -27,7 +27,7 @@ OTHER: Final = "other"
 _LINES: Final = {
     CLIENT: "%s passes requests on without the client's address (no X-Forwarded-For): events from outside would be "
     "trusted as its own; statusproxy doctor has the fix",
-    UPGRADE: "a WebSocket handshake came through %s without Upgrade, so that it cannot become one; "
+    UPGRADE: "a WebSocket handshake came through %s without Upgrade, so it cannot become a WebSocket; "
     "statusproxy doctor has the fix",
 }
 

@@ -18,7 +18,7 @@ _WORDS: Final = {
     errno.ECONNREFUSED: "connection refused",
     errno.ECONNRESET: "the other side closed the connection",
     errno.EPIPE: "the other side closed the connection",
-    errno.ECONNABORTED: "the connection was broken off",
+    errno.ECONNABORTED: "the connection was aborted",
     errno.ETIMEDOUT: "no answer in time",
     errno.EHOSTUNREACH: "no route to that host",
     errno.EHOSTDOWN: "no route to that host",
@@ -55,7 +55,7 @@ _TLS: Final = {
 _TYPES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (TimeoutError, "no answer in time"),
     (http.client.RemoteDisconnected, "the other side closed the connection"),
-    (http.client.HTTPException, "what answers does not speak HTTP"),
+    (http.client.HTTPException, "the other side does not speak HTTP"),
     (ConnectionRefusedError, "connection refused"),
     (ConnectionError, "the other side closed the connection"),
 )

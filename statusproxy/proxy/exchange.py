@@ -227,7 +227,9 @@ class Exchange:
             response.problem = response.problem or "client_gone"
             stopped = response.problem == "client_stopped_reading"
             log.info(
-                "the client read its answer too slowly" if stopped else "the client left before its answer was whole",
+                "the client read its answer too slowly"
+                if stopped
+                else "the client left before its answer was complete",
                 extra={"request_id": self.request_id, "code": response.problem, "client": self.client},
             )
         return Report(

@@ -82,7 +82,7 @@ PROBLEMS: Final = _table(
     Problem(  # counted and logged, never sent; the number is nginx's
         "client_gone", 499, b"Client Closed Request",
         "The client left before its answer was complete.",
-        "O cliente saiu antes de receber a resposta completa.", "client",
+        "O cliente desconectou antes de receber a resposta completa.", "client",
     ),
     Problem(
         "body_too_large", 413, b"Content Too Large",
@@ -147,13 +147,13 @@ PROBLEMS: Final = _table(
     ),
     Problem(
         "overloaded", 503, b"Service Unavailable",
-        "The proxy has as many connections open as it may. The request was not sent.",
+        "The proxy has reached its limit of open connections. The request was not sent.",
         "O proxy atingiu o limite de conexões abertas. A requisição não foi enviada.",
         "proxy", 1,
     ),
     Problem(
         "not_kept", 502, b"Bad Gateway",
-        "Earlier events still wait for their receiver, and this one could not be kept behind them. It was not sent.",
+        "Earlier events still wait for their receiver, and this one could not be queued behind them. It was not sent.",
         "Eventos anteriores ainda aguardam o destino e este não pôde ser guardado atrás deles. Ele não foi enviado.",
         "proxy",
     ),

@@ -87,7 +87,7 @@ class Redelivery:
         site = self._proxy.site
         found = _receiver(site, event, head)
         if found is None:
-            return Attempt("failed", detail=f"{event.path} has no receiver any more")
+            return Attempt("failed", detail=f"{event.path} no longer has a receiver")
         pool, head = found
         try:
             async with self._place(event.receiver, pool.limits.upstream_connections):
@@ -97,7 +97,7 @@ class Redelivery:
                 "spool: event %s could not be sent: %s", event.id, getattr(error, "strerror", None) or error,
                 exc_info=not isinstance(error, OSError), extra={"id": event.id},
             )  # fmt: skip
-            return Attempt("failed", detail="an error of the proxy itself")
+            return Attempt("failed", detail="an internal error of the proxy")
 
     def _place(self, receiver: str, connections: int) -> asyncio.Semaphore:
         size, places = self._places.get(receiver, (0, None))

@@ -25,7 +25,7 @@ SENDERS_AHEAD: Final = 64
 
 _WORDS: Final = {
     STARTED: "%s: disconnected (%s); will be shown as disconnected",
-    REPEATED: "%s: reported disconnected once more (%s)",
+    REPEATED: "%s: reported as disconnected again (%s)",
     RELEASED: "%s: no longer shown as disconnected (%s)",
     FORGOTTEN: "%s: forgotten (%s)",
 }
@@ -96,8 +96,8 @@ class ChangeLog:
             return
         self._ahead.add((source, path))
         log.warning(
-            "%s dates its events on %s %d s ahead of this machine's clock; beyond 5 minutes their times only order "
-            "them among themselves: synchronise both machines (timedatectl set-ntp true)",
+            "%s sends events on %s with times %d s ahead of this machine's clock; beyond 5 minutes such times only "
+            "order the events: synchronise both machines (timedatectl set-ntp true)",
             source,
             path,
             seconds,

@@ -1,4 +1,4 @@
-"""Confirms sessions by the gateway's own lists when the map is nearly full, so that made-up ones are evicted first.
+"""Confirms sessions by the gateway's own lists when the map is nearly full, so that invented ones are evicted first.
 
 Anyone who can send events can make up sessions. The gateway's lists name only real ones.
 """

@@ -1,4 +1,4 @@
-"""Tells of sessions that were forgotten for lack of room: each is counted, and one line a minute says how many."""
+"""Reports sessions that were removed at the limit: each is counted, and one line per minute says how many."""
 
 import logging
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Evictions:
             room = self._sessions.rules.max_sessions
             log.warning(
                 "%s forgotten: there is room for %d (sessions.max_sessions); "
-                "those that the gateway's list has named go last",
+                "those in the gateway's list are forgotten last",
                 counted(self._unsaid, "session"),
                 room,
                 extra={"forgotten": self._unsaid, "room": room},

@@ -1,4 +1,4 @@
-"""Changes as the history keeps them: with the gateway's claim at that time, and without made-up sessions."""
+"""Changes as the history stores them: with the gateway's claim at that time, and without invented sessions."""
 
 from collections.abc import Sequence
 

@@ -78,4 +78,4 @@ class Others:
                     self._taken_over(session, self._sessions.get(session), now)
         except Exception:
             what = counted(len(records) + len(gone), "session")
-            log.exception("what other proxies wrote of %s could not be taken over", what)
+            log.exception("what other proxies wrote of %s could not be applied", what)

@@ -97,7 +97,7 @@ class OutageLedger:
             try:
                 await self._read(store, records)
             except Exception as error:  # noqa: BLE001 - figures are missing, and the traffic goes on
-                log.warning("the history cannot be read for the figures of uptime: %s; tried again", error)
+                log.warning("the history cannot be read to compute uptime: %s; it is tried again", error)
                 await asyncio.sleep(READ_AGAIN)
 
     async def _read(self, store: Store, records: Mapping[str, Record]) -> None:

@@ -1,4 +1,4 @@
-"""The session registry: what it hears is in force at once, and on disk before the sender is answered.
+"""The session registry: what it receives is in force at once, and on disk before the sender is answered.
 
 The proxy tells the registry what passes by (`proxy.ports.RegistryPort`), and the registry asks the domain what it
 means. What changes goes one way: hear, observe or release -> changes -> publish -> save. Each state has one owner:

@@ -59,7 +59,7 @@ def _write(about: object, more: int, *, over: bool = False) -> None:
     if more:
         again = counted(more, "more time", "more times")
         line += (
-            f" ({again} in the last minutes)" if over else f" (and {counted(more, 'time')} since this was last said)"
+            f" ({again} in the last minutes)" if over else f" (and {counted(more, 'time')} since this was last logged)"
         )
         extra = {**extra, "more": more}
     log.log(logging.ERROR if kind == "write" else logging.WARNING, "%s", line, extra=extra)

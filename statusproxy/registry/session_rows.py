@@ -1,4 +1,4 @@
-"""Every session once: those that events told of, and every channel of the gateway's last lists, event or not.
+"""Every session once: those that events were about, and every channel of the gateway's last lists.
 
 A session whose events spell its id differently than the list does, or in several ways, is one row. Nothing is kept
 here: each row is found when asked for, at some µs, from the map and the gateway's last answers. Whoever asks for all of

@@ -93,13 +93,13 @@ def _uncorrected(
             yield Uncorrected(session, f"this answer ends the correction ({ended[session]})")
         elif session not in channels:
             if listing.whole:
-                yield Uncorrected(session, "the answer names no such channel (sessions.aliases relates other ids)")
+                yield Uncorrected(session, "the answer has no such channel (for another id use sessions.aliases)")
         elif channels[session] not in corrected:
             said = listing.said(channels[session])
             if said.keeps:
-                yield Uncorrected(session, f"the gateway knows: its own word stays ({said.word})")
+                yield Uncorrected(session, f"the gateway knows of the loss: what it says stays ({said.word})")
             else:
-                yield Uncorrected(session, "nothing is to be set: its members read so already, or are missing")
+                yield Uncorrected(session, "nothing to change: its members already say so, or are missing")
 
 
 def _assigned(listing: ChannelList, sessions: SessionMap) -> dict[str, list[str]]:
@@ -128,11 +128,11 @@ def _why(shows: qr.Answer, session: str | None, changes: tuple[Change, ...], con
         case qr.Answer.NEITHER:
             return "no code in any member of dialect.qr, and no claim to be connected; it proves nothing"
     if session is None:
-        return "no session is known to be disconnected, so that it changes nothing"
+        return "no session is known to be disconnected, so it changes nothing"
     if shows is qr.Answer.CODE and connecting:
         return "it proves nothing while the gateway is connecting: it may be the code that was scanned last"
     if shows is qr.Answer.CODE:
         return "the gateway knows of the disconnect: its next `connected` ends the correction"
     if changes:
         return f"the correction ends ({changes[0].reason})"
-    return "it ends nothing: the gateway has not been seen to know of the disconnect"
+    return "it ends nothing: the gateway has not yet shown that it knows of the disconnect"

@@ -132,7 +132,7 @@ def _scan(settings: Settings, request: Request, body: bytes, sessions: SessionMa
     assert request.qr is not None
     known = [record.session for record in sessions.records() if record.override is not None]
     if request.session is None and len(known) > 1:
-        raise UsageError("--qr: several sessions are disconnected; say whose answer it is with --session")
+        raise UsageError("--qr: several sessions are disconnected; name the session of this answer with --session")
     session = request.session or next(iter(known), None)
     return answers.scan(body, files.label(request.qr), session, settings.dialect.qr, sessions, now)
 

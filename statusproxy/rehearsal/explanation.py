@@ -28,7 +28,7 @@ LONGEST: Final = 80
 """Characters of a name or word that a sentence repeats."""
 
 
-NOTHING_TO_END: Final = "nothing to end: the list shows the gateway's own word"
+NOTHING_TO_END: Final = "nothing to end: the list shows what the gateway says"
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,39 +75,39 @@ def explain(heard: Heard, settings: Settings) -> str:
         case what if what == STARTED:
             return f"{to_read(settings.channels, heard.signal.word)} from now on"
         case what if what == REPEATED:
-            return f"disconnected already; the correction begins again: {to_read(settings.channels, heard.signal.word)}"
+            return f"already disconnected; the correction starts again: {to_read(settings.channels, heard.signal.word)}"
         case what if what == RELEASED:
             assert heard.change is not None
-            return f"the correction ends ({heard.change.reason}): the gateway's own word shows again{_tie(heard)}"
+            return (
+                f"the correction ends ({heard.change.reason}): the list shows again what the gateway says{_tie(heard)}"
+            )
     return _EXPLAINED[heard.signal.kind](heard, settings)
 
 
 def _duplicate(heard: Heard) -> str:
     if heard.contradicted:
         assert heard.first_of_id is not None
-        return (
-            f"an event with the same id was heard before, and that one meant {heard.first_of_id.value}; only it counts"
-        )
-    return "an event with the same id was heard before"
+        return f"an event with the same id came before, and that one meant {heard.first_of_id.value}; only it counts"
+    return "an event with the same id came before"
 
 
 def _late(heard: Heard, settings: Settings) -> str:
     known, at = heard.before, heard.at
     if known is None or at is None or heard.signal.kind is SignalKind.ALIVE:
-        return "something as new is known already"
+        return "something newer, or equally new, is already known"
     if known.override is not None and heard.signal.kind is SignalKind.TRANSIENT:
-        return "disconnected already, and a transient state never weakens that"
+        return "already disconnected, and a transient state does not change that"
     if heard.repeats and known.known_at <= at:
-        return "the same was heard before"
+        return "the same event came before"
     if heard.contradicted:
         return (
-            "an event of the very same time says connected. The two contradict each other, and connected wins: "
-            "nobody must be led to delete a session that works"
+            "an event with the same time says connected. The two contradict each other, and connected wins, so that "
+            "nobody deletes a session that works"
         )
     if known.verdict is None:
         return "older than what is known" + _by_own_clock(heard, settings)
     if known.known_at == at:
-        return f"an event of the very same time says {known.verdict.value}, and that one counts"
+        return f"an event with the same time says {known.verdict.value}, and that one counts"
     since = f"{known.verdict.value} since {shown(moment(known.known_at))}"
     return f"older than what is known: {since}{_by_own_clock(heard, settings)}"
 
@@ -116,7 +116,7 @@ def _by_own_clock(heard: Heard, settings: Settings) -> str:
     """What is to be said of a loss that is older than what is known by the clock of its sender alone."""
     if settings.dialect.clock != "own" or heard.signal.kind not in (SignalKind.DISCONNECTED, SignalKind.TRANSIENT):
         return ""
-    return "; that is by the sender's own clock (dialect.clock), and one that was set back looks the same"
+    return "; that is by the sender's own clock (dialect.clock); a clock that was set back looks the same"
 
 
 def _tie(heard: Heard) -> str:
@@ -124,7 +124,7 @@ def _tie(heard: Heard) -> str:
     standing = heard.before.override if heard.before is not None else None
     if standing is None or heard.signal.kind is not SignalKind.CONNECTED or standing.at != heard.at:
         return ""
-    return "; both events are of the very same time, and then connected wins"
+    return "; both events have the same time, and then connected wins"
 
 
 def _disconnected(heard: Heard, settings: Settings) -> str:
@@ -136,7 +136,7 @@ def _connected(heard: Heard, settings: Settings) -> str:
     if heard.after is not None and heard.after.override is not None:
         if not settings.sessions.releases[Release.CONNECTED_EVENT.value]:
             return "the correction stays: sessions.releases.connected-event is off"
-        return "the correction stays: it is older than the transient state that lasted"
+        return "the correction stays: the event is older than the transient state that lasted"
     if heard.before is not None and heard.before.transient is not None:
         return "the transient state ends before it counts"
     return NOTHING_TO_END
@@ -154,7 +154,7 @@ def _alive(heard: Heard, settings: Settings) -> str:
 def _transient(heard: Heard, settings: Settings) -> str:
     override = heard.after.override if heard.after is not None else None
     if override is not None:
-        return f"the correction goes on: {to_read(settings.channels, override.word)}"
+        return f"the correction continues: {to_read(settings.channels, override.word)}"
     state = heard.after.transient if heard.after is not None else None
     assert state is not None
     reads = to_read(settings.channels, heard.signal.word)
@@ -173,9 +173,9 @@ def why_nothing(element: Element, verdict: str, settings: Settings, webhook: Web
     """Why an event says nothing of its session's connection."""
     match verdict:
         case Verdict.PRESENCE.value:
-            return "it tells of a contact or chat, not of the session"
+            return "it is about a contact or chat, not about the session"
         case Verdict.OWN_MESSAGE.value:
-            return "the session made it itself, so it proves no connection"
+            return "the session sent it itself, so it proves no connection"
         case Verdict.NO_SESSION.value | Verdict.NAMELESS.value:
             return _no_session(element, settings, webhook)
         case Verdict.UNMATCHED.value:

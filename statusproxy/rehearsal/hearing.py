@@ -1,4 +1,4 @@
-"""Plays events through the session map, one after the other, as a proxy would hear them."""
+"""Plays events through the session map, one after the other, as a proxy would receive them."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Hearing:
         trusted = sender in (senders.NONE_ASKED, senders.NOT_CHECKED, senders.HOLDS)
         verdict, change, contradicted = reading.verdict.value, None, False
         if not trusted:
-            verdict, why = UNTRUSTED, f"the sender's proof fails: {sender}"
+            verdict, why = UNTRUSTED, f"the sender's proof is not valid: {sender}"
         elif signal is None:
             verdict = self._verdict(element)
             self._note(element, webhook)
@@ -196,7 +196,7 @@ class Hearing:
 
 _BEYOND_TAP: Final = "the body is longer than limits.tap, even without its long strings; it is not read"
 _UNREAD: Final = {
-    TOO_LARGE: "the body is too large to be taken apart",
+    TOO_LARGE: "the body is too large to be split into its events",
     TOO_MANY: "more events than are read of one body; the last {count} are not",
 }
 

@@ -53,14 +53,14 @@ def next_steps(events: Iterable[EventResult]) -> Iterator[str]:
     unnamed = [one for one in unmatched if one.event is None]
     if doubtful:
         yield (
-            f"No rule names {_names(doubtful)}. For each that tells of a session's connection add a rule to `events`; "
+            f"No rule names {_names(doubtful)}. For each that is about a session's connection add a rule to `events`; "
             "the others need none."
         )
     if unnamed:
         what = "1 event has no name" if len(unnamed) == 1 else f"{len(unnamed)} events have no name"
         yield f"{what} where `dialect.event` looks for it. Write the member that holds it there."
     if unmatched and not doubtful and not unnamed:
-        yield f"No rule names {_names(unmatched)}, and none is needed: such names do not tell of a connection."
+        yield f"No rule names {_names(unmatched)}, and none is needed: such names are not about a connection."
 
 
 def _named(events: Sequence[EventResult]) -> str:

@@ -24,13 +24,13 @@ def reading(channels: Sequence[Channels], word: str | None) -> str | None:
 
 
 def to_read(channels: Sequence[Channels], word: str | None) -> str:
-    """`the list is to read "close"`; or why it reads what the gateway says."""
+    """`the list will read "close"`; or why it reads what the gateway says."""
     shown, written = _first(channels), reading(channels, word)
     if shown is None:
-        return "no answer is corrected (no channels are configured), but it is to count as disconnected"
+        return "no answer is corrected (no channels are configured), but it counts as disconnected"
     if written is None:
-        return f"{answer(channels)} stays as it is (set has no value for this word), but it is to count as disconnected"
-    return f"{answer(channels)} is to read {written}"
+        return f"{answer(channels)} stays as it is (set has no value for this word), but it counts as disconnected"
+    return f"{answer(channels)} will read {written}"
 
 
 def answer(channels: Sequence[Channels]) -> str:

@@ -101,13 +101,13 @@ def _time(one: EventResult) -> str:
 
 
 _ORDERING: Final = {
-    ORDERS: "; it orders this sender's events, no more",
+    ORDERS: "; it only orders this sender's events",
     AHEAD: "; too far to be used for more than this sender's order",
 }
 
 
 _UNDATED: Final = {
-    NONE: "none of its own",
+    NONE: "none in the event",
     TOO_FAR: "not usable: it is too far ahead",
     UNUSABLE: "not usable: it has no time zone, or is not a time",
 }
@@ -115,8 +115,8 @@ _UNDATED: Final = {
 
 def _sender(proof: str) -> str:
     if proof == NOT_CHECKED:
-        return "taken for trusted; with --header its proof is checked"
-    return "its proof holds" if proof == HOLDS else _text(proof)
+        return "assumed to be trusted; with --header its proof is checked"
+    return "its proof is valid" if proof == HOLDS else _text(proof)
 
 
 def _list(one: ListResult, paint: _Paint) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _list(one: ListResult, paint: _Paint) -> Iterator[str]:
 
 _FAILURES: Final = {
     "not-json": "it is not JSON",
-    "no-list": "the channels are found under none of the members of `list`",
+    "no-list": "none of the members of `list` has the channels",
     "too-deep": "it is nested too deep",
     "too-large": "it has too many values, or is larger than limits.corrected; the proxy passes it on as it is",
 }

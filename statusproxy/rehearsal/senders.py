@@ -57,7 +57,7 @@ def proof(
 
 _WRONG: Final = {
     "secret": "wrong secret",
-    "jwt": "the JSON Web Token is not signed with the secret, or holds no more",
+    "jwt": "the JSON Web Token is not signed with the secret, or has expired",
     "signature": "wrong signature",
     "token": "the token in the body is wrong or missing",
 }

@@ -110,7 +110,7 @@ class Control:
     def _check_shared(self) -> None:
         if self._store.claims is not None and not self._store.healthy:
             why = self._store.error or "no reason given"
-            raise SharedError(f"not changed: other proxies share the spool and cannot be told now: {why}")
+            raise SharedError(f"not changed: other proxies share the spool and cannot be reached now: {why}")
 
     async def _write(self, ops: Sequence[SpoolOp]) -> None:
         try:

@@ -55,7 +55,7 @@ class Delivery:
         self._clock = clock
         self._send = send
         self._holding = Holding(
-            claims, spool.changed.set, timing, prefix="spool:", log=log, waiting="spool: kept events wait"
+            claims, spool.changed.set, timing, prefix="spool:", log=log, waiting="spool: kept events are waiting"
         )
         self._finishing = False
         self._attempts: dict[str, set[asyncio.Task[None]]] = {}  # by receiver

@@ -78,7 +78,7 @@ class Dropping:
     def _tell_lost(self) -> None:
         lost, self._lost = self._lost, 0
         log.error(
-            "spool: the server of the state lost its memory, and %s with it",
+            "spool: the server of the state lost its data, and with it %s",
             counted(lost, "event that was kept there", "events that were kept there"), extra={"dropped": lost},
         )  # fmt: skip
 

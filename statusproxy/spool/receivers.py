@@ -55,12 +55,12 @@ class Receivers:
             self._circuits[receiver] = circuit
         if before.closed and not circuit.closed:
             log.warning(
-                "spool: %s does not take events (%s): they are kept", receiver, attempt.status or attempt.reason,
+                "spool: %s does not accept events (%s): they are kept", receiver, attempt.status or attempt.reason,
                 extra={"receiver": receiver, "reason": attempt.reason, "status": attempt.status},
             )  # fmt: skip
         back = circuit.closed and not before.closed
         if back:
-            log.info("spool: %s takes events again", receiver, extra={"receiver": receiver})
+            log.info("spool: %s accepts events again", receiver, extra={"receiver": receiver})
         return back
 
     @property

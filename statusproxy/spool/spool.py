@@ -92,7 +92,7 @@ class Spool:
             entries = await self._reader.entries()
         except StoreError as error:
             if str(error) != self._open_error:
-                log.error("spool: what is kept cannot be read yet, so that nothing is delivered or kept: %s", error)
+                log.error("spool: the kept events cannot be read yet, so nothing is delivered or kept: %s", error)
             self._open_error = str(error)
             return False
         for number, entry in enumerate(entries):

@@ -1,4 +1,4 @@
-"""Writes what became of entries, and holds the lanes of those that are done with until that is on disk.
+"""Writes the results of entries, and keeps the lanes of finished entries closed until that is on disk.
 
 A later event of a session that was delivered before that would come before the earlier one again, if the proxy died in
 between: the earlier one is still on disk, and is delivered again after the start.

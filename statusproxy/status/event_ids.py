@@ -1,4 +1,4 @@
-"""The ids of events heard, to recognise a repeated delivery; bounded, so that a flood of some removes no others.
+"""The ids of received events, to recognise a repeated delivery; bounded, so that a flood of some removes no others.
 
 A delivery without a time of its own that is taken for a new event can show a living session as disconnected. What
 goes first when there is no room, and among equals the one whose session has been quiet longest:

@@ -1,4 +1,4 @@
-"""The values of the domain: what is known of a session, what corrects it, what changed, and by which rules.
+"""The values of the domain: what is known about a session, what corrects it, what changed, and the rules.
 
 Two kinds of time meet here, both in epoch seconds. *Event time* (`at`, `known_at`, `alive_at`) orders what events
 say: it is the sender's, where the event carries one, else the arrival. *Our own time* (`since`, `began`, `heard_at`,

@@ -1,4 +1,4 @@
-"""What a corrected answer of the gateway tells the map, and which of its channels are to be shown as disconnected."""
+"""What a corrected answer of the gateway tells the map, and which of its channels must be shown as disconnected."""
 
 from __future__ import annotations
 

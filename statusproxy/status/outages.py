@@ -1,4 +1,4 @@
-"""Outages as records: the lines of history paired, so that each loss stands beside its end.
+"""Outages as records: the lines of history paired, each loss with its end.
 
 Lines come as several proxies wrote them: one may be missing (pruned), double, or late. So a session's outages are what
 holds by all of its lines: a loss lasts from the first line that tells of it to the first that ends it, and outages that

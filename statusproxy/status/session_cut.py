@@ -1,4 +1,4 @@
-"""A session's id cut from a secret that stands beside it in one text, as in `sales:TOKEN`."""
+"""A session's id separated from a secret in the same text, as in `sales:TOKEN`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one word for how a session stands, by what the channel list shows of it."""
+"""The one word for the state of a session, by what the channel list shows of it."""
 
 from __future__ import annotations
 

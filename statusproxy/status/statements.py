@@ -1,4 +1,4 @@
-"""What is known of one session and what is said of it: the two things by which `transitions` decides."""
+"""What is known about one session, and what is said about it: the two inputs of `transitions`."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def state_place(url: str, environ: Mapping[str, str]) -> Path | Place:
         return resolve(parts.path, environ)
     if isinstance(parts, Place):
         return parts
-    raise ValueError("the state is kept in memory only (state.url): it is gone with the process")
+    raise ValueError("the state is kept in memory only (state.url): it is lost when the process ends")
 
 
 def _parse(url: str) -> StateUrl:

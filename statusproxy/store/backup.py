@@ -46,7 +46,7 @@ def write_backup(
     """
     for there in (target, spool_folder(target)):
         if os.path.lexists(there) and not force:
-            raise StoreError(f"{there} is there already; name another file, or overwrite it with --force")
+            raise StoreError(f"{there} already exists; name another file, or overwrite it with --force")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with suppress(FileNotFoundError):
@@ -58,7 +58,7 @@ def write_backup(
         with published(spool_folder(part), spool_folder(target), force):
             _publish(part, target, force)
     except FileExistsError as error:
-        raise StoreError(f"{target} is there already; name another file, or overwrite it with --force") from error
+        raise StoreError(f"{target} already exists; name another file, or overwrite it with --force") from error
     except (sqlite3.Error, OSError, StoreError) as error:
         raise StoreError(f"nothing was written to {target}: {why(error)}") from error
     finally:

@@ -78,7 +78,7 @@ class BatchWriter(Generic[_B]):
         self._task: asyncio.Task[None] | None = None
         backend.on_due = self._alarm.ring
         backend.on_others = lambda *told: tell(
-            self.on_others, log, "what other proxies wrote could not be taken over", *told
+            self.on_others, log, "what other proxies wrote could not be applied", *told
         )
 
     # The store, as the registry sees it ----------------------------------------------------------------

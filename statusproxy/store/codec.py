@@ -70,7 +70,7 @@ def _decode(payload: bytes | str, kind: type[_Row]) -> _Row:
         raise RowError(f"format {number!r}, expected at most {FORMAT}")
     while number < FORMAT:
         if number not in _UPGRADES:
-            raise RowError(f"format {number}, which never was")
+            raise RowError(f"format {number}, which is unknown")
         fields, number = _UPGRADES[number](fields), number + 1
     try:
         return msgspec.convert(fields, kind)

@@ -105,6 +105,6 @@ class Committer:
         await self._fallback.confirm(mark)
         if recovered:
             self._log.warning(
-                "state: %s can be written again; it has all that waited (%s, %s)",
+                "state: %s can be written again; all waiting changes are saved (%s, %s)",
                 self._backend.name, counted(sessions, "session"), counted(changes, "change"),
             )  # fmt: skip

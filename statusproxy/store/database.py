@@ -300,7 +300,7 @@ class Database:
         if SCHEMA < version <= _HIGHEST_SCHEMA:
             raise UnusableError(
                 f"of a newer statusproxy (schema {version}, this one knows {SCHEMA}); "
-                "to go on with it, install that version and move the file back",
+                "to use it, install that version and move the file back",
                 damaged=False,
             )
         if not 1 <= version <= SCHEMA or not tables >= _TABLE_NAMES:

@@ -44,8 +44,8 @@ _FIXES = {
     _DENIED: "give the directory to the user that runs statusproxy",
     _BROKEN: "look at the kernel log (a failing disk?), at quotas and at limits on file sizes",
     _LOCKED: "close the program that has it open for writing",
-    _ABSENT: "see that its directory exists and is writable",
-    _CORRUPT: "see that no other program writes to it",
+    _ABSENT: "check that its directory exists and is writable",
+    _CORRUPT: "check that no other program writes to it",
 }
 
 # By primary result code: the extended ones (IOERR_FSYNC, READONLY_DBMOVED, …) carry it in their low byte.

@@ -1,4 +1,4 @@
-"""Rate limiting of a store's failures in the log: a disk that is full again and again is one line a minute."""
+"""Rate limiting of a store's failures in the log: a disk that is full repeatedly is one line per minute."""
 
 import time
 from collections.abc import Callable
@@ -48,4 +48,4 @@ class FailureLog:
 
 def times(kept_back: int) -> str:
     """The end of a line about an error that came `kept_back` times without one."""
-    return f" (and {counted(kept_back, 'time')} since this was last said)" if kept_back else ""
+    return f" (and {counted(kept_back, 'time')} since this was last logged)" if kept_back else ""

@@ -77,7 +77,7 @@ class Fallback:
             await self._journal.close()
             self._journal = None
             self._log.error(
-                "state: what %s does not take will be kept %s: %s; name a directory that can be written in "
+                "state: changes that %s does not accept will be kept %s: %s; name a writable directory in "
                 "state.journal, and restart",
                 self._place, _RISK, self.error,
             )  # fmt: skip
@@ -142,7 +142,7 @@ class Fallback:
         text = str(error) or f"no answer: {journal.path}: the disk takes longer than {self._sync_limit:g} s"
         if text != self.error:
             self.error = text
-            self._log.error("state: what %s does not take is kept %s: %s", self._place, _RISK, text)
+            self._log.error("state: changes that %s does not accept are kept %s: %s", self._place, _RISK, text)
 
     def _works(self, journal: Journal) -> None:
         if self.error is not None:
@@ -154,7 +154,7 @@ class Fallback:
         path = self._journal.path
         if found.items:
             self._log.warning(
-                "state: %s: an earlier process left %s taken up",
+                "state: %s: an earlier process left %s written now",
                 path, counted(
                     len(found.items),
                     "entry that the server may lack; it is", "entries that the server may lack; they are",
@@ -162,12 +162,14 @@ class Fallback:
             )  # fmt: skip
         if found.set_aside is not None:
             why = (
-                f"{counted(found.damaged, 'line')} of it cannot be read" if found.damaged else "it is of another server"
+                f"{counted(found.damaged, 'line')} of it cannot be read"
+                if found.damaged
+                else "it belongs to another server"
             )
             self._log.error("state: %s: %s; it is kept as %s", path, why, found.set_aside)
         for other in found.others:
             self._log.warning(
-                "state: %s holds changes for another state.url; a proxy with that url gives them to its server", other
+                "state: %s holds changes for another state.url; a proxy with that url sends them to its server", other
             )
 
 

@@ -1,4 +1,4 @@
-"""The owner of a shared state: a mark by which another process can tell whether the owner is dead.
+"""The owner of a shared state: a mark from which another process can tell whether the owner is dead.
 
 Where the kernel's own locks do not reach (a server's keys), a lock is a value that expires. This is that value:
 it names the process, so that a refusal can name it too, and so that a proxy that was killed and started again on

@@ -2,7 +2,7 @@
 
 Each keeps a whole copy. What is saved here is merged with what stands there and written by compare and set; what others
 save comes through the stream of changes, and is handed on as it comes. After a loss of the connection the stream goes
-on from where it was. Where it cannot (the server lost its memory, or this proxy was away for too long), all records are
+on from where it was. Where it cannot (the server lost its data, or this proxy was away for too long), all records are
 read, and what the server lacks is written again. The spool, and what only one proxy may do, have parts of their own
 (`redis_spool.py`, `redis_claims.py`).
 """
@@ -220,7 +220,7 @@ class RedisBackend(Backend):
 
     def _memory_lost(self) -> None:
         """The server has another memory than the one that is known here."""
-        self._give_up(LostError(f"{self.name}: the server lost its memory"))
+        self._give_up(LostError(f"{self.name}: the server lost its data"))
 
     def _take(self, news: Sequence[News]) -> None:
         self._followed = max((one.position for one in news), default=self._followed)

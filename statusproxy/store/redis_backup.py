@@ -223,7 +223,7 @@ async def _replace(
         if (there or journal is not None) and not force:
             where = f"in {place}" if there else f"for {place} in {journal}"
             raise StoreError(
-                f"there is a state {where} already; to replace it, say --force: it is kept under other names"
+                f"there is already a state {where}; to replace it, use --force: the old one is kept under other names"
             )
         aside = f"{place.prefix}{word}:"
         names = keys.names

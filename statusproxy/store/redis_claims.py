@@ -108,7 +108,7 @@ class RedisClaims:
             raise StoreError(describe(error, self._place)) from error
         if reply < 0:
             self._memory_lost()
-            raise LostError(f"{self._place}: the server lost its memory")
+            raise LostError(f"{self._place}: the server lost its data")
         if not reply:
             self._held.pop(name, None)
             return None
@@ -131,4 +131,4 @@ class RedisClaims:
             if isinstance(one, Released) and one.writer != self._me.encode():
                 name = one.name.decode("utf-8", "replace")
                 for listener in tuple(self._listeners):
-                    tell(listener, self._log, "a claim that another proxy gave up could not be taken over", name)
+                    tell(listener, self._log, "a claim that another proxy gave up could not be applied", name)

@@ -1,4 +1,4 @@
-"""What stands in Redis, as it was last seen from here: the rows of all sessions, and who wrote them."""
+"""The content of Redis as it was last seen from here: the rows of all sessions, and who wrote them."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping

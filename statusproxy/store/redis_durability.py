@@ -37,25 +37,27 @@ async def durability(link: Link) -> Durability:
     caveats = []
     if log_kept is False:
         caveats.append(
-            "appendonly is off: a change that was answered for is lost if the server stops before its next snapshot; "
+            "appendonly is off: a confirmed change is lost if the server stops before its next snapshot; "
             "set appendonly yes and appendfsync always"
         )
     elif policy == b"no":
-        caveats.append("appendfsync is no: a power cut loses what was answered for; set appendfsync always")
+        caveats.append("appendfsync is no: a power cut loses confirmed changes; set appendfsync always")
     elif log_kept is None:
-        caveats.append("it may not be asked how durable it is; see that it has appendonly yes and appendfsync always")
+        caveats.append(
+            "its durability settings cannot be read; check that it has appendonly yes and appendfsync always"
+        )
     elif not can_wait and policy is None:
-        caveats.append("its appendfsync may not be asked for; see that it is always")
+        caveats.append("its appendfsync cannot be read; check that it is always")
     elif not can_wait and policy != b"always":
         caveats.append(
-            f"appendfsync is {policy.decode('utf-8', 'replace') if policy else policy}: a power cut may take the last "
-            "second or two of what was answered for; set appendfsync always (or run Redis 7.2 or newer, which can be "
-            "waited for)"
+            f"appendfsync is {policy.decode('utf-8', 'replace') if policy else policy}: a power cut may lose "
+            "confirmed changes of the last second or two; set appendfsync always (or run Redis 7.2 or newer, "
+            "which tells when changes are on disk)"
         )
     evicts = _setting(eviction) or b""
     if evicts.startswith(b"allkeys"):
         caveats.append(
-            f"maxmemory-policy is {evicts.decode('ascii', 'replace')}: it may throw the state away when memory runs "
+            f"maxmemory-policy is {evicts.decode('ascii', 'replace')}: it may delete the state when memory runs "
             "short; set noeviction or a volatile-* policy"
         )
     return Durability(can_wait and log_kept is not False and policy != b"no", tuple(caveats))

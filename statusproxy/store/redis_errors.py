@@ -47,9 +47,9 @@ def describe(error: BaseException, place: Place) -> str:
     elif isinstance(error, AuthenticationError):
         word, fix = _WORDS["WRONGPASS"]
     elif isinstance(error, (NoAnswerError, asyncio.TimeoutError)):
-        word, fix = "no answer", "see that the server runs and is not overloaded"
+        word, fix = "no answer", "check that the server runs and is not overloaded"
     elif isinstance(error, (NoConnectionError, OSError)):
-        word, fix = "no connection", "see that the server runs and can be reached from here"
+        word, fix = "no connection", "check that the server runs and can be reached from here"
         origin = error if isinstance(error, OSError) else error.__cause__ or error.__context__
         if isinstance(origin, OSError):
             detail = in_words(origin)

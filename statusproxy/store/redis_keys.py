@@ -161,14 +161,14 @@ class Keyspace:
     async def write(self, commit: Commit) -> Done | Conflict:
         """Write a commit, or learn what stands there; once it is written, it is as durable as `durability` says.
 
-        Raises `LostError` with nothing written where the server lost its memory, `UnsyncedError`, and redis-py's errors
+        Raises `LostError` with nothing written where the server lost its data, `UnsyncedError`, and redis-py's errors
         after which it may be written or not: to write the same again is harmless.
         """
         sync = self._sync()
         try:
             result, replies = await run(self.link, self.names, commit, *sync)
         except EpochError:
-            raise LostError(f"{self._place}: the server lost its memory") from None
+            raise LostError(f"{self._place}: the server lost its data") from None
         if sync and isinstance(result, Done):
             self._expect_synced(replies[0])
         return result
@@ -179,7 +179,7 @@ class Keyspace:
         try:
             result, replies = await run_spool(self.link, self.names, commit, *sync)
         except EpochError:
-            raise LostError(f"{self._place}: the server lost its memory") from None
+            raise LostError(f"{self._place}: the server lost its data") from None
         if sync and not isinstance(result, Missing):
             self._expect_synced(replies[0])
         return result
@@ -187,11 +187,11 @@ class Keyspace:
     async def report(self, me: Proxy, now: float, rows: int) -> Sequence[Proxy]:
         """Tell the others that this proxy is there, `now` (the server's time); those that are.
 
-        Raises `LostError` where the server lost its memory, or has fewer rows than the `rows` that are known.
+        Raises `LostError` where the server lost its data, or has fewer rows than the `rows` that are known.
         """
         epoch, count = await self._must(("GET", self.names.epoch), ("HLEN", self.names.records))
         if epoch != self.epoch or count < rows:
-            raise LostError(f"{self._place}: the server lost its memory")
+            raise LostError(f"{self._place}: the server lost its data")
         return await report(self.link, self.names, me, now)
 
     async def leave(self, me: Proxy) -> None:

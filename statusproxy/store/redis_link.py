@@ -67,7 +67,9 @@ class Link:
         (role,) = await link.ask(("ROLE",))
         if isinstance(role, list) and role[0] != b"master":
             await link.close()
-            raise NoConnectionError(f"the Sentinel at {sentinel.place.address} names {host}:{port}, which is no master")
+            raise NoConnectionError(
+                f"the Sentinel at {sentinel.place.address} names {host}:{port}, which is not a master"
+            )
         return link
 
     @classmethod

@@ -73,5 +73,5 @@ class RedisOutbox:
             raise StoreError(describe(error, self._place)) from error
         if reply < 0:
             self._memory_lost()
-            raise LostError(f"{self._place}: the server lost its memory")
+            raise LostError(f"{self._place}: the server lost its data")
         return int(reply) or None

@@ -1,5 +1,4 @@
-"""What one commit to Redis writes of a batch: each record merged with what stands there, and what is told already left
-out."""
+"""What one commit to Redis writes of a batch: each record merged with its row, without what Redis already has."""
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field

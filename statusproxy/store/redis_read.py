@@ -1,4 +1,4 @@
-"""All that stands in Redis of the map, read again and compared with what was known."""
+"""Reads all of the map in Redis again and compares it with what was known."""
 
 import asyncio
 from typing import NamedTuple

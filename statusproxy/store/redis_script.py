@@ -1,4 +1,4 @@
-"""The one write to the keys in Redis: a script that writes all of a commit, or nothing and tells what stands there.
+"""The one write to the keys in Redis: a script that writes all of a commit, or nothing and returns the current rows.
 
 Compare and set: each row is written only where what stands there is what the writer last saw, and where the session was
 not forgotten after the writer last heard of it. What is written goes into the stream of changes at the same instant.

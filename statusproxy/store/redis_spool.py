@@ -120,7 +120,7 @@ class RedisSpool:
             self.contents.remove(None if content is None else content.body)
             if known == self._epoch:  # no one has noticed yet
                 self._memory_lost()
-            raise LostError(f"{self._place}: the server lost its memory")
+            raise LostError(f"{self._place}: the server lost its data")
         if not there and self._index.drop([id_]):
             self._tell(SpoolNews(removed=[id_]))
         return content
@@ -222,7 +222,7 @@ class RedisSpool:
 
     def _tell(self, news: SpoolNews) -> None:
         if self._follows:
-            tell(self.on_news, self._log, "what other proxies did with the spool could not be taken over", news)
+            tell(self.on_news, self._log, "what other proxies did with the spool could not be applied", news)
 
     def _tell_rejected(self, ids: Sequence[str]) -> None:
         for id_ in ids:

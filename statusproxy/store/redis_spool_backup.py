@@ -138,7 +138,7 @@ class StagedSpool:
         replies: list[Reply] = await link.ask(*(("EXPIRE", key, _EXPIRES) for key in staged))
         raise_first(replies)
         if not all(replies):
-            raise StoreError("the server did not keep what was brought there for so long; try again")
+            raise StoreError("the server dropped the uploaded bodies before the end; try again")
 
     def commands(self) -> Iterator[Command]:
         """What takes it over, where no spool is."""

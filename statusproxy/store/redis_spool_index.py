@@ -1,4 +1,4 @@
-"""What stands of the spool in Redis, as it is known here, and what of the stream is news to this proxy. No I/O.
+"""The spool in Redis as it is known here, and what of the stream is news to this proxy. No I/O.
 
 An op of this proxy's own may be on its way while another proxy's on the same entry comes through the stream. Which of
 the two stands is known once ours has its place in the stream: until then the other is put aside.

@@ -1,4 +1,4 @@
-"""The entries of the spool read whole from Redis, some at a time, so that nothing is held up for long."""
+"""Reads all entries of the spool from Redis, some at a time, so that nothing is blocked for long."""
 
 import asyncio
 from bisect import bisect_left

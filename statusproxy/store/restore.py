@@ -1,4 +1,4 @@
-"""Puts a backup in the place of the SQLite state, which no one may use meanwhile.
+"""Replaces the SQLite state by a backup, while no process uses the state.
 
 What is restored is made ready and checked beside the state, and then takes its place at one stroke: after a crash at
 any moment the state is the old one or the new one, each with its spool. What stood there is kept under another name.
@@ -66,7 +66,7 @@ def restore(
         there = _is_there(database)
         if there and not force:
             raise StoreError(
-                f"there is a state in {database} already; to replace it, say --force: it is kept beside that"
+                f"there is already a state in {database}; to replace it, use --force: the old one is kept beside it"
             )
         aside = unused_name(database, "before-restore", clock()) if there else None
         return Restored(_replace(source, database, aside, owner, spool=spool), aside)

@@ -1,4 +1,4 @@
-"""The spool's part of a backup: the files of large bodies that a copy of the database speaks of."""
+"""The spool's part of a backup: the files of large bodies that a copy of the database refers to."""
 
 import os
 import shutil

@@ -50,7 +50,7 @@ class SpoolRows(NamedTuple):
 def read_entry(id_: bytes, payload: bytes) -> Entry:
     """The entry of a row; `RowError` where it is none."""
     if _ID.fullmatch(id_) is None:
-        raise RowError("not an id of an entry")
+        raise RowError("not the id of an entry")
     entry = decode_entry(payload)
     if entry.id.encode("utf-8", "surrogatepass") != id_:
         raise RowError("of another entry than its key says")

@@ -213,7 +213,7 @@ class StateFile:
         damage = rebuild(self.path, cause, self._clock(), known, spool, damaged=damaged)
         self.repairs["damaged"] += 1
         self._log.error(
-            "state: %s is %s; it was set aside as %s, a new one is begun with %s",
+            "state: %s is %s; it is kept as %s, and a new one was started with %s",
             self.path, cause, damage.set_aside, counted(damage.sessions, "session"),
         )  # fmt: skip
         if damage.spooled:
@@ -229,7 +229,7 @@ class StateFile:
             self._rescued = "deleted"
             with self._telling():
                 if not database.checkpoint():
-                    self._log.warning("state: another program is reading %s; its log may not be whole", self.path)
+                    self._log.warning("state: another program is reading %s; its log may not be complete", self.path)
                     self._copy_rest(database)
             self._upkeep.stop()
             database.abandon()
@@ -264,7 +264,7 @@ class StateFile:
             yield
         except (sqlite3.Error, OSError) as error:
             self._log.error(
-                "state: the content of the deleted file could not be saved whole: %s", describe(error, self.path)
+                "state: the content of the deleted file could not be saved completely: %s", describe(error, self.path)
             )
 
     def tell_of_rejected_entries(self, ids: Sequence[str], sessions: int, entries: int) -> None:

@@ -76,11 +76,11 @@ class KnownSpool:
             try:
                 adopted = database.spool.adopt(copy, known)
             except sqlite3.Error as error:
-                self._log.error("state: the spool in %s could not be taken over: %s", copy, describe(error, copy))
+                self._log.error("state: the spool in %s could not be recovered: %s", copy, describe(error, copy))
             else:
                 if adopted:
                     self._log.warning(
-                        "state: %s taken over from %s",
+                        "state: %s recovered from %s",
                         counted(adopted, "event of the spool was", "events of the spool were"),
                         copy,
                     )

@@ -261,7 +261,7 @@ class SqliteWriter:
         unknown = sum(record.session not in self._on_disk for record in found)
         if unknown:  # it could not be read at the start, or someone put a backup there
             self._log.warning(
-                "state: %s holds %s kept, and used from the next start on",
+                "state: %s has %s kept, and used after the next start",
                 self._path,
                 counted(unknown, "session that is not known here; it is", "sessions that are not known here; they are"),
             )  # fmt: skip

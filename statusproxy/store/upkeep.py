@@ -79,7 +79,7 @@ class Upkeep:
                     self._repairs.append(HistoryRepair(number, damage))
                 except OSError as error:
                     self._log.error(
-                        "state: the history in %s cannot be read now: %s; tried again at the next start",
+                        "state: the history in %s cannot be read now: %s; it is tried again at the next start",
                         damage.set_aside, error,
                     )  # fmt: skip
 

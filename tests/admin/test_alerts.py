@@ -111,7 +111,7 @@ async def test_targets_told_outages_and_messages_are_listed(start: Start) -> Non
     assert [each["id"] for each in said["messages"]] == ["m2", "m1"]
     assert [each["target"] for each in said["messages"][0]["deliveries"]] == [
         "webhook hub.example",
-        "not configured any more",
+        "no longer configured",
     ]
     assert (said["heartbeat"], said["told_total"]) == (None, 2)
 

@@ -24,14 +24,12 @@ def report(**more: object) -> AlertsReport:
 
 
 def test_where_none_are_configured_that_is_said() -> None:
-    assert alerts_table(AlertsReport(now=NOW, configured=False)) == (
-        "No alerts are configured (docs/alerts.md says what they do)."
-    )
+    assert alerts_table(AlertsReport(now=NOW, configured=False)) == ("No alerts are configured (see docs/alerts.md).")
 
 
 def test_without_targets_and_without_outages_both_are_said() -> None:
     said = alerts_table(report()).split("\n\n")
-    assert said == ["No target is configured (alerts.to).", "Nothing is wrong that anyone was told of."]
+    assert said == ["No target is configured (alerts.to).", "No reported outage is open."]
 
 
 def test_targets_are_listed_with_their_last_result() -> None:
@@ -53,7 +51,7 @@ def test_another_proxys_turn_a_book_not_written_and_the_heartbeat_are_told() -> 
     text = alerts_table(AlertsReport(now=NOW, configured=True, written=False, heartbeat=beat))
     assert text.splitlines()[:3] == [
         "Another proxy that shares the state sends the messages.",
-        "What was told is not written down now: the stored state takes no writes.",
+        "Sent alerts are not being saved now: the stored state cannot be written.",
         "Heartbeat: never answered yet (0 answered, 1 failed, 2 withheld)",
     ]
     answered = alerts_table(report(heartbeat=HeartbeatLine(answered=3, failed=0, withheld=0, last_at=NOW)))

@@ -180,7 +180,7 @@ async def test_where_the_operators_rule_is_off_nothing_is_released_or_forgotten(
     async with start(sessions={"releases": {"operator": False}}) as admin:
         await admin.lose("sales")
         assert await text(admin, "/sessions/sales/release", "POST") == (
-            '{"error": "releasing by hand is switched off (sessions.releases.operator)"}'
+            '{"error": "release by hand is turned off (sessions.releases.operator)"}'
         )
         assert await text(admin, "/sessions/sales/forget", "POST") == (
             '{"error": "sales is shown as disconnected, and sessions.releases.operator is off"}'

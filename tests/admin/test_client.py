@@ -232,9 +232,9 @@ _BYTES = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (_BYTES + b"ab", "the answer broke off before its end"),
+        (_BYTES + b"ab", "the answer ended too early"),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 14\r\n\r\n" + b'{"error":"no"}', "no"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "does not answer as a running proxy does"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "does not answer like a running statusproxy"),
     ],
 )
 def test_a_download_that_is_not_whole_is_an_error(said: bytes, told: str) -> None:

@@ -70,7 +70,7 @@ async def test_a_store_that_takes_no_writes_is_told_with_its_reason(
 
     monkeypatch.setattr(admin.proxy.server.registry.store, "save", refuse)
     health = await HealthCheck(admin.proxy.server.registry, admin.proxy.server.proxy).report()
-    assert (health.status, health.store, health.gateway) == ("error", "does not take writes", "ok")
+    assert (health.status, health.store, health.gateway) == ("error", "does not accept writes", "ok")
 
 
 async def test_a_load_balancer_has_its_answer_while_store_and_gateway_hang(

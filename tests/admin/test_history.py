@@ -231,4 +231,4 @@ async def test_a_client_that_goes_meanwhile_costs_no_error(
     await wire.send(f"GET /history HTTP/1.1\r\nHost: {admin.netloc}\r\n\r\n".encode())
     await until(lambda: bool(closed))
     told = [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
-    assert told == (["the history cannot be read to its end: disk full"] if ends == "unreadable" else [])
+    assert told == (["the history could not be read to its end: disk full"] if ends == "unreadable" else [])

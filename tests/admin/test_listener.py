@@ -105,7 +105,7 @@ async def test_with_a_store_that_takes_no_writes_it_says_so_and_a_load_balancer_
     for target, status in (("/readyz", 200), ("/readyz?strict", 503)):
         answer = await admin.ask(target)
         body = json.loads(answer.body)
-        assert (answer.status, body["status"], body["store"]) == (status, "error", "does not take writes")
+        assert (answer.status, body["status"], body["store"]) == (status, "error", "does not accept writes")
 
 
 async def test_the_sessions_are_told_with_what_is_shown_and_why(admin: Admin) -> None:

@@ -122,7 +122,7 @@ def test_uptime_is_a_line_for_each_month_and_session() -> None:
         ["2026-01", "sales", "100 %", "0s", "0"],
         ["2025-12", '" shop"', "–", "0s", "0"],
     ]
-    assert uptime_table(uptime()) == "Nothing is known of these months yet."
+    assert uptime_table(uptime()) == "There are no data for these months yet."
 
 
 def test_uptime_as_csv_has_numbers_that_a_spreadsheet_counts_with() -> None:

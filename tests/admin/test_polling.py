@@ -45,7 +45,10 @@ async def test_the_status_says_whether_a_session_is_up(admin: Admin) -> None:
 async def test_the_answer_says_why(admin: Admin) -> None:
     await mixed(admin)
     said = await admin.json("/sessions/sales/up")
-    assert said["reason"] == "lost by the event status-find disconnectedMobile; the gateway still says connected"
+    assert (
+        said["reason"]
+        == "lost, according to the event status-find disconnectedMobile; the gateway still says connected"
+    )
     assert said["since"] is not None
     assert (said["list_shows"], said["listed"]) == ("disconnected", True)
     said = await admin.json("/sessions/desk/up")

@@ -145,13 +145,13 @@ async def test_many_entries_are_listed_in_slices(serve: Serve, monkeypatch: pyte
         ("/spool?limit=123456", "GET", "limit is a whole number"),
         ("/spool?order=up", "GET", "order is oldest or newest"),
         ("/spool?state=lost", "GET", "state is one of waiting, unknown, dead"),
-        ("/spool?session=%20", "GET", "an empty text is not a session's id"),
+        ("/spool?session=%20", "GET", "a session's id cannot be empty"),
         ("/spool?stat=dead", "GET", "'stat' is not known; allowed: limit, order, state, session"),
-        ("/spool?state=dead&state=unknown", "GET", "stands twice"),
+        ("/spool?state=dead&state=unknown", "GET", "given twice"),
         ("/spool/000001?body=yes", "GET", "body is 0 or 1"),
         ("/spool/000001?all=1", "DELETE", "'all' is not known; none is allowed here"),
-        ("/spool", "DELETE", "say which events: a state, a session, or both, such as ?state=dead"),
-        ("/spool/replay", "POST", "say which events"),
+        ("/spool", "DELETE", "name the events: by a state, a session, or both, such as ?state=dead"),
+        ("/spool/replay", "POST", "name the events"),
         ("/spool?state=dead&sesion=sales", "DELETE", "'sesion' is not known; allowed: state, session"),
     ],
 )
@@ -226,7 +226,7 @@ class Broken:
 
 @pytest.mark.parametrize(
     ("error", "logged"),
-    [(OSError(5, "Input/output error"), ["the body of event 000001 cannot be read to its end: input/output error"]),
+    [(OSError(5, "Input/output error"), ["the body of event 000001 could not be read to its end: input/output error"]),
      (ConnectionResetError(), [])],
 )  # fmt: skip
 async def test_half_a_body_does_not_pass_for_a_whole_one(
@@ -319,7 +319,7 @@ async def test_what_is_not_on_disk_is_said(serve: Serve) -> None:
     shelf = Shelf(*MIXED)
     client = await serve(await spool_of(shelf))
     shelf.fails = True
-    said = (503, {"error": "it is in force, but not on disk yet: disk full"})
+    said = (503, {"error": "the change is in force, but not on disk yet: disk full"})
     assert await asked(client, "/spool/000003/replay", "POST") == said
     assert await asked(client, "/spool?state=unknown", "DELETE") == said
 
@@ -329,7 +329,7 @@ async def test_what_other_proxies_cannot_be_told_is_refused(serve: Serve) -> Non
     spool = await spool_of(shelf)
     client = await serve(spool)
     shelf.claims, shelf.healthy, shelf.error = object(), False, "no connection"
-    said = "not changed: other proxies share the spool and cannot be told now: no connection"
+    said = "not changed: other proxies share the spool and cannot be reached now: no connection"
     assert await asked(client, "/spool/000001", "DELETE") == (503, {"error": said})
     assert await asked(client, "/spool/replay?state=dead", "POST") == (503, {"error": said})
     assert (spool.control.totals.entries, shelf.saved) == (4, [])

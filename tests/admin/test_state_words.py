@@ -25,26 +25,26 @@ def row(
     [
         (
             row(SessionState.LOST, "connected", connected=True, override=OVERRIDE),
-            "lost by the event status-find browserClose; the gateway still says connected",
+            "lost, according to the event status-find browserClose; the gateway still says connected",
             "caiu pelo evento status-find browserClose; o gateway ainda diz connected",
         ),
         (
             row(SessionState.LOST, "qr_required", override=Override(1.0, 1.0, 1.0, "closesession")),
-            "lost by the event closesession",
+            "lost, according to the event closesession",
             "caiu pelo evento closesession",
         ),
         (row(SessionState.REPORTED_DOWN, "close"), "the gateway says close", "o gateway diz close"),
         (
             row(SessionState.NEEDS_QR, "qr_required"),
-            "the gateway says qr_required: it waits for someone to link the phone, or starts",
+            "the gateway says qr_required: it is waiting for someone to link the phone, or starting",
             "o gateway diz qr_required: aguarda alguém vincular o celular, ou está iniciando",
         ),
         (row(SessionState.CONNECTED, "open"), "the gateway says open", "o gateway diz open"),
-        (row(SessionState.CONNECTED), "an event told that it is connected", "um evento disse que está conectada"),
+        (row(SessionState.CONNECTED), "an event said that it is connected", "um evento disse que está conectada"),
         (
             row(SessionState.UNKNOWN, "???"),
-            "the gateway says ???, a word whose meaning is not known",
-            "o gateway diz ???, uma palavra de significado desconhecido",
+            "the gateway says ???, a status that the proxy does not know",
+            "o gateway diz ???, um status que o proxy não conhece",
         ),
         (
             row(SessionState.UNKNOWN, listed=False),
@@ -53,8 +53,8 @@ def row(
         ),
         (
             row(SessionState.UNKNOWN),
-            "neither the gateway nor an event has said how it stands since the start",
-            "nem o gateway nem um evento disse como ela está desde o início",
+            "neither the gateway nor an event has said its state since the start",
+            "nem o gateway nem um evento informou o estado dela desde o início",
         ),
     ],
 )

@@ -50,7 +50,7 @@ def test_white_space_at_the_edge_of_an_id_shows() -> None:
     assert '\n"sales "  ' in sessions_table(sessions(session(session="sales ")))
     line = {"at": "2026-01-15T19:07:06.490Z", "session": " sales", "change": "started", "reason": "close"}
     assert '  " sales"  ' in history_table(history(**line))
-    assert history_table(History([]), "sales ") == '"sales " was not lost in the time that is kept.'
+    assert history_table(History([]), "sales ") == '"sales " was not lost in the period that the history covers.'
 
 
 def test_what_no_answer_has_shown_yet_only_will_be() -> None:
@@ -108,7 +108,7 @@ def test_how_a_session_stands_is_told_in_words_and_counted() -> None:
 
 def test_that_no_list_has_passed_is_said() -> None:
     assert sessions_table(sessions(session(), counts={"unknown": 1})).endswith(
-        "\n\n1 session: 1 unknown. No list has passed since the start, so that only sessions with events are shown."
+        "\n\n1 session: 1 unknown. No list has passed since the start, so only sessions with events are shown."
     )
 
 
@@ -159,8 +159,8 @@ def test_a_session_is_lost_and_back_and_back_only_where_something_showed_it(
 
 
 def test_an_empty_history_is_said_in_words() -> None:
-    assert history_table(History([])) == "No session was lost in the time that is kept."
-    assert history_table(History([]), "sa\nles") == r"sa\nles was not lost in the time that is kept."
+    assert history_table(History([])) == "No session was lost in the period that the history covers."
+    assert history_table(History([]), "sa\nles") == r"sa\nles was not lost in the period that the history covers."
 
 
 def test_what_a_terminal_would_obey_is_shown_and_not_sent() -> None:
@@ -198,6 +198,6 @@ def test_learning_says_what_it_has_seen_and_what_not() -> None:
     ended = Learned(learning=False, events=5, answers=2, skipped=3, failure="KeyError")
     assert learned_text(ended).splitlines() == [
         "Learning is off; 5 events and 2 answers with a list or a session.",
-        "Not looked at: 3 (too many in a second, too large, or not readable).",
-        "An error of the proxy's own ended it (KeyError); please report it.",
+        "Not read: 3 (too many in a second, too large, or not readable).",
+        "An internal error of the proxy ended it (KeyError); please report it.",
     ]

@@ -58,7 +58,7 @@ async def test_while_the_store_is_away_it_goes_on_in_memory_says_so_once_and_is_
     assert not await books.flush()
     assert not await books.flush()
     assert (books.book, books.unsaved, books.failed) == (telling("sales"), True, True)
-    assert caplog.messages == ["alerts: what was told cannot be read: the server is away; alerts go on"]
+    assert caplog.messages == ["alerts: the record of sent alerts cannot be read: the server is away; alerts continue"]
     outbox.away = False
     assert await books.flush()
     assert (books.unsaved, books.failed, outbox.writes) == (False, False, 1)
@@ -146,7 +146,7 @@ async def test_a_document_that_cannot_be_read_is_an_empty_book_and_is_logged(cap
     with caplog.at_level(logging.ERROR):
         assert await books.read()
     assert books.book == Book()
-    assert "what was told before is told again" in caplog.text
+    assert "earlier alerts may be sent again" in caplog.text
 
 
 async def test_an_empty_document_of_a_later_version_is_an_empty_book() -> None:

@@ -60,10 +60,10 @@ def test_a_mark_that_is_not_known_costs_no_other() -> None:
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        (b"secret", "the stored alerts are no JSON; alerts begin anew"),
-        (b"\xff", "the stored alerts are no JSON; alerts begin anew"),
-        (b"[" * 100_000, "the stored alerts are no JSON; alerts begin anew"),
-        (b'["secret"]', "the stored alerts are no JSON object; alerts begin anew"),
+        (b"secret", "the stored alerts are not JSON; alerts start from nothing"),
+        (b"\xff", "the stored alerts are not JSON; alerts start from nothing"),
+        (b"[" * 100_000, "the stored alerts are not JSON; alerts start from nothing"),
+        (b'["secret"]', "the stored alerts are not a JSON object; alerts start from nothing"),
         (b'{"told": "secret", "messages": 1}', "parts of the stored alerts cannot be read and are ignored: 2"),
     ],
 )

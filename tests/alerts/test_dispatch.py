@@ -58,7 +58,7 @@ async def test_a_defect_is_a_failed_attempt(caplog: pytest.LogCaptureFixture) ->
         raise RuntimeError("a defect")
 
     bench.box.send = broken  # type: ignore[method-assign]
-    assert await bench.send() == Outcome("an error of the proxy itself")
+    assert await bench.send() == Outcome("an internal error of the proxy")
 
 
 async def test_no_more_than_two_are_under_way_at_a_time() -> None:

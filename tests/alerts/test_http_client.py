@@ -25,8 +25,8 @@ KEY = ConnectionKey("hub.example", 443, True, True, None, None, None)
         (aiohttp.ClientPayloadError("x"), "the other side closed the connection"),
         (aiohttp.InvalidURL("http://hub.example/s3cret"), "the URL cannot be used"),
         (OSError(113, "x"), "no route to that host"),
-        (OSError("http://hub.example/s3cret"), "what answers does not speak HTTP"),
-        (ValueError("http://hub.example/s3cret"), "what answers does not speak HTTP"),
+        (OSError("http://hub.example/s3cret"), "the other side does not speak HTTP"),
+        (ValueError("http://hub.example/s3cret"), "the other side does not speak HTTP"),
     ],
 )
 def test_an_error_is_told_in_words_without_the_url(

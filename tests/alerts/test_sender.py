@@ -386,7 +386,7 @@ async def test_a_defect_of_a_look_is_logged_and_the_next_look_comes(
     proxy.site.vitals = broken  # type: ignore[method-assign]
     async with started(proxy):
         await bench.passes(1)
-        assert "a look failed inside the proxy" in caplog.text
+        assert "a check failed inside the proxy" in caplog.text
         proxy.site.vitals = vitals  # type: ignore[method-assign]
         proxy.lose("sales", at=bench.wall())
         await bench.passes(AFTER + QUIET + 6)
@@ -429,7 +429,7 @@ async def test_closing_does_not_wait_for_a_store_that_hangs(bench: Bench, caplog
     bench.outbox.read = hangs  # type: ignore[assignment, method-assign]
     bench.outbox.away = False
     await _closed(bench, proxy)
-    assert "it may be told again after the start" in caplog.text
+    assert "they may be sent again after the start" in caplog.text
 
 
 async def test_one_that_never_started_is_closed_without_ado(bench: Bench) -> None:

@@ -89,8 +89,8 @@ def test_the_store_and_silent_webhooks_are_conditions_and_silence_lasts_since_th
     ("spool", "reason"),
     [
         (SpoolVitals(waiting=2, waiting_since=NOW - STUCK), None),
-        (SpoolVitals(waiting=2, waiting_since=NOW - STUCK - 1), "2 events wait to be taken"),
-        (SpoolVitals(waiting=1, away_since=NOW - STUCK - 1), "1 event waits to be taken"),
+        (SpoolVitals(waiting=2, waiting_since=NOW - STUCK - 1), "2 events wait to be delivered"),
+        (SpoolVitals(waiting=1, away_since=NOW - STUCK - 1), "1 event waits to be delivered"),
         (SpoolVitals(unknown=1), "1 event was sent and not answered"),
         (SpoolVitals(dead=2), "2 events are refused each time"),
         (SpoolVitals(unknown=2, dead=1), "2 events were sent and not answered; 1 event is refused each time"),

@@ -261,7 +261,7 @@ def test_events_that_wait_for_the_gateway_are_counted_until_they_are_gone(
         site.process.gateway.stop()
         site.lose("sales")
         until(lambda: "1 event waits to be delivered, since" in said(window, "#spool"), "the event is counted")
-        until(lambda: "The gateway has taken no events since" in said(window, "#spool"), "the gateway is away")
+        until(lambda: "The gateway has accepted no events since" in said(window, "#spool"), "the gateway is away")
         site.lose("support")
         until(lambda: "2 events wait to be delivered" in said(window, "#spool"), "both are counted")
         picture(window, "events-wait")
@@ -333,7 +333,7 @@ def test_the_history_of_a_session_is_a_bar_and_a_list(window: webdriver.Chrome, 
     assert "still" in newest
     assert "the gateway said “connected”" in newest
     assert "the engine’s browser closed" in oldest
-    assert "reported once more" in oldest
+    assert "reported again" in oldest
     assert "an event said connected" in oldest
     strip = window.find_element(By.CSS_SELECTOR, ".strip")
     assert (strip.get_attribute("aria-label") or "").startswith("Shown as disconnected 2 times in the last 7 days")
@@ -539,7 +539,7 @@ def test_the_token_is_asked_for_once_and_kept_for_the_tab(window: webdriver.Chro
         assert "This page is locked" in question.text
         picture(window, "token")
         question.find_element(By.ID, "secret").send_keys("wrong", Keys.ENTER)
-        until(lambda: "That is not the token" in question.text, "a wrong one is said")
+        until(lambda: "Wrong token" in question.text, "a wrong one is said")
         assert axe(window) == []
         question.find_element(By.ID, "secret").send_keys("chave-é-secreta", Keys.ENTER)
         until(lambda: row(window, "sales"), "the sessions are shown")

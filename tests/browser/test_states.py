@@ -91,7 +91,7 @@ def test_the_counts_are_those_of_the_list_whatever_the_states(window: webdriver.
     )
     pills = dict(window.execute_script(script))
     assert {one: pills[one] for one in listed} == listed, "each pill is the word that the list shows"
-    assert pills["ghost"] == "not heard of"
+    assert pills["ghost"] == "unknown"
     assert axe(window) == []
     assert complaints(window) == []
 
@@ -101,7 +101,7 @@ def test_a_session_that_an_event_made_known_and_a_list_names_later_is_counted_on
 ) -> None:
     site.presence("sales")
     window.get(site.page)
-    until(lambda: counted(window).get("unknown") == 1, "it is not heard of")
+    until(lambda: counted(window).get("unknown") == 1, "its state is unknown")
     site.list_channels()
     until(lambda: counted(window) == dict.fromkeys(STATES, 0) | {"connected": 3, "all": 3}, "the list tells of all")
 
@@ -225,7 +225,7 @@ def test_stale_webhooks_and_what_the_doctor_finds_are_said(window: webdriver.Chr
         visit(window, site)
         until(lambda: "no webhook for 2 h" in read(window, "#notices"), "the silence is said")
         assert "ill" in (window.find_element(By.ID, "webhooks").get_attribute("class") or "").split()
-        assert "in force after a restart only: listen" in read(window, "#notices")
+        assert "in force only after a restart: listen" in read(window, "#notices")
         assert "192.0.2.7 sends X-Forwarded-For" in read(window, "#notices")
 
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 
 from statusproxy import __version__
+from statusproxy.admin import client as admin_client
 from statusproxy.cli import health as command
 from statusproxy.config import layers
 from tests.cli.calling import asking, call, written
@@ -85,13 +86,13 @@ async def test_a_proxy_about_to_stop_is_unready_and_serves(proxy: Running, tmp_p
 
 def test_damage_to_the_stored_state_is_told_and_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = {"status": "degraded", "store": "ok", "gateway": "ok", "damage": ["one row was lost"]}
-    monkeypatch.setattr(command.admin_client, "ask", lambda *_, **__: answer)
+    monkeypatch.setattr(admin_client, "ask", lambda *_, **__: answer)
     line = f"{READY}; the stored state was damaged: see `statusproxy state show`\n"
     assert said(call("health", "--ready", "--admin", "127.0.0.1:1")) == (0, line, "")
 
 
 def test_a_status_that_is_not_ok_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command.admin_client, "ask", lambda *_, **__: {"status": "odd", "version": "9"})
+    monkeypatch.setattr(admin_client, "ask", lambda *_, **__: {"status": "odd", "version": "9"})
     assert call("health", "--admin", "127.0.0.1:1").exit_code == 1
 
 
@@ -121,7 +122,8 @@ async def test_a_configuration_that_was_broken_meanwhile_does_not_make_it_unheal
     assert "gatewy" in line
     code, line, why = said(await asking(tmp_path, "health", "--ready"))
     assert (code, line) == (1, "")
-    assert why.startswith("the admin token is missing or wrong; and the configuration cannot be used: ")
+    assert why.startswith(f"{file}:")
+    assert why.endswith("; and the admin token is missing or wrong\n")
 
 
 @pytest.mark.parametrize("text", ["gateway: [", "gatewy: x", "gatewy: x\nadmin: null", "gatewy: x\nadmin: {token: x}"])

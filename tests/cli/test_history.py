@@ -123,7 +123,7 @@ async def test_uptime_says_where_the_history_is_still_being_read(
     await until(lambda: proxy.server.registry.ledger.filled)
     monkeypatch.setattr(proxy.server.registry.ledger, "filled", False)
     result = await asking(tmp_path, "uptime")
-    assert (result.exit_code, result.stdout) == (0, "Nothing is known of these months yet.\n")
+    assert (result.exit_code, result.stdout) == (0, "There are no data for these months yet.\n")
     assert result.stderr == "the proxy has just started and is still reading its history; ask again in a moment\n"
 
 

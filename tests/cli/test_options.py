@@ -20,4 +20,4 @@ def test_ids_are_taken_as_they_are_given() -> None:
 def test_an_empty_text_is_no_sessions_id(command: str) -> None:
     done = call(command, "")
     assert done.exit_code == 2
-    assert "an empty text is not a session's id" in done.stderr
+    assert "a session's id cannot be empty" in done.stderr

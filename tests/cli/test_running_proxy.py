@@ -30,7 +30,7 @@ async def test_a_session_that_nobody_knows_is_an_error_with_the_ids_that_are_lik
         assert "did you mean" not in result.stderr
         assert result.stderr[:-1].isprintable()
     result = await asking(tmp_path, "history", "sales")
-    assert (result.exit_code, result.stdout) == (0, "sales was not lost in the time that is kept.\n")
+    assert (result.exit_code, result.stdout) == (0, "sales was not lost in the period that the history covers.\n")
 
 
 async def test_the_wrong_token_is_told(proxy: Running, tmp_path: Path) -> None:

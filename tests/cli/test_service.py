@@ -127,7 +127,7 @@ def test_check_warns_of_a_target_that_apprise_does_not_know_and_repeats_no_secre
         0,
         (
             "warning: alerts.to[1].apprise: no message will arrive there "
-            "(Apprise: the URL is none that Apprise knows); "
+            "(Apprise: Apprise does not know this kind of URL); "
             "compare it with the service's form on https://appriseit.com/services/\n"
         ),
     )

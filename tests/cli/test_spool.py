@@ -64,7 +64,7 @@ async def test_kept_events_are_replayed_and_dropped(kept: tuple[Spool, str]) -> 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["drop"], "say which events: ids, --state or --session"), (["replay", "1", "--state", "dead"], "not both")],
+    [(["drop"], "name the events: by ids, --state or --session"), (["replay", "1", "--state", "dead"], "either ids")],
 )
 def test_events_must_be_chosen_in_one_way(arguments: list[str], says: str) -> None:
     done = call("spool", *arguments)
@@ -83,7 +83,7 @@ def test_on_a_terminal_dropping_is_asked_for_first(monkeypatch: pytest.MonkeyPat
     arguments = ["spool", "drop", "--state", "dead", "--session", "sales", "--admin", "127.0.0.1:1"]
     refused = CliRunner().invoke(main, arguments, input="n\n")
     assert (refused.exit_code, asked) == (1, [])
-    assert "Drop for good: state dead and session sales." in refused.stderr
+    assert "Drop permanently: state dead and session sales." in refused.stderr
     agreed = CliRunner().invoke(main, arguments, input="y\n")
     assert (agreed.exit_code, asked) == (0, ["/spool?state=dead&session=sales"])
 

@@ -99,8 +99,8 @@ def test_a_backup_is_restored_and_the_state_before_is_kept(tmp_path: Path) -> No
     result = restored_by(folder, copy)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        f"nothing was restored: there is a state in {folder}/state.db already; to replace it, say --force: it is kept "
-        "beside that\n"
+        f"nothing was restored: there is already a state in {folder}/state.db; to replace it, use --force: "
+        "the old one is kept beside it\n"
     )
     result = restored_by(folder, copy, "--force")
     assert (result.exit_code, result.stdout.splitlines()[1].rpartition("-")[0]) == (

@@ -137,7 +137,7 @@ APPRISE = "allowed: a URL of Apprise, such as ntfy://ntfy.example/topic or mailt
         ("to: [{webhook: 'ftp://hub.example/zq7'}]", f"alerts.to[0].webhook: found a text; {URL}"),
         (
             "to: [{webhook: 'https://u:zq7@hub.example/'}]",
-            'alerts.to[0].webhook: found a text; a user and password here are never sent; remove what stands before "@"',
+            'alerts.to[0].webhook: found a text; a user and password here are never sent; remove what is before "@"',
         ),
         ("to: [{apprise: 'zq7'}]", f"alerts.to[0].apprise: found a text; {APPRISE}"),
         ("to: [{apprise: 'ntfy://zq7 x'}]", f"alerts.to[0].apprise: found a text; {APPRISE}"),

@@ -47,11 +47,11 @@ def test_the_dialect_says_where_a_gateway_names_things() -> None:
         ("qr: [data.qr]", 'found "data.qr"; allowed: the name of a field without dots'),
         ("qr: [QR, code, qr]", 'dialect.qr[2]: found "qr"; an entry before it is the same; allowed: each once'),
         ("presence: [' ']", 'found " "; allowed: the name of a field without dots'),
-        ("time: ['items.0.t']", "no path leads into an array"),
+        ("time: ['items.0.t']", "a path cannot lead into an array"),
         ("times: [t]", 'unknown key; did you mean "time"?'),
         ("receipt: {ack: full}", 'dialect.receipt.ack: found "full"; allowed: present, filled, empty'),
         ("receipt: [ack]", "found a list; allowed: a mapping such as {ack: filled, message: empty}"),
-        ("receipt: {items.0: filled}", "no path leads into an array"),
+        ("receipt: {items.0: filled}", "a path cannot lead into an array"),
     ],
 )
 def test_a_dialect_that_can_match_nothing_is_refused(written: str, why: str) -> None:

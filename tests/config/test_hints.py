@@ -56,7 +56,7 @@ def test_a_short_secret_of_alerts_is_named_and_not_repeated() -> None:
 def test_two_routes_that_may_draw_on_two_sources_are_named() -> None:
     (warning,) = warnings(loads(TWO))
     assert "/api/{session}/status-session and /api/{session}/check-connection-session" in warning
-    assert "not evidence about the other" in warning
+    assert "no evidence for the other" in warning
 
 
 def test_a_presets_own_routes_and_a_list_with_its_single_channel_are_no_reason_to_warn() -> None:
@@ -108,9 +108,7 @@ def test_a_webhook_with_nearly_the_path_of_one_of_the_preset_is_named(path: str,
     assert told == (
         []
         if meant is None
-        else [
-            f'webhooks[0].path: {path} is a webhook of its own, beside {meant} of the preset; did you mean "{meant}"?'
-        ]
+        else [f'webhooks[0].path: {path} is a separate webhook, besides {meant} of the preset; did you mean "{meant}"?']
     )
 
 
@@ -121,7 +119,7 @@ def test_a_placeholder_is_no_misspelt_word() -> None:
 
 def test_a_word_that_no_rule_says_is_named_with_the_nearest() -> None:
     one = "channels: [{path: /instance/fetchInstances, set: {connectionStatus: {%s: close, '*': close}}}]"
-    never = 'no rule in events lists "%s" under disconnected or transient, so that this value is never written'
+    never = 'no rule in events lists "%s" under disconnected or transient, so this value is never written'
     told = [warnings(loads(V2 + one % word)) for word in ("conecting", "open")]
     assert told == [
         [f'channels[0].set.connectionStatus: {never % "conecting"}; did you mean "connecting"?'],

@@ -234,7 +234,7 @@ def test_a_preset_is_read_again_with_the_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("extends: ./mine.yaml", "mine.yaml:1: extends: this preset builds on itself; allowed: a preset that builds on another, without a circle"),
+        ("extends: ./mine.yaml", "mine.yaml:1: extends: this preset extends itself; allowed: a preset that extends another one, without a cycle"),
         ("extends: gateway-wraper", 'mine.yaml:1: extends: found "gateway-wraper"; allowed: gateway-wrapper, or a file such as ./mine.yaml; did you mean "gateway-wrapper"?'),
         ("extends: null", "mine.yaml:1: extends: found nothing (null); allowed: gateway-wrapper, or a file such as ./mine.yaml"),
         ("\ngateway: http://x.example", "mine.yaml:2: gateway: it belongs in config.yaml, not in a preset; remove it here"),
@@ -259,7 +259,7 @@ def test_presets_build_on_a_few_others_at_most(tmp_path: Path) -> None:
     for number in range(7):
         preset(tmp_path, f"{number}.yaml", f"extends: ./{number + 1}.yaml")
     preset(tmp_path, "7.yaml", "extends: gateway-wrapper")
-    assert "8 deep" in refused(tmp_path, "extends: ./0.yaml")
+    assert "8 levels deep" in refused(tmp_path, "extends: ./0.yaml")
     assert layers.about(str(tmp_path / "1.yaml")) == layers.about("gateway-wrapper")
 
 

@@ -185,14 +185,14 @@ def test_a_mistake_is_one_line_that_names_place_finding_and_fix(text: str, messa
             "gateway: http://user:hunter2@gw.example/x",
             (
                 '1: gateway: found "http://********@gw.example/x"; a user and password here are never sent; '
-                'remove what stands before "@": http://gw.example/x'
+                'remove what is before "@": http://gw.example/x'
             ),
         ),
         (
             "gateway: http://user:hunter2@gw.example/9f8eS3cret/x",
             (
                 '1: gateway: found "http://********@gw.example/********/x"; a user and password here are never sent; '
-                'remove what stands before "@": http://gw.example/…/x'
+                'remove what is before "@": http://gw.example/…/x'
             ),
         ),
         ("[a]", "1: found a list; allowed: a mapping such as gateway: http://127.0.0.1:3000"),

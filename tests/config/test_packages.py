@@ -4,6 +4,7 @@ import importlib.util
 import shlex
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,12 @@ def test_run_from_a_folder_the_package_is_named_without_versions(monkeypatch: py
 
 def test_several_packages_are_named_together() -> None:
     assert "needs the packages one and two.x, which are" in installing("it", ["one>=1", "two.x"])
+
+
+def test_in_an_environment_that_uv_made_for_a_tool_the_command_is_uv_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    (tmp_path / "uv-receipt.toml").touch()
+    command = installing("a state in Redis", ["redis>=8"]).partition("with: ")[2].partition(" (for")[0]
+    assert shlex.split(command) == ["uv", "pip", "install", "--python", sys.executable, "redis>=8"]

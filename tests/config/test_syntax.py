@@ -57,7 +57,7 @@ def test_an_address_in_quotes_is_not_the_culprit() -> None:
         ("? hidden", "found a value that begins with ?; put quotes around the value"),
         (
             "- hidden",
-            "found a list's - where none can stand; write it on a line of its own, or put quotes around the value",
+            "found a list's - where no list can begin; write it on a line of its own, or put quotes around the value",
         ),
         (
             '"\\hidden"',

@@ -116,7 +116,7 @@ DOLLAR = "found ${ without a variable's name and }; allowed: ${VAR}, ${VAR:-defa
     [
         ("a: 1\na: 2", "c.yaml:2: a: found twice, first in line 1; allowed: each key once"),
         ("x:\n  - b: 1\n    'b': 2", "c.yaml:3: x[0].b: found twice, first in line 2; allowed: each key once"),
-        ("a:\n\t- x", "c.yaml:2: not YAML: found a tab where YAML wants spaces; indent with spaces"),
+        ("a:\n\t- x", "c.yaml:2: not YAML: found a tab where YAML expects spaces; indent with spaces"),
         (
             "a: b: c",
             (
@@ -145,10 +145,10 @@ DOLLAR = "found ${ without a variable's name and }; allowed: ${VAR}, ${VAR:-defa
                 "put quotes around the value"
             ),
         ),
-        ("a: 1\n---\nb: 2", "c.yaml:2: not YAML: found a second document; allowed: one in a file"),
+        ("a: 1\n---\nb: 2", "c.yaml:2: not YAML: found a second document; allowed: one per file"),
         ("a: \x01", "c.yaml:1: not YAML: found the character U+0001, which is not allowed in it"),
         ("\na: \uf8d0", "c.yaml:2: not YAML: found the character U+F8D0, which is not allowed in it"),
-        ("a: &a [*a]", "c.yaml:1: a[0]: this anchor contains itself; allowed: an anchor that ends"),
+        ("a: &a [*a]", "c.yaml:1: a[0]: this anchor contains itself; allowed: an anchor without a cycle"),
         ("<<: 1", "c.yaml:1: <<: found no mapping; allowed: an alias of a mapping"),
         ("? [a]\n: b", "c.yaml:1: found a list or a mapping as a key; allowed: a word"),
         ("a: !b c", f"c.yaml:1: a: {TAG}"),

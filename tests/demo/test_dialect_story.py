@@ -38,7 +38,7 @@ async def test_a_stale_answer_is_told_from_the_truth() -> None:
     assert "✓ the gateway still says CONNECTED" in said
     assert "✓ the proxy says CLOSED" in said
     assert "✓ POST /api/sales/start-session answers CONNECTED" in said
-    assert "✓ the history has the loss: status-find browserClose" in said
+    assert "✓ the history shows the loss: status-find browserClose" in said
 
 
 async def test_an_endless_reconnect_reads_connecting_once_its_grace_has_passed() -> None:
@@ -52,7 +52,7 @@ async def test_a_gateway_whose_list_is_right_is_not_said_to_be_stale() -> None:
     _, said = await told(dialect("waha"))
     assert "✓ the gateway says FAILED" in said
     assert "✓ the proxy says FAILED as well" in said
-    assert "✓ the history does not take it for a loss" in said
+    assert "✓ the history does not count it as a loss" in said
 
 
 async def test_the_real_program_makes_a_story_hold() -> None:

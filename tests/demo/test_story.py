@@ -11,6 +11,7 @@ import click
 
 from statusproxy.demo.story import play, serve
 from tests.demo.programs import program, serving
+from tests.illustrations import recording
 
 
 async def test_a_proxy_that_corrects_nothing_fails_the_story(tmp_path: Path) -> None:
@@ -21,7 +22,7 @@ async def test_a_proxy_that_corrects_nothing_fails_the_story(tmp_path: Path) -> 
     said = [click.unstyle(line).strip() for line in lines]
     assert "✓ the gateway still says connected" in said
     assert "✗ the proxy says disconnected" in said
-    assert "✗ a client with the old ETag is told too (200, not 304)" in said
+    assert "✗ a client with the old ETag gets the new list (200, not 304)" in said
     assert said[-1].startswith("✗ 5 of ")
 
 
@@ -31,10 +32,11 @@ async def test_a_proxy_that_does_not_start_fails_the_story(tmp_path: Path) -> No
     assert "no such file" in "\n".join(lines)
 
 
-async def test_the_proxy_itself_makes_the_story_hold() -> None:
+async def test_the_proxy_itself_makes_the_story_hold_as_its_recording_shows() -> None:
     lines: list[str] = []
     assert await play(say=lines.append) is True, "\n".join(map(click.unstyle, lines))
     assert click.unstyle(lines[-1]).startswith("✓ all 22 checks held")
+    assert recording.FILE.read_text() == recording.recording(lines), "record it again: make pictures"
 
 
 async def test_the_stage_stays_up_until_a_signal_and_tells_what_to_try(tmp_path: Path) -> None:

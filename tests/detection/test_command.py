@@ -27,7 +27,7 @@ async def test_each_gateway_is_known_by_its_own_answers(name: str, tmp_path: Pat
     output = tmp_path / "config.yaml"
     async with standing_in(KINDS[name]) as gateway:
         told = await init(gateway.url, output, secret_file=secret)
-    assert told.startswith(f"The gateway answers as {of(name).title}.\n")
+    assert told.startswith(f"The gateway answers like {of(name).title}.\n")
     written = yaml.safe_load(output.read_text())
     assert (written["preset"], written["gateway"]) == (name, gateway.url)
     assert SECRET not in output.read_text() + told
@@ -61,7 +61,7 @@ async def test_a_wrong_secret_stands_in_a_path_only_of_the_kind_that_has_it_ther
 
 async def test_a_gateway_that_wants_its_secret_in_the_path_is_known_without_one(tmp_path: Path) -> None:
     async with standing_in(KINDS["wppconnect-server"]) as gateway:
-        with pytest.raises(InitError, match=r"wants its secret .* it may be: wppconnect-server$"):
+        with pytest.raises(InitError, match=r"requires its secret\. .* the gateway may be: wppconnect-server$"):
             await init(gateway.url, tmp_path / "a.yaml")
     assert gateway.asked[-1] == ("GET", "/api/-/show-all-sessions")
 
@@ -100,7 +100,7 @@ async def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path: Path) 
 
 async def test_without_a_secret_it_says_that_one_is_wanted_and_by_what_kinds(tmp_path: Path) -> None:
     async with standing_in(KINDS["evolution-v2"]) as gateway:
-        with pytest.raises(InitError, match=r"wants its secret .* --secret-file; .*Evolution API v2"):
+        with pytest.raises(InitError, match=r"requires its secret\. .* --secret-file; .*Evolution API v2"):
             await init(gateway.url, tmp_path / "config.yaml")
 
 
@@ -118,7 +118,7 @@ async def test_where_several_kinds_fit_it_asks_to_choose(tmp_path: Path, secret:
         with pytest.raises(InitError) as raised:
             await init(gateway.url, tmp_path / "config.yaml", secret_file=secret)
     assert str(raised.value).splitlines() == [
-        "The gateway has no session yet, and answers as several kinds would with none. Choose one with --preset:",
+        "The gateway has no session yet, and its answers fit several kinds. Choose one with --preset:",
         "  --preset openwa    OpenWA",
         "  --preset waha    WAHA",
     ]
@@ -127,13 +127,13 @@ async def test_where_several_kinds_fit_it_asks_to_choose(tmp_path: Path, secret:
 async def test_a_gateway_without_a_session_is_known_where_one_kind_alone_fits(tmp_path: Path) -> None:
     async with standing_in(KINDS["gowa"], empty=True) as gateway:
         told = await init(gateway.url, tmp_path / "config.yaml")
-    assert told.startswith("The gateway has no session yet, and answers as GOWA would with none.\n")
+    assert told.startswith("The gateway has no session yet, and its answers fit GOWA.\n")
 
 
 async def test_the_same_answer_by_two_kinds_is_ambiguous(tmp_path: Path) -> None:
     twice = [of("gowa"), gateway_called("other", like="gowa")]
     async with standing_in(KINDS["gowa"]) as gateway:
-        with pytest.raises(InitError, match=r"answers as several kinds would\. Choose one with --preset:"):
+        with pytest.raises(InitError, match=r"fit several kinds of gateway\. Choose one with --preset:"):
             await init(gateway.url, tmp_path / "config.yaml", gateways=twice)
 
 
@@ -146,14 +146,14 @@ async def test_a_chosen_preset_asks_for_its_own_signs_alone(tmp_path: Path, secr
     async with standing_in(KINDS["waha"], empty=True) as gateway:
         told = await init(gateway.url, output, secret_file=secret, preset="waha")
     assert {path for _, path in gateway.asked} == {"/api/sessions"}
-    assert told.startswith("The gateway does not answer as WAHA would; the preset is taken as you said.\n")
+    assert told.startswith("The gateway does not answer like WAHA; the given preset is used anyway.\n")
     assert yaml.safe_load(output.read_text())["preset"] == "waha"
 
 
 async def test_a_chosen_preset_that_fits_is_confirmed(tmp_path: Path, secret: Path) -> None:
     async with standing_in(KINDS["waha"]) as gateway:
         told = await init(gateway.url, tmp_path / "a.yaml", secret_file=secret, preset="waha")
-    assert told.startswith("The gateway answers as WAHA.\n")
+    assert told.startswith("The gateway answers like WAHA.\n")
 
 
 async def test_an_unknown_preset_is_refused_with_the_nearest(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_a_gateway_that_nobody_knows_is_told_with_what_each_request_came_t
     async with standing_in(odd) as gateway:
         with pytest.raises(InitError) as raised:
             await init(gateway.url, tmp_path / "a.yaml")
-    assert "no preset knows this gateway" in str(raised.value)
+    assert "no preset fits this gateway" in str(raised.value)
     assert "  GET /devices: 200 OK, JSON of another shape" in str(raised.value).splitlines()
     assert "  GET /api/channels: 404 Not Found" in str(raised.value).splitlines()
 

@@ -30,10 +30,10 @@ def test_it_is_a_valid_configuration_with_this_preset() -> None:
 def test_the_next_steps_are_comments() -> None:
     lines = config_text("http://127.0.0.1:3000", GATEWAY, None, [INBOUND]).splitlines()
     assert [line for line in lines if line[:4] in ("# 1.", "# 2.", "# 3.", "# 4.")] == [
-        "# 1. Have the hub ask this proxy (port 8090) in place of the gateway, with the same secret as before.",
-        "# 2. Webhooks are watched on /v1/webhooks/receive; they go on to the gateway.",
+        "# 1. Point the hub to this proxy (port 8090) instead of the gateway, with the same secret as before.",
+        "# 2. Webhooks are watched on /v1/webhooks/receive, and forwarded to the gateway.",
         "# 3. Set the URL there.",
-        "# 4. Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which looks whether events arrive.",
+        "# 4. Run `statusproxy check`, `statusproxy run`, and `statusproxy doctor`, which checks that events arrive.",
     ]
 
 
@@ -95,8 +95,8 @@ def test_the_secret_s_header_is_told_and_that_it_has_no_place_here() -> None:
     text = config_text("http://127.0.0.1:3000", GATEWAY, Header("Authorization", "Bearer"), [])
     assert "in the header Authorization: Bearer." in text
     told = " ".join(text.replace("#", "").split())
-    assert "it has no place in this file" in told
-    assert "`statusproxy doctor --secret-header Authorization` takes it" in told
+    assert "do not write it here" in told
+    assert "`statusproxy doctor --secret-header Authorization` reads it" in told
     assert "--secret-file, with `Bearer ` before it." in told
     assert "before it" not in config_text("http://127.0.0.1:3000", GATEWAY, Header("apikey"), [])
 
@@ -113,7 +113,7 @@ def test_what_the_proxy_adds_and_what_not_is_told() -> None:
 def test_a_clock_that_is_set_back_is_told_of_where_events_are_dated_by_local_time(preset: str) -> None:
     (known,) = [gateway for gateway in shipped() if gateway.preset == preset]
     text = " ".join(config_text("http://127.0.0.1", known, None, []).replace("#", "").split())
-    assert "set back (in autumn, or by another TZ) takes its events for late for ten to twenty minutes" in text
+    assert "set back (in autumn, or by another TZ) events count as late for ten to twenty minutes" in text
 
 
 def test_a_url_that_yaml_would_cut_is_quoted() -> None:
@@ -180,12 +180,12 @@ ONCE = msgspec.structs.replace(GATEWAY, sends_once=True)
 def test_where_an_event_is_sent_once_it_shows_how_to_keep_those_that_are_not_taken() -> None:
     text = config_text("http://127.0.0.1:3000", ONCE, None, [INBOUND])
     assert (
-        "# Each event is sent once. To keep those that the gateway does not take, and deliver them later, take out the "
+        "# Each event is sent once. To keep those that the gateway does not accept, and deliver them later, remove the "
         "`#`\n#   below.\n# webhooks:\n#   - path: /v1/webhooks/receive\n#     spool: true\n"
     ) in text
     assert "spool" not in config_text("http://127.0.0.1:3000", GATEWAY, None, [INBOUND])
     tap = config_text("http://127.0.0.1:3000", ONCE, None, [TAP])
-    assert "\n#     spool: true    # each event is sent once: what the hub does not take is delivered later\n" in tap
+    assert "\n#     spool: true    # each event is sent once: what the hub does not accept is delivered later\n" in tap
     assert "spool" not in config_text("http://127.0.0.1:3000", GATEWAY, None, [TAP])
     assert "webhooks:" not in config_text("http://127.0.0.1:3000", ONCE, None, [])
 

@@ -106,7 +106,9 @@ async def test_what_does_not_speak_http_is_told() -> None:
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
-        with pytest.raises(UnreachableError, match=r"^what answers does not speak HTTP; is that the gateway's address"):
+        with pytest.raises(
+            UnreachableError, match=r"^the other side does not speak HTTP; is that the gateway's address"
+        ):
             await probe(parse_gateway(f"http://{host}:{port}"), [BEARER], None)
 
 

@@ -97,7 +97,7 @@ def test_a_preset_without_signs_has_none() -> None:
         ({"signs": [{"get": "/a", "list": 1}]}, "list is not a dotted path"),
         ({"signs": [{"get": "/a", "each": "text", "has": {"a": "any"}}]}, "each needs list"),
         ({"signs": [{"get": "/a"}]}, "needs list or has"),
-        ({"signs": [{"get": "/a", "list": "", "each": "word"}]}, "word is none of text, number, boolean, any"),
+        ({"signs": [{"get": "/a", "list": "", "each": "word"}]}, "word is not one of text, number, boolean, any"),
         ({"signs": [{"get": "/a", "list": "", "each": ["x"]}]}, "each is not a mapping of members to kinds"),
         ({"signs": [{"get": "/a", "list": "", "each": {"a": []}}]}, "not a list of words, nor one of text"),
         ({"signs": [{"get": "/a", "list": "", "each": {"a": 1}}]}, "not a list of words, nor one of text"),

@@ -13,13 +13,23 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 
-#: The languages in which these pages are written, each with what is to be executed.
-PAGES: Final = (
-    "README.md",
-    "docs/runbook.md",
-    "docs/pt-BR/README.md",
-    "docs/pt-BR/runbook.md",
-)
+#: Each page with its Portuguese twin, which has the same blocks.
+TWINS: Final = {
+    "README.md": "docs/pt-BR/README.md",
+    **{
+        f"docs/{name}.md": f"docs/pt-BR/{name}.md"
+        for name in (
+            "configuration",
+            "corrections",
+            "operations",
+            "runbook",
+            "try-without-risk",
+            "webhooks",
+            "when-an-alert-fires",
+        )
+    },
+}
+PAGES: Final = (*TWINS, *TWINS.values())
 
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING: Final = re.compile(r"^(#{1,6}) (.+)$", re.MULTILINE)

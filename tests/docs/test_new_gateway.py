@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.docs.pages import ROOT, matches, steps
 
 PAGE = ROOT / "docs" / "new-gateway.md"
-DRAFTED = "A gateway of another kind", "Draft a preset from captures"
+DRAFTED = "A gateway without a preset", "Draft a preset from captures"
 
 
 def test_the_draft_is_what_the_page_prints_and_a_valid_preset(tmp_path: Path) -> None:

@@ -1,29 +1,39 @@
-"""The README's blocks, and those of its Portuguese twin: run, loaded, or held against the Makefile."""
+"""The README's blocks, and those of its Portuguese twin: run, loaded, or held against the Makefile.
+
+So are those of the pages that it leads to first: the configuration, the trial without risk, and the checks by hand.
+"""
 
 import os
 import re
 import signal
 import subprocess
+import tomllib
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from statusproxy.config.load import loads
 from statusproxy.config.restart import AT_START
 from statusproxy.status.signals import Verdict, read
 from tests.docs.machine import Origin, vps
-from tests.docs.pages import PAGES, ROOT, Step, blocks, steps
+from tests.docs.network import gateway, own_network
+from tests.docs.pages import PAGES, ROOT, TWINS, Step, blocks, steps
 from tests.docs.shell import Bash, Shell
 
 README, PORTUGUESE = ROOT / "README.md", ROOT / "docs" / "pt-BR" / "README.md"
+CONTRIBUTING, TRIAL = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "try-without-risk.md"
 LOG = ROOT / "artifacts" / "readme.log"
 PIP_CACHE = ROOT / ".pytest_cache" / "pip"
 
-#: The link of a page to a file of this checkout, and the heading in it.
+#: The link of a page to a file of this checkout, and the heading in it; and to a picture.
 _LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+_PICTURE = re.compile(r'(?:src|srcset)="([^"]+)"')
 
-_MAKE = "make "
-_RUN = ".venv/bin/statusproxy run "
+_DEMO = "make demo"
+_RUN = "statusproxy run "
 _INSTALL = "sudo ./systemd/install.sh"
 _BY_HAND = (
     "python3 -m venv .venv",
@@ -34,30 +44,57 @@ _BY_HAND = (
 _NO_INDEX = "No matching distribution|Temporary failure in name resolution|Connection"
 _CHECKS = ".venv/bin/ruff check . && "
 
-
-def commands(start: str) -> list[Step]:
-    """The README's commands that begin so."""
-    return [step for step in steps(README.read_text()) if step.command.startswith(start)]
+#: The ways to install: the heading of each in the README, and the page that goes further.
+_WAYS = {"Docker Compose": "docker", "Debian package": "debian", "pipx or uv": "python"}
 
 
-def test_every_command_is_tried_here() -> None:
-    kinds = (_MAKE, _RUN, _INSTALL, *_BY_HAND, _CHECKS)
-    assert [step.command for step in steps(README.read_text()) if not step.command.startswith(kinds)] == []
-    assert {kind for kind in kinds if commands(kind)} == set(kinds)
+def commands(start: str, page: Path = README) -> list[Step]:
+    """A page's commands that begin so."""
+    return [step for step in steps(page.read_text()) if step.command.startswith(start)]
 
 
-def test_both_languages_have_the_same_blocks() -> None:
-    english, portuguese = blocks(README.read_text()), blocks(PORTUGUESE.read_text())
+def test_every_command_of_the_readme_is_tried_here_or_by_the_page_of_its_way() -> None:
+    others = [step for step in steps(README.read_text()) if step.headings[-1] not in _WAYS]
+    assert [step.command for step in others] == [_DEMO]
+
+
+@pytest.mark.parametrize("way", _WAYS)
+def test_a_quick_start_is_short_and_its_page_has_each_command_among_those_it_runs(way: str) -> None:
+    quick = [step for step in steps(README.read_text()) if step.headings[-1] == way]
+    assert 0 < sum(1 + (step.prints or "").count("\n") for step in quick) < 10
+    run = steps((ROOT / "docs" / f"{_WAYS[way]}.md").read_text())
+
+    def is_run(step: Step) -> bool:
+        # The pages are for root. What runs the proxy is tried with the README itself.
+        command = step.command.removeprefix("sudo ")
+        return command.startswith(_RUN) or any(
+            command in each.command and step.prints in (None, each.prints) for each in run
+        )
+
+    assert [step.command for step in quick if not is_run(step)] == []
+
+
+def test_the_checks_by_hand_are_tried_here() -> None:
+    by_hand = [step.command for step in steps(CONTRIBUTING.read_text())]
+    assert by_hand[:-1] == list(_BY_HAND)
+    assert by_hand[-1].startswith(_CHECKS)
+
+
+@pytest.mark.parametrize(("page", "twin"), TWINS.items(), ids=TWINS)
+def test_both_languages_have_the_same_blocks(page: str, twin: str) -> None:
+    english, portuguese = (blocks((ROOT / each).read_text()) for each in (page, twin))
     assert [(block.language, block.text) for block in portuguese] == [(block.language, block.text) for block in english]
 
 
 @pytest.mark.parametrize(
     ("page", "sentence"),
-    [(README, r"These wait for a restart: (.*?)\.\s"), (PORTUGUESE, r"Estas esperam um reinício: (.*?)\.\s")],
-    ids=["en", "pt-BR"],
+    [
+        ("docs/configuration.md", r"These wait for a restart: (.*?)\.\s"),
+        ("docs/pt-BR/configuration.md", r"Estas esperam um reinício: (.*?)\.\s"),
+    ],
 )
-def test_what_waits_for_a_restart_is_listed_as_the_program_has_it(page: Path, sentence: str) -> None:
-    (listed,) = re.findall(sentence, " ".join(page.read_text().split()))
+def test_what_waits_for_a_restart_is_listed_as_the_program_has_it(page: str, sentence: str) -> None:
+    (listed,) = re.findall(sentence, " ".join((ROOT / page).read_text().split()))
     assert re.findall("`([^`]+)`", listed) == list(AT_START)
 
 
@@ -72,17 +109,28 @@ def test_every_yaml_block_is_a_valid_configuration(page: str) -> None:
 @pytest.mark.parametrize(
     "page",
     sorted(
-        {*PAGES, "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/{each.name}" for each in (ROOT / "docs").glob("*.md"))}
+        {
+            *PAGES,
+            *("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+            *(f"docs/{each.name}" for each in (ROOT / "docs").glob("*.md")),
+        }
     ),
 )
 def test_every_link_leads_somewhere(page: str) -> None:
-    for path, heading in _LINK.findall((ROOT / page).read_text()):
+    text = (ROOT / page).read_text()
+    for path, heading in _LINK.findall(text):
         target = ((ROOT / page).parent / path).resolve() if path else ROOT / page
-        if target.name == "performance.md" and not target.exists():
-            pytest.skip("docs/performance.md is not written yet")
         assert target.exists(), f"{page}: {path}"
         if heading:
             assert heading in {anchor(title) for title in re.findall("^#+ (.+)$", target.read_text(), re.MULTILINE)}
+    assert [path for path in _PICTURE.findall(text) if not ((ROOT / page).parent / path).is_file()] == []
+
+
+def test_the_readme_shows_each_picture_and_no_other_is_kept() -> None:
+    shown = {
+        ((page.parent / path).resolve()) for page in (README, PORTUGUESE) for path in _PICTURE.findall(page.read_text())
+    }
+    assert shown == {file for file in (ROOT / "docs" / "pictures").iterdir() if file.suffix != ".sha256"}
 
 
 def anchor(title: str) -> str:
@@ -104,16 +152,28 @@ def test_what_make_is_asked_for_is_a_target() -> None:
 
 def test_the_checks_by_hand_are_those_of_make_test() -> None:
     recipe = (ROOT / "Makefile").read_text()
-    (step,) = commands(_CHECKS)
+    (step,) = commands(_CHECKS, CONTRIBUTING)
     for part in step.command.split(" && "):
         assert part.replace(".venv/bin/", "$(BIN)/") in recipe
 
 
-@pytest.mark.parametrize("page", [README, PORTUGUESE], ids=["en", "pt-BR"])
-def test_the_event_shown_as_presence_is_read_as_presence(page: Path) -> None:
-    (shown,) = re.findall(
-        r'^    (\{"event": "connection\.update".*?\}\}\})$', page.read_text(), re.MULTILINE | re.DOTALL
-    )
+def test_each_dependency_of_the_program_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    needed = [
+        *project["build-system"]["requires"],
+        *project["project"]["dependencies"],
+        *(one for extra, some in extras.items() if extra != "test" for one in some),
+    ]
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    table = {name for cell in re.findall(r"^\| (.*?) \|", page, re.MULTILINE) for name in re.findall(r"[\w.-]+", cell)}
+    assert {Requirement(one).name for one in needed} - table == set()
+
+
+@pytest.mark.parametrize("page", ["docs/corrections.md", "docs/pt-BR/corrections.md"])
+def test_the_event_shown_as_presence_is_read_as_presence(page: str) -> None:
+    text = (ROOT / page).read_text()
+    (shown,) = re.findall(r'^    (\{"event": "connection\.update".*?\}\}\})$', text, re.MULTILINE | re.DOTALL)
     rules = loads("gateway: http://127.0.0.1:3000\npreset: gateway-wrapper\n").signal_rules()
     reading = read(shown.replace(", …", "").encode(), rules, 1_800_000_000.0)
     assert reading.verdict is Verdict.PRESENCE
@@ -129,9 +189,9 @@ def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: 
     # What pip loads by hand is kept within this checkout, and compiled only where it is used; `make` keeps nothing.
     environment = {**inherited, "HOME": str(home), "PIP_CACHE_DIR": str(PIP_CACHE), "PIP_NO_COMPILE": "1"}
 
-    def bash(script: str) -> tuple[int, str]:
+    def bash(script: str, inside: Sequence[str] = ()) -> tuple[int, str]:
         done = subprocess.run(
-            ["bash", "-c", script],
+            [*inside, "bash", "-c", script],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -146,9 +206,9 @@ def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: 
     demonstrates(bash, clone, home)
     shell = Shell(bash, str(tmp_path / "shell"), str(clone))
     for start in _BY_HAND:
-        (step,) = commands(start)
+        (step,) = commands(start, CONTRIBUTING)
         try:
-            said = shell.paste("README.md", step)
+            said = shell.paste("CONTRIBUTING.md", step)
         except AssertionError as error:
             if re.search(_NO_INDEX, str(error)):
                 pytest.skip("no package index can be reached")
@@ -156,11 +216,14 @@ def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: 
         if "demo" in start:
             # The number stands in both languages' prose.
             (held,) = re.findall(r"all (\d+) checks held", said)
-            assert f"{held} checks in about five seconds" in README.read_text()
-            assert f"{held} verificações em cerca de cinco segundos" in PORTUGUESE.read_text()
+            assert f"{held} checks in about five seconds" in " ".join(README.read_text().split())
+            assert f"{held} verificações em cerca de cinco segundos" in " ".join(PORTUGUESE.read_text().split())
     code, said = bash(f"make -C {clone} lint")
     assert (code, "All checks passed!" in said) == (0, True), said
-    runs(clone)
+    with own_network() as inside:
+        if inside is not None:
+            runs(inside, clone)
+            tries(inside, clone, partial(bash, inside=inside), tmp_path)
 
 
 def demonstrates(bash: Bash, clone: Path, home: Path) -> None:
@@ -176,13 +239,11 @@ def demonstrates(bash: Bash, clone: Path, home: Path) -> None:
     assert not (home / ".cache").exists()
 
 
-def runs(clone: Path) -> None:
-    """`statusproxy run`, on the ports that the README names: in a network of its own."""
-    if subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode:
-        return  # not root: the ports may be anyone's here
+def runs(inside: Sequence[str], clone: Path) -> None:
+    """`statusproxy run`, on the ports that the README names."""
     (step,) = commands(_RUN)
-    inside = ["unshare", "--net", "sh", "-c", f"ip link set lo up; exec {step.command}"]
-    with subprocess.Popen(inside, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as proxy:
+    command = [*inside, "sh", "-c", f"exec .venv/bin/{step.command}"]
+    with subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as proxy:
         said = ""
         try:
             assert proxy.stdout is not None
@@ -192,36 +253,47 @@ def runs(clone: Path) -> None:
                     break
         finally:
             proxy.send_signal(signal.SIGTERM)
-    assert "listening on 0.0.0.0:8090, forwarding to http://127.0.0.1:3000" in said
+    assert "listening on 127.0.0.1:8090, forwarding to http://127.0.0.1:3000" in said
     assert "admin on http://127.0.0.1:8091" in said
     assert proxy.returncode == 0
+
+
+def tries(inside: list[str], clone: Path, bash: Bash, folder: Path) -> None:
+    """The trial without risk, beside a gateway that is not changed; its demo was played before."""
+    shell = Shell(bash, str(folder / "trial"), str(clone))
+    with gateway(inside, 3000, folder / "gateway.log"):
+        for step in steps(TRIAL.read_text()):
+            if step.command.strip() != _DEMO:
+                shell.paste("docs/try-without-risk.md", step)
+    assert not (clone / "trial").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.divisible
 @pytest.mark.timeout(1800)
 def test_the_installer_does_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (step,) = commands(_INSTALL)
+    assert f"`{_INSTALL}`" in README.read_text()
+    assert f"`{_INSTALL}`" in PORTUGUESE.read_text()
     with vps(tmp_path, LOG, monkeypatch) as (bash, origin):
-        installs(bash, origin, step)
+        installs(bash, origin)
 
 
-def installs(bash: Bash, origin: Origin, step: Step) -> None:
+def installs(bash: Bash, origin: Origin) -> None:
     """Installed, upgraded, taken back, removed: by the options that the page names."""
     shell = Shell(bash, "/run/paste", "/root/statusproxy")
 
     def say(command: str) -> str:
-        return shell.paste("README.md", Step(command, None, step.line, step.headings))
+        return shell.paste("README.md", Step(command, None, 0, ()))
 
     say("mkdir -p /etc/statusproxy && printf 'gateway: http://172.17.0.1:3000\\n' >/etc/statusproxy/config.yaml")
-    assert "config.yaml (kept)" in say(step.command)
+    assert "config.yaml (kept)" in say(_INSTALL)
     assert "statusproxy 0." in say("statusproxy --version")
     origin.release("9.9.9")
-    say(f"git pull --quiet && {step.command}")
+    say(f"git pull --quiet && {_INSTALL}")
     assert "statusproxy 9.9.9" in say("statusproxy --version")
-    say(f"{step.command} --rollback")
+    say(f"{_INSTALL} --rollback")
     assert "statusproxy 0." in say("statusproxy --version")
-    say(f"{step.command} --uninstall")
+    say(f"{_INSTALL} --uninstall")
     say("test -f /etc/statusproxy/config.yaml && test ! -e /opt/statusproxy")
-    say(f"{step.command} --uninstall --purge")
+    say(f"{_INSTALL} --uninstall --purge")
     say("test ! -e /etc/statusproxy && test ! -e /var/lib/private/statusproxy")

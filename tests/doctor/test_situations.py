@@ -515,7 +515,7 @@ async def the_gateway_speaks_no_tls(stage: Stage) -> AsyncIterator[Site]:
     yield site
 
 
-@situation(2, "not one webhook has come through", "nenhum webhook passou", webhooks_none="problem")
+@situation(2, "no webhook has arrived in", "nenhum webhook chegou", webhooks_none="problem")
 async def no_webhook_ever_came(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.build(through_proxy=False)
     _later(site, 3600)
@@ -551,7 +551,12 @@ async def only_presence_comes(stage: Stage) -> AsyncIterator[Site]:
     yield site
 
 
-@situation(1, "on the way to the hub only", "só chegam pelo caminho para o hub", webhooks_outbound__only="warning")
+@situation(
+    1,
+    "only the webhooks to the hub arrive",
+    "só chegam os webhooks destinados ao hub",
+    webhooks_outbound__only="warning",
+)
 async def only_the_way_to_the_hub_is_used(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.build(through_proxy=False)
     site.write(webhooks=[{"path": "/hub/webhook", "forward_to": f"{site.gateway.base_url}/demo/hub-inbox"}])

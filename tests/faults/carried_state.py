@@ -230,26 +230,27 @@ FAULTS: Final = (
     Fault(
         item="A1",
         name="large-answer",
-        what="After an answer of about 530 to 700 kB in one burst the connection went back to the pool with reading "
-        "paused, and the next request on it waited two minutes for an answer that was there",
-        how="Ask for answers of sizes around every buffer limit, each followed by a list, a POST or a webhook",
-        sees="The next request is answered as quickly as any other",
+        what="An answer of about 530 to 700 kB arrived at once. The connection returned to the pool with reading "
+        "paused, and the next request on it waited two minutes although its answer was there",
+        how="Request answers of sizes around every buffer limit, each followed by a list, a POST or a webhook",
+        sees="The next request is answered as fast as any other",
         run=large_answer,
     ),
     Fault(
         item="A2",
         name="tunnel-with-body",
-        what="A tunnel that began while its request's body was still coming held the client's socket for 10 s",
-        how="Ask for an upgrade with a body, send a part of it, have the gateway end the tunnel",
-        sees="The connection ends when the tunnel does",
+        what="A tunnel began while its request's body was still arriving, and then held the client's socket for 10 s",
+        how="Request an upgrade with a body, send a part of the body, let the gateway end the tunnel",
+        sees="The connection ends when the tunnel ends",
         run=tunnel_with_body,
     ),
     Fault(
         item="A3",
         name="left-behind",
-        what="What refused, cancelled and early-answered requests left behind on the client's side",
-        how="Answer uploads early, refuse them by size and by framing, break off uploads and downloads; ask on",
-        sees="Answers are always one's own; sockets are free within 3 s",
+        what="Refused, cancelled or early-answered requests left state behind on the client's connection",
+        how="Answer uploads early, refuse them by size and by framing, abort uploads and downloads, then send more "
+        "requests",
+        sees="Each client gets only its own answers; sockets are free within 3 s",
         run=left_behind,
     ),
 )

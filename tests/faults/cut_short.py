@@ -147,25 +147,26 @@ FAULTS: Final = (
     Fault(
         item="D16",
         name="broken-answers",
-        what="An answer that the gateway broke off reached an HTTP/1.0 client as a complete file",
-        how="Half answers in every framing, to HTTP/1.0 and 1.1, that end, are reset or stall; a reader that stalls",
+        what="An answer that the gateway aborted reached an HTTP/1.0 client as a complete file",
+        how="Incomplete answers in every framing, to HTTP/1.0 and 1.1, that end, are reset or stall; a reader that "
+        "stalls",
         sees="The connection is reset",
         run=broken_answers,
     ),
     Fault(
         item="D16",
         name="broken-tunnels",
-        what="Where one side of a tunnel was reset, the other side saw an orderly end",
+        what="When one side of a tunnel was reset, the other side saw a normal end",
         how="Tunnels that the gateway or the client resets, or ends",
-        sees="A reset is a reset, an end an end",
+        sees="A reset is passed on as a reset, an end as an end",
         run=broken_tunnels,
     ),
     Fault(
         item="D17",
         name="client-leaves",
-        what="A client that left in mid-download was logged and counted as the gateway's fault",
-        how="Clients that leave downloads of 8 MiB, by closing and by a reset",
-        sees="A code of its own, at info",
+        what="A client that left during a download was logged and counted as an error of the gateway",
+        how="Clients that leave during downloads of 8 MiB, by closing and by a reset",
+        sees="An error code of its own, at level info",
         run=client_leaves,
     ),
 )

@@ -422,7 +422,7 @@ async def test_a_server_that_loses_its_memory_loses_the_events_and_that_is_count
             return sum([await proxy.metric(line) for proxy in it.proxies]) == 3.0
 
         await until(counted)
-        lost = "the server of the state lost its memory, and 3 events"
+        lost = "the server of the state lost its data, and with it 3 events"
         await until(lambda: all(proxy.log.count(lost) == 1 for proxy in it.proxies))
         await it.keep(3)
         it.gateway.status = 200

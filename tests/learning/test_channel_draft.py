@@ -47,7 +47,7 @@ def test_numbers_that_could_be_times_are_ids_all_the_same() -> None:
 
 def test_where_no_list_came_the_entry_is_a_skeleton_to_fill_in() -> None:
     text = drafted(None)
-    assert text.startswith("# channels: TODO: no answer with a list of sessions came by.")
+    assert text.startswith("# channels: TODO: no answer with a list of sessions was seen.")
     entry = in_force(uncommented(text))
     assert (entry.path, entry.list, entry.id) == ("/api/sessions", ("sessions",), ("id",))
 
@@ -91,4 +91,4 @@ def test_flags_and_words_that_say_it_already() -> None:
 @pytest.mark.parametrize("route", ["/a/{session}/qr", "/a/{session}/qr-code", "/a/{session}/qrCode"])
 def test_an_answer_with_a_qr_code_is_not_corrected(route: str) -> None:
     text = drafted({"id": "sales", "status": "QRCODE"}, route)
-    assert text.startswith("# channels: TODO: no answer with a list of sessions came by.")
+    assert text.startswith("# channels: TODO: no answer with a list of sessions was seen.")

@@ -32,7 +32,7 @@ dialect:
   event_id: []    # none found
   own: [isMine]    # TODO: marks of own messages? isMine true 3, false 3
 
-# Which events tell of a session's connection.
+# Which events are about a session's connection.
 events:
   - event: linkState    # 8 events
     session: [box.ref]    # 100% are ids of the list
@@ -43,11 +43,11 @@ events:
     # 1 value there not shown: no plain word, seen too rarely, or with too few known words beside it
   - event: message    # 6 events
     session: [box.ref]    # 100% are ids of the list
-    means: alive    # something came in; own messages do not count
+    means: alive    # a message came in; own messages do not count
   - event: unlinkedByPhone    # 1 event
     session: [box.ref]    # 100% are ids of the list
     means: disconnected    # TODO: guessed by the name
-# These say nothing of a connection, as far as their words are known. `try` calls them unmatched, and they can stay so:
+# By their names, these say nothing about a connection. `try` calls them unmatched; they need no rule:
 #   presence 1, qrcode 1
 
 # The answers that are corrected.
@@ -56,7 +56,7 @@ channels:
     list: [boxes]
     id: [box]    # 100% in events
     set: {phase: down}    # TODO: guessed; down 1, up 1
-    keep: [down]    # TODO: words that say already that it is not connected
+    keep: [down]    # TODO: words that already say that it is not connected
     connected: [up]
 
 """
@@ -88,7 +88,7 @@ def test_nothing_learned_is_a_valid_preset_that_says_what_is_missing() -> None:
     text = draft(Observation())
     assert settings(text).webhooks[0].path == "/webhook"
     assert "# events: none came." in text
-    assert "# channels: TODO: no answer with a list of sessions came by." in text
+    assert "# channels: TODO: no answer with a list of sessions was seen." in text
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_nothing_learned_is_a_valid_preset_that_says_what_is_missing() -> None:
         ),
         (
             [{"event": "session.status", "session": "a", "status": "success"}],
-            "  # TODO: what do its words mean? Then take out the `#`, and write them under disconnected and connected:",
+            "  # TODO: what do its words mean? Then remove the `#`, and write them under disconnected and connected:",
         ),
         (
             [{"type": "Disconnected", "userID": "1"}, {"type": "LoggedOut", "userID": "1"}],
@@ -211,7 +211,7 @@ def test_many_silent_names_are_cut() -> None:
         (
             "/list",
             [{"id": "a", "status": "scan"}],
-            "    keep: [scan]    # TODO: words that say already that it is not connected",
+            "    keep: [scan]    # TODO: words that already say that it is not connected",
         ),
     ],
 )
@@ -273,9 +273,9 @@ def test_a_hidden_segment_of_the_webhook_is_to_be_written() -> None:
     ("told", "answer", "said"),
     [
         ("sales", LIST, None),
-        ("sales", None, "# No list came, so that no id could be compared"),
+        ("sales", None, "# No list came, so no id could be compared"),
         ("sales:key", LIST, "# TODO: events hold the ids of the list only within longer texts"),
-        ("other", LIST, "# TODO: no id of the list stands in any event."),
+        ("other", LIST, "# TODO: no id of the list is in any event."),
     ],
 )
 def test_what_to_do_where_no_id_matched(told: str, answer: Any, said: str | None) -> None:
@@ -287,9 +287,7 @@ def test_what_to_do_where_no_id_matched(told: str, answer: Any, said: str | None
 
 def test_an_id_in_a_longer_text_is_told_as_a_cut() -> None:
     text = draft(observed([{"event": "closed", "line": "sales:key"}]))
-    assert (
-        "    session: [line]    # TODO: in 1 event an id of the list stands there, but only as {session}:{_}\n" in text
-    )
+    assert "    session: [line]    # TODO: in 1 event an id of the list is there, but only as {session}:{_}\n" in text
 
 
 def test_the_route_of_a_qr_code_is_one_of_reconnecting() -> None:
@@ -329,7 +327,7 @@ def test_a_gateway_that_nests_its_names_gets_a_whole_draft() -> None:
 def test_a_list_that_came_without_an_id_in_events_is_said_to_have_come() -> None:
     text = draft(observed([link("sales", "up")], answer={"rows": [{"h": "zz1", "s": "ONLINE"}]}))
     assert "No list came" not in text
-    assert "no id of the list stands in any event" in text
+    assert "no id of the list is in any event" in text
 
 
 def test_several_members_that_may_name_the_session_are_for_a_person_to_choose_from() -> None:
@@ -372,4 +370,4 @@ def test_a_word_says_more_than_true_or_false_beside_it() -> None:
 def test_a_name_that_is_hidden_is_looked_for_under_its_member() -> None:
     text = draft(observed([{"event": "zonked"}, {"event": "open"}], answer=None))
     assert "# 1 event whose name is not shown: no plain technical word, or seen too rarely" in text
-    assert "# TODO: look at `event` in your captures. A name that tells of a connection needs a rule above; " in text
+    assert "# TODO: look at `event` in your captures. A name that is about a connection needs a rule above; " in text

@@ -61,7 +61,7 @@ def test_the_nearest_and_the_furthest_are_remembered() -> None:
         (-1.0, 2.0, "within 5 s of our clock"),
         (10_800.0, 10_801.0, "3 h behind"),
         (-19_800.0, -19_795.0, "5.5 h ahead"),
-        (0.0, 120.0, "level with our clock to 2 min behind"),
+        (0.0, 120.0, "equal to our clock to 2 min behind"),
         (-172_800.0, 7.0, "2 days ahead to 7 s behind"),
     ],
 )

@@ -110,8 +110,10 @@ def test_names_and_severities_are_as_mixins_have_them(file: Path) -> None:
         assert rule["labels"]["severity"] in {"critical", "warning"}
 
 
-@pytest.mark.parametrize(("file", "page"), [(ENGLISH, "runbook.md"), (PORTUGUESE, "pt-BR/runbook.md")])
-def test_each_alert_leads_to_its_section_of_the_runbook_in_its_language(file: Path, page: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "page"), [(ENGLISH, "when-an-alert-fires.md"), (PORTUGUESE, "pt-BR/when-an-alert-fires.md")]
+)
+def test_each_alert_leads_to_its_section_of_what_to_do_in_its_language(file: Path, page: str) -> None:
     headings = _HEADING.findall((ROOT / "docs" / page).read_text())
     for name, rule in rules(file).items():
         assert name in headings

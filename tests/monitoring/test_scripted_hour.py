@@ -57,7 +57,7 @@ def test_the_numbers_are_those_of_the_story(server: Prometheus) -> None:
     assert values(server, "Sessions by state") == states
     assert values(server, "Time lost by session") == pytest.approx({"sales": 30 + 600 + 300}, rel=0.02)
     assert values(server, "Last webhook") == {"ago": 20}
-    assert values(server, "Silent the longest: messages") == {"sales": 90}
+    assert values(server, "Longest silence: messages") == {"sales": 90}
     assert values(server, "Gateway") == {"a": 1}
 
 

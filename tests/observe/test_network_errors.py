@@ -88,7 +88,7 @@ def test_a_certificate_that_is_not_trusted_and_a_port_without_tls(tmp_path: Path
         (TimeoutError(), "no answer in time"),
         (http.client.RemoteDisconnected("Remote end closed connection without response"),
          "the other side closed the connection"),
-        (http.client.BadStatusLine("SSH-2.0"), "what answers does not speak HTTP"),
+        (http.client.BadStatusLine("SSH-2.0"), "the other side does not speak HTTP"),
         (ConnectionResetError(), "the other side closed the connection"),
         (ConnectionRefusedError(), "connection refused"),
         (OSError(errno.ELOOP, "?"), "too many levels of symbolic links"),

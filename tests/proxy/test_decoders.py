@@ -238,7 +238,8 @@ def test_a_coding_whose_library_is_not_installed_is_unknown(
 ) -> None:
     for name in (module, "compression.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delattr("backports.zstd", raising=False)  # what `from backports import` would find
+    for name in ("backports", "compression"):
+        monkeypatch.delattr(sys.modules.get(name), "zstd", raising=False)  # what `from backports import` would find
     with pytest.raises(CodingError, match="unknown-coding"):
         Decoder(coding, LIMIT)
 

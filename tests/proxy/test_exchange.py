@@ -98,7 +98,7 @@ async def test_a_client_that_leaves_has_a_code_of_its_own_and_nobody_else_is_bla
     assert [(report.problem, report.status) for report in seen] == [("client_gone", status)]
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
     if status == 499:
-        assert "the client left before its answer was whole" in caplog.messages
+        assert "the client left before its answer was complete" in caplog.messages
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_a_gateway_that_breaks_off_its_answer_is_still_blamed_for_it(
     await client.rest()
     await until(lambda: bool(seen))
     assert [(report.problem, report.status) for report in seen] == [("gateway_bad_answer", 200)]
-    assert any(message.startswith("the gateway broke off its answer") for message in caplog.messages)
+    assert any(message.startswith("the gateway aborted its answer") for message in caplog.messages)
 
 
 async def test_a_client_that_has_its_answer_may_leave(origin: Origin, proxy: Running) -> None:

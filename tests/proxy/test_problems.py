@@ -62,7 +62,7 @@ TOLD: dict[str, tuple[bytes, str, str, str]] = {
     "client_gone": (
         b"499 Client Closed Request", "client",
         "The client left before its answer was complete.",
-        "O cliente saiu antes de receber a resposta completa.",
+        "O cliente desconectou antes de receber a resposta completa.",
     ),
     "body_too_large": (
         b"413 Content Too Large", "client",
@@ -126,12 +126,12 @@ TOLD: dict[str, tuple[bytes, str, str, str]] = {
     ),
     "not_kept": (
         b"502 Bad Gateway", "proxy",
-        "Earlier events still wait for their receiver, and this one could not be kept behind them. It was not sent.",
+        "Earlier events still wait for their receiver, and this one could not be queued behind them. It was not sent.",
         "Eventos anteriores ainda aguardam o destino e este não pôde ser guardado atrás deles. Ele não foi enviado.",
     ),
     "overloaded": (
         b"503 Service Unavailable", "proxy",
-        "The proxy has as many connections open as it may. The request was not sent.",
+        "The proxy has reached its limit of open connections. The request was not sent.",
         "O proxy atingiu o limite de conexões abertas. A requisição não foi enviada.",
     ),
 }  # fmt: skip

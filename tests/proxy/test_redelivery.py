@@ -179,7 +179,7 @@ async def test_a_body_that_cannot_be_read_is_the_proxys_own_failure(
     site: Site, origin: Origin, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     attempt = await site.send(EVENT, content(body=tmp_path / "gone"), 0)
-    assert attempt == Attempt("failed", detail="an error of the proxy itself")
+    assert attempt == Attempt("failed", detail="an internal error of the proxy")
     assert caplog.messages == ["spool: event the-id could not be sent: No such file or directory"]
     assert (origin.connections, site.proxy.site.pool.in_use) == (0, 0)
 
@@ -254,7 +254,7 @@ async def test_without_a_receiver_it_is_not_sent(site: Site, origin: Origin, tmp
     async with running(tmp_path, origin.url, webhooks=webhooks) as present:
         site.proxy.site = present.server.proxy.site
         event = replace(EVENT, receiver="hub http://gone.example", path=path)
-        assert await site.send(event, content(), 0) == Attempt("failed", detail=f"{path} has no receiver any more")
+        assert await site.send(event, content(), 0) == Attempt("failed", detail=f"{path} no longer has a receiver")
     assert origin.connections == 0
 
 

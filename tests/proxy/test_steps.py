@@ -214,12 +214,17 @@ async def test_little_wide_work_is_under_way_at_a_time_and_other_work_does_not_w
         yield from working(2, None, ON_LOOP)
         ended.append(number)
 
-    all_wide = asyncio.gather(*[runner.run(wide(number), wide=True) for number in range(12)])
-    await asyncio.sleep(0)
-    assert begun == {0, 1, 2, 3}
-    others: list[str] = []
-    asyncio.get_running_loop().call_soon(others.append, "ran")
-    assert await runner.run(working(2)) == "done"
-    assert others == []
+    free = threading.Event()
+    runner._thread.submit(free.wait)  # until then none of them ends
+    try:
+        all_wide = asyncio.gather(*[runner.run(wide(number), wide=True) for number in range(12)])
+        await asyncio.sleep(0)
+        assert begun == {0, 1, 2, 3}
+        others: list[str] = []
+        asyncio.get_running_loop().call_soon(others.append, "ran")
+        assert await runner.run(working(2)) == "done"
+        assert others == []
+    finally:
+        free.set()
     await all_wide
     assert len(ended) == 12

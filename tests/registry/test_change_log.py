@@ -24,7 +24,7 @@ def test_each_change_has_its_line(caplog: pytest.LogCaptureFixture) -> None:
     ChangeLog().changed([lost("sales"), *later], 1_000.0)
     assert caplog.messages == [
         "sales: disconnected (close); will be shown as disconnected",
-        "sales: reported disconnected once more (alive)",
+        "sales: reported as disconnected again (alive)",
         "sales: no longer shown as disconnected (alive)",
     ]
 
@@ -153,5 +153,7 @@ def test_a_sender_dated_too_far_ahead_is_told_of_once_and_so_many_at_most(caplog
         for number in range(2 * SENDERS_AHEAD):
             said.dated_ahead(f"10.0.0.{number}", "/in", 10_800.4)
     assert len(caplog.messages) == SENDERS_AHEAD
-    assert caplog.messages[0].startswith("10.0.0.0 dates its events on /in 10800 s ahead of this machine's clock;")
+    assert caplog.messages[0].startswith(
+        "10.0.0.0 sends events on /in with times 10800 s ahead of this machine's clock;"
+    )
     assert caplog.records[0].levelno == logging.WARNING

@@ -52,7 +52,7 @@ def test_forgotten_sessions_are_said_once_a_minute_with_their_number(
     case.evictions.overdue(1_120.0)
     assert caplog.messages[2] == (
         "118 sessions forgotten: there is room for 1 (sessions.max_sessions); "
-        "those that the gateway's list has named go last"
+        "those in the gateway's list are forgotten last"
     )
     record = caplog.records[2]
     assert (record.__dict__["forgotten"], record.__dict__["room"], record.levelname) == (118, 1, "WARNING")

@@ -79,7 +79,7 @@ async def test_an_error_is_logged_and_the_rest_is_taken_over(
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert [record.session for record in stage.sessions.records()] == [f"s{AT_ONCE}"]
-    assert caplog.messages == [f"what other proxies wrote of {AT_ONCE} sessions could not be taken over"]
+    assert caplog.messages == [f"what other proxies wrote of {AT_ONCE} sessions could not be applied"]
     assert caplog.records[0].exc_info is not None
 
 

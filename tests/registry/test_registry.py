@@ -329,7 +329,7 @@ async def test_a_sender_dated_far_ahead_is_told_of_once_and_its_late_repeats_rev
             it.clock.now += 1.25
             moments.append(it.clock() + 10_800)
             it.registry.hear(body({**update(word, moments[-1]), "event_id": word}), "10.0.0.8", "/in")
-        assert len([line for line in caplog.messages if "dates its events on /in 10800 s ahead" in line]) == 1
+        assert len([line for line in caplog.messages if "sends events on /in with times 10800 s ahead" in line]) == 1
         for number, at in enumerate((moments[0], moments[0] - 60)):
             it.clock.now += 1.25
             it.registry.hear(body({**update("close", at), "event_id": f"again {number}"}), "10.0.0.8", "/in")
@@ -678,7 +678,7 @@ async def test_a_disk_that_stays_full_is_one_line_a_minute_with_a_count(caplog: 
         assert lines() == ["a change is not on disk yet: no space"]
         it.clock.now += 60
         await it.hear(LOST)
-        assert lines()[1:] == ["a change is not on disk yet: no space (and 19 times since this was last said)"]
+        assert lines()[1:] == ["a change is not on disk yet: no space (and 19 times since this was last logged)"]
     assert {record.levelno for record in caplog.records if "no space" in record.message} == {logging.ERROR}
 
 
@@ -768,7 +768,7 @@ async def test_what_is_owed_from_a_minute_that_is_over_is_said_at_intervals(
             "event ignored: its sender 203.0.113.7 fails the network check (1 more time in the last minutes)",
             (
                 "1 session forgotten: there is room for 2 (sessions.max_sessions); "
-                "those that the gateway's list has named go last"
+                "those in the gateway's list are forgotten last"
             ),
         ]
 

@@ -15,7 +15,7 @@ def test_a_flood_of_forged_events_is_one_line_a_minute_with_a_count(caplog: pyte
         warnings.untrusted("203.0.113.9", "network", 1000.0)
     assert caplog.messages == [FORGED]
     warnings.untrusted("203.0.113.9", "network", 1061.0)
-    assert caplog.messages[1:] == [f"{FORGED} (and 999 times since this was last said)"]
+    assert caplog.messages[1:] == [f"{FORGED} (and 999 times since this was last logged)"]
     first, second = caplog.records
     assert (first.levelno, first.__dict__["client"], first.__dict__["why"]) == (
         logging.WARNING,

@@ -72,7 +72,7 @@ def test_the_time_of_a_signal_that_is_too_far_ahead_still_tells_of_the_clock(cap
     counts.hear(lost(), "applied")
     assert (counts.stats.report().clock.ahead, counts.stats.report().clock.timed) == (1, 0)
     (line,) = caplog.messages
-    assert line.startswith("10.0.0.2 dates its events on /in 7000 s ahead of this machine's clock;")
+    assert line.startswith("10.0.0.2 sends events on /in with times 7000 s ahead of this machine's clock;")
 
 
 @pytest.mark.parametrize("verdict", ["late", "duplicate"])

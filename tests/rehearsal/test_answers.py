@@ -75,9 +75,9 @@ def test_one_channel_s_answer_is_its_path_s() -> None:
 def test_each_session_that_is_not_corrected_has_its_reason() -> None:
     channels = [{"id": "keeps", "status": "qr"}, {"id": "bare"}]
     assert listed({"channels": channels}, lost("keeps", "bare", "else")).uncorrected == [
-        Uncorrected("keeps", "the gateway knows: its own word stays (qr)"),
-        Uncorrected("bare", "nothing is to be set: its members read so already, or are missing"),
-        Uncorrected("else", "the answer names no such channel (sessions.aliases relates other ids)"),
+        Uncorrected("keeps", "the gateway knows of the loss: what it says stays (qr)"),
+        Uncorrected("bare", "nothing to change: its members already say so, or are missing"),
+        Uncorrected("else", "the answer has no such channel (for another id use sessions.aliases)"),
     ]
 
 
@@ -109,7 +109,7 @@ def test_a_word_by_the_event_and_a_dotted_member_are_shown() -> None:
         (PNG, "a", "code", "the gateway knows of the disconnect: its next `connected` …"),
         (json.dumps({"qr": CODE}).encode(), None, "code", "no session is known to be disconnected, …"),
         (b'{"connected":true}', None, "connected", "no session is known to be disconnected, …"),
-        (b'{"connected":true}', "a", "connected", "it ends nothing: the gateway has not been seen to know …"),
+        (b'{"connected":true}', "a", "connected", "it ends nothing: the gateway has not yet shown that it knows …"),
         (b"{}", "a", "neither", "no code in any member of dialect.qr, and no claim to be connected; …"),
         (b"none", "a", "not-json", "neither an image nor JSON; it proves nothing"),
     ],

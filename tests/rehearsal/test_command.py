@@ -91,7 +91,7 @@ def test_a_disconnect_that_is_missed_or_a_list_that_cannot_be_read_is_exit_code_
         ({"lists": ["lost"]}, "lost: this is not a list but the event lost; give it with --event"),
         (
             {"events": ["two"], "qr": "qr"},
-            "--qr: several sessions are disconnected; say whose answer it is with --session",
+            "--qr: several sessions are disconnected; name the session of this answer with --session",
         ),
         (
             {"events": ["lost"], "path": "/example-secret"},

@@ -18,15 +18,15 @@ from tests.rehearsal.sites import NOW, a_site
 SITE = a_site()
 TIED = NOW - 5.25
 CONTRADICTED = (
-    "an event of the very same time says connected. The two contradict each other, and connected wins: "
-    "nobody must be led to delete a session that works"
+    "an event with the same time says connected. The two contradict each other, and connected wins, so that "
+    "nobody deletes a session that works"
 )
 TIED_END = (
-    "the correction ends (connected-event): the gateway's own word shows again; both events are of the very "
+    "the correction ends (connected-event): the list shows again what the gateway says; both events have the "
     "same time, and then connected wins"
 )
-GOES_ON = 'the correction goes on: the list is to read "disconnected"'
-STEADY = "nothing to end: the list shows the gateway's own word"
+GOES_ON = 'the correction continues: the list will read "disconnected"'
+STEADY = "nothing to end: the list shows what the gateway says"
 
 RULES = known_rules(
     (
@@ -79,14 +79,14 @@ ALIVE = {"event": "message"}
 @pytest.mark.parametrize(
     ("events", "why"),
     [
-        ([state("close")], 'the list is to read "disconnected" from now on'),
+        ([state("close")], 'the list will read "disconnected" from now on'),
         (
             [state("close"), state("close")],
-            'disconnected already; the correction begins again: the list is to read "disconnected"',
+            'already disconnected; the correction starts again: the list will read "disconnected"',
         ),
         (
             [state("open", event_id="1"), state("close", event_id="1")],
-            "an event with the same id was heard before, and that one meant connected; only it counts",
+            "an event with the same id came before, and that one meant connected; only it counts",
         ),
         ([state("open", timestamp=TIED), state("close", timestamp=TIED)], CONTRADICTED),
         ([state("open", timestamp=NOW - 5), state("close", timestamp=NOW - 5)], CONTRADICTED),
@@ -96,23 +96,23 @@ ALIVE = {"event": "message"}
         ),
         (
             [state("open", timestamp=TIED), state("connecting", timestamp=TIED)],
-            "an event of the very same time says connected, and that one counts",
+            "an event with the same time says connected, and that one counts",
         ),
         (
             [state("open", timestamp=TIED), state("connecting", timestamp=TIED - 1)],
             "older than what is known: connected since 2026-01-15 19:07:04 UTC",
         ),
-        ([state("close", event_id="1")] * 2, "an event with the same id was heard before"),
+        ([state("close", event_id="1")] * 2, "an event with the same id came before"),
         ([state("open")], STEADY),
         (
             [state("close"), state("open")],
-            "the correction ends (connected-event): the gateway's own word shows again",
+            "the correction ends (connected-event): the list shows again what the gateway says",
         ),
         (
             [state("open", timestamp=NOW - 0.5), state("close", timestamp=NOW - 9.5)],
             "older than what is known: connected since 2026-01-15 19:07:09 UTC",
         ),
-        ([state("close", timestamp=NOW - 9.5), state("close", timestamp=NOW - 9.5)], "the same was heard before"),
+        ([state("close", timestamp=NOW - 9.5), state("close", timestamp=NOW - 9.5)], "the same event came before"),
         (
             [{**ALIVE, "at": 100.0, "timestamp": NOW + 99.5}, state("close", at=101.0, timestamp=NOW + 1.5)],
             "a message came in more than 1m (sessions.alive_grace) after it, so the session is connected",
@@ -121,25 +121,25 @@ ALIVE = {"event": "message"}
         ([state("close"), ALIVE], "no proof: it came less than 1m (sessions.alive_grace) after the disconnect"),
         (
             [{**ALIVE, "timestamp": NOW - 0.5}, {**ALIVE, "timestamp": NOW - 9.5}],
-            "something as new is known already",
+            "something newer, or equally new, is already known",
         ),
         (
             [state("connecting")],
-            'the list is to read "disconnected" from 2026-01-15 19:08:40 UTC on, if it lasts until then (grace)',
+            'the list will read "disconnected" from 2026-01-15 19:08:40 UTC on, if it lasts until then (grace)',
         ),
         ([state("connecting"), state("open")], "the transient state ends before it counts"),
         ([state("close"), state("connecting")], GOES_ON),
         ([state("connecting"), state("connecting", at=100.0)], GOES_ON),
         (
             [state("close", timestamp=NOW - 0.5), state("connecting", timestamp=NOW - 9.5)],
-            "disconnected already, and a transient state never weakens that",
+            "already disconnected, and a transient state does not change that",
         ),
         (
             [
                 state("connecting", timestamp=NOW - 0.5),
                 state("open", at=100.0, timestamp=NOW - 5.5),
             ],
-            "the correction stays: it is older than the transient state that lasted",
+            "the correction stays: the event is older than the transient state that lasted",
         ),
     ],
 )
@@ -175,7 +175,7 @@ def why(body: object, verdict: Verdict | None = None, path: str = "/events") -> 
         ("text", "the body is not a JSON object"),
         (
             {"event": "message", "session": "a", "fromMe": True},
-            "the session made it itself, so it proves no connection",
+            "the session sent it itself, so it proves no connection",
         ),
         ({"type": "LoggedOut"}, "no `event`; this body has `type: LoggedOut`"),
         (
@@ -234,7 +234,7 @@ def test_a_loss_that_is_late_by_its_senders_own_clock_is_told_so(word: str) -> N
         signal=signal, verdict=sessions.hear(late_one, NOW).verdict, change=None, before=known, after=sessions.get("a")
     )
     late = "older than what is known: connected since 2026-01-15 19:07:09 UTC"
-    by_own = "; that is by the sender's own clock (dialect.clock), and one that was set back looks the same"
+    by_own = "; that is by the sender's own clock (dialect.clock); a clock that was set back looks the same"
     assert explain(heard, settings) == late
     assert explain(heard, own) == late + (by_own if word != "open" else "")
 
@@ -246,7 +246,7 @@ def test_a_path_that_could_name_the_session_is_asked_for() -> None:
 
 
 def test_presence_is_told() -> None:
-    assert why({}, Verdict.PRESENCE) == "it tells of a contact or chat, not of the session"
+    assert why({}, Verdict.PRESENCE) == "it is about a contact or chat, not about the session"
 
 
 def test_what_a_rule_leaves_out_is_told() -> None:

@@ -45,7 +45,7 @@ def test_an_event_that_takes_effect_is_told_with_all_that_was_read() -> None:
         arrival="2026-01-15T19:07:10.000Z",
         verdict="applied",
         change="started",
-        why='the list is to read "disconnected" from now on',
+        why='the list will read "disconnected" from now on',
     )
 
 
@@ -97,8 +97,8 @@ def test_an_event_of_a_sender_that_is_not_trusted_changes_nothing() -> None:
     given = Given("/secret", [("X-Secret", "another")])
     lost, back = hear(LOST, {"event": "back", "session": "a"}, given=given, sessions=sessions)
     assert [(one.verdict, one.missed, one.why) for one in (lost, back)] == [
-        ("untrusted", True, "the sender's proof fails: wrong secret"),
-        ("untrusted", False, "the sender's proof fails: wrong secret"),
+        ("untrusted", True, "the sender's proof is not valid: wrong secret"),
+        ("untrusted", False, "the sender's proof is not valid: wrong secret"),
     ]
     assert sessions.records() == []
 
@@ -217,9 +217,9 @@ def test_a_transient_state_counts_when_it_has_lasted() -> None:
     events = [Delivery(source="f", body=body), Delivery(source="f", body=body)]
     first, second = Hearing(site, SessionMap(), NOW).hear(events, Given())
     assert [(one.says, one.missed) for one in (first, second)] == [("transient", False)] * 2
-    nothing = "no answer is corrected (no channels are configured), but it is to count as disconnected"
+    nothing = "no answer is corrected (no channels are configured), but it counts as disconnected"
     assert first.why == f"{nothing} from 2026-01-15 19:07:10 UTC on, if it lasts until then (grace)"
-    assert second.why == f"the correction goes on: {nothing}"
+    assert second.why == f"the correction continues: {nothing}"
 
 
 AT_ONCE = "2026-01-15T19:07:00.250Z"

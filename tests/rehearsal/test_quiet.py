@@ -65,7 +65,7 @@ def test_a_run_tells_where_it_stands_and_what_came() -> None:
             [event(missed=True), event("unmatched", "link", missed=True), event("unmatched", "link", missed=True)],
             [
                 (
-                    "No rule names link 2, ack 1. For each that tells of a session's connection add a rule to "
+                    "No rule names link 2, ack 1. For each that is about a session's connection add a rule to "
                     "`events`; the others need none."
                 )
             ],
@@ -78,7 +78,7 @@ def test_a_run_tells_where_it_stands_and_what_came() -> None:
             [event("unmatched", None), event("unmatched", None), event("unmatched", "lost", missed=True)],
             [
                 (
-                    "No rule names lost 1. For each that tells of a session's connection add a rule to `events`; "
+                    "No rule names lost 1. For each that is about a session's connection add a rule to `events`; "
                     "the others need none."
                 ),
                 "2 events have no name where `dialect.event` looks for it. Write the member that holds it there.",
@@ -88,8 +88,8 @@ def test_a_run_tells_where_it_stands_and_what_came() -> None:
             [event("unmatched", f"kind{letter}") for letter in "abcdef"],
             [
                 (
-                    "No rule names kinda 1, kindb 1, kindc 1, kindd 1, kinde 1, …, and none is needed: such names do "
-                    "not tell of a connection."
+                    "No rule names kinda 1, kindb 1, kindc 1, kindd 1, kinde 1, …, and none is needed: such names "
+                    "are not about a connection."
                 )
             ],
         ),

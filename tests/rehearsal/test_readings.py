@@ -22,17 +22,17 @@ SPECIAL = "path: /special, set: {status: {busy: BUSY}}"
 @pytest.mark.parametrize(
     ("routes", "word", "says"),
     [
-        ((ONE, LIST), "Busy", 'the list is to read "BUSY"'),
-        ((ONE, LIST), None, 'the list is to read "LOST"'),
-        ((LIST,), "gone", 'the list is to read "LOST" and "GONE"'),
-        ((ONE,), "busy", 'the answer about it is to read "CLOSED"'),
-        ((TRUTHS,), None, "the list is to read up: false, at: null"),
+        ((ONE, LIST), "Busy", 'the list will read "BUSY"'),
+        ((ONE, LIST), None, 'the list will read "LOST"'),
+        ((LIST,), "gone", 'the list will read "LOST" and "GONE"'),
+        ((ONE,), "busy", 'the answer about it will read "CLOSED"'),
+        ((TRUTHS,), None, "the list will read up: false, at: null"),
         (
             (SPECIAL,),
             "close",
-            "the list stays as it is (set has no value for this word), but it is to count as disconnected",
+            "the list stays as it is (set has no value for this word), but it counts as disconnected",
         ),
-        ((), "close", "no answer is corrected (no channels are configured), but it is to count as disconnected"),
+        ((), "close", "no answer is corrected (no channels are configured), but it counts as disconnected"),
     ],
 )
 def test_the_word_that_will_be_read_is_named(routes: tuple[str, ...], word: str | None, says: str) -> None:

@@ -44,7 +44,7 @@ def test_an_event_is_told_as_far_as_it_was_read() -> None:
         '  session " a"',
         '  word    "close"',
         "  means   disconnected",
-        "  time    none of its own; its arrival counts",
+        "  time    none in the event; its arrival counts",
         "  verdict applied: so",
         "",
         "f",
@@ -66,7 +66,7 @@ def test_an_event_is_told_as_far_as_it_was_read() -> None:
         ),
         (
             {"time": "orders", "at": AT, "skew": -7200.0},
-            "2026-01-15 19:07:10 UTC, 2 h before its arrival; it orders this sender's events, no more",
+            "2026-01-15 19:07:10 UTC, 2 h before its arrival; it only orders this sender's events",
         ),
         ({"time": "too-far"}, "not usable: it is too far ahead; its arrival counts"),
         ({"time": "unusable"}, "not usable: it has no time zone, or is not a time; its arrival counts"),
@@ -80,8 +80,8 @@ def test_its_time_is_told_beside_its_arrival(dated: dict[str, object], says: str
     ("proof", "says"),
     [
         ("none asked", None),
-        ("not checked", "taken for trusted; with --header its proof is checked"),
-        ("holds", "its proof holds"),
+        ("not checked", "assumed to be trusted; with --header its proof is checked"),
+        ("holds", "its proof is valid"),
         ("wrong secret", "wrong secret"),
     ],
 )
@@ -113,7 +113,7 @@ def test_an_answer_that_cannot_be_read_says_why() -> None:
     assert told(lists=[ListResult(source="list", route="/list", failure="no-list")]) == [
         "list",
         "  route   /list",
-        "  failed  no-list: the channels are found under none of the members of `list`",
+        "  failed  no-list: none of the members of `list` has the channels",
         "",
         "An answer cannot be corrected",
     ]
@@ -187,5 +187,5 @@ def test_quiet_events_in_a_row_are_one_line_and_the_next_step_ends_the_report() 
         "  verdict applied: so",
         "",
         "4 events: 3 unmatched, 1 applied",
-        "No rule names ack 3, and none is needed: such names do not tell of a connection.",
+        "No rule names ack 3, and none is needed: such names are not about a connection.",
     ]

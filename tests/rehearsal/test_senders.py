@@ -70,7 +70,7 @@ def test_a_json_web_token_is_checked_where_it_is_given() -> None:
     good = jwt.encode({"app": "x"}, "example-secret-of-thirty-two-bytes", algorithm="HS256")
     assert proof(*entry, [("Authorization", f"Bearer {good}")], (), b"{}") == HOLDS
     assert proof(*entry, [("Authorization", f"Bearer {good}x")], (), b"{}") == (
-        "the JSON Web Token is not signed with the secret, or holds no more"
+        "the JSON Web Token is not signed with the secret, or has expired"
     )
     assert proof(*entry, (), (), b"{}") == NOT_CHECKED
 

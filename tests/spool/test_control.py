@@ -78,7 +78,7 @@ async def test_what_other_proxies_cannot_be_told_is_not_changed() -> None:
     it.store.fail("no connection")
     for change in (it.control.replay(["000002"]), it.control.drop(["000001"])):
         with pytest.raises(
-            SharedError, match=r"^not changed: other proxies share .* cannot be told now: no connection$"
+            SharedError, match=r"^not changed: other proxies share .* cannot be reached now: no connection$"
         ):
             await change
     assert (it.control.totals, it.changes, it.store.saves) == (Totals(2, 200, 1, 0, 1), 0, [])

@@ -112,7 +112,7 @@ async def test_what_the_server_lost_is_one_line_at_each_proxy_and_counted_at_the
         await clock.move(0.6)
         assert it.left == ["000004"]
     assert (one.counts.all, two.counts.all) == ({"dropped lost": 3}, {})
-    lost = "spool: the server of the state lost its memory, and 3 events that were kept there with it"
+    lost = "spool: the server of the state lost its data, and with it 3 events that were kept there"
     assert caplog.messages == [lost, lost]
 
 
@@ -132,6 +132,5 @@ async def test_two_losses_are_two_lines(monkeypatch: pytest.MonkeyPatch, caplog:
         await clock.move(2.0)
     assert it.counts.all == {"dropped lost": 2}
     assert (
-        caplog.messages
-        == ["spool: the server of the state lost its memory, and 1 event that was kept there with it"] * 2
+        caplog.messages == ["spool: the server of the state lost its data, and with it 1 event that was kept there"] * 2
     )

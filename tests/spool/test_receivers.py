@@ -57,7 +57,7 @@ def test_the_log_says_once_when_it_went_away_and_when_it_is_back(caplog: pytest.
         for queue in ("a", "b", "c"):
             receivers.ended("gateway", queue, refused(502))
     assert [record.getMessage() for record in caplog.records] == [
-        "spool: gateway does not take events (no-answer): they are kept",
-        "spool: gateway takes events again",
-        "spool: gateway does not take events (502): they are kept",
+        "spool: gateway does not accept events (no-answer): they are kept",
+        "spool: gateway accepts events again",
+        "spool: gateway does not accept events (502): they are kept",
     ]

@@ -590,7 +590,7 @@ async def test_until_the_store_can_be_read_nothing_is_kept_and_then_all_is_taken
     it.store.unreadable = "no such disk"
     assert [await it.spool.open(), await it.spool.open()] == [False, False]
     await it.spool.drop_old()
-    assert caplog.text.count("cannot be read yet, so that nothing is delivered or kept: no such disk") == 1
+    assert caplog.text.count("cannot be read yet, so nothing is delivered or kept: no such disk") == 1
     assert not it.spool.has_room(1)
     with pytest.raises(NotKeptError, match="no such disk"):
         await it.keep()

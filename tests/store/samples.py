@@ -58,7 +58,7 @@ def sqlite_store(path: Path, **options: Any) -> SqliteStore:
 
 
 def memory_store(backend: MemoryBackend | None = None, **options: Any) -> BatchWriter[MemoryBackend]:
-    """A store in memory with a clock that stands still, over a backend that is there already if need be."""
+    """A store in memory with a clock that stands still, over a backend that already exists if need be."""
     values: dict[str, Any] = {"history_days": 90, "clock": lambda: NOW} | options
     return BatchWriter(backend or MemoryBackend(**values), log=logging.getLogger("statusproxy.store"))
 

@@ -74,7 +74,7 @@ def test_nothing_is_overwritten_unless_asked_for(path: Path, tmp_path: Path) -> 
     filled(path, ["sales"])
     target = tmp_path / "copy.db"
     target.write_text("mine")
-    with pytest.raises(StoreError, match=r"is there already; .*--force"):
+    with pytest.raises(StoreError, match=r"already exists; .*--force"):
         back_up(path, target)
     assert target.read_text() == "mine"
     back_up(path, target, force=True)
@@ -91,7 +91,7 @@ def test_a_file_made_meanwhile_is_not_overwritten(path: Path, tmp_path: Path, mo
         return checked(part)
 
     monkeypatch.setattr(backup_module, "checked", slow)
-    with pytest.raises(StoreError, match="is there already"):
+    with pytest.raises(StoreError, match="already exists"):
         back_up(path, target)
     assert target.read_text() == "mine"
     assert left(tmp_path) == ["copy.db", "state.db"]
@@ -245,7 +245,7 @@ def test_without_hard_links_a_name_is_given_by_renaming_and_nothing_is_overwritt
 
     monkeypatch.setattr(os, "link", refuse)
     if taken:
-        with pytest.raises(StoreError, match=f"^{target} is there already; name another file, or overwrite it with"):
+        with pytest.raises(StoreError, match=f"^{target} already exists; name another file, or overwrite it with"):
             back_up(path, target)
         assert target.read_text() == "mine"
     else:

@@ -341,7 +341,7 @@ async def test_what_was_refused_is_written_later_in_its_order_the_newest_record_
     assert [entry.change.session for entry in bench.backend.entries] == ["gone", "a", "b", "c"]
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
         ("ERROR", "state: disk full; changes are kept in memory and tried again"),
-        ("WARNING", "state: plain can be written again; it has all that waited (3 sessions, 3 changes)"),
+        ("WARNING", "state: plain can be written again; all waiting changes are saved (3 sessions, 3 changes)"),
     ]
 
 
@@ -746,7 +746,7 @@ async def test_what_others_wrote_is_given_to_the_one_who_listens(
 
     bench.writer.on_others = refuse
     bench.backend.on_others(*told)
-    assert "what other proxies wrote could not be taken over" in caplog.text
+    assert "what other proxies wrote could not be applied" in caplog.text
 
 
 async def test_who_shares_the_state_is_the_backends_word(bench: Bench) -> None:

@@ -194,7 +194,9 @@ async def test_a_success_after_that_is_told_and_ends_the_journal(caplog: pytest.
     assert waiter.result() is None
     assert bench.steps[-3:] == ["keep", "write ['a', 'b']", "confirm 1"]
     assert (bench.condition.error, bench.committer.journaling) == (None, False)
-    assert caplog.messages == ["state: plain can be written again; it has all that waited (2 sessions, 2 changes)"]
+    assert caplog.messages == [
+        "state: plain can be written again; all waiting changes are saved (2 sessions, 2 changes)"
+    ]
 
 
 async def test_after_a_failure_an_empty_batch_is_written_to_see_whether_the_store_works() -> None:

@@ -24,8 +24,8 @@ FIXES = {
     "permission denied": "give the directory to the user that runs statusproxy",
     "input/output error": ("look at the kernel log (a failing disk?), at quotas and at limits on file sizes"),
     "locked by another program": "close the program that has it open for writing",
-    "cannot be opened": "see that its directory exists and is writable",
-    "corrupt": "see that no other program writes to it",
+    "cannot be opened": "check that its directory exists and is writable",
+    "corrupt": "check that no other program writes to it",
 }
 
 

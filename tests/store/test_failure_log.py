@@ -67,4 +67,4 @@ def test_errors_without_end_take_no_room_without_end(log: FailureLog) -> None:
 
 def test_a_count_is_told_where_there_is_one() -> None:
     assert times(0) == ""
-    assert times(3) == " (and 3 times since this was last said)"
+    assert times(3) == " (and 3 times since this was last logged)"

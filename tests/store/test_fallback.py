@@ -113,8 +113,8 @@ async def test_without_a_place_for_it_that_is_said_and_nothing_is_kept_there(
     assert len(closed) == 1  # its thread ends
     assert fallback.state.startswith(f"cannot be opened: {tmp_path}/file/state/redis-")
     assert told(caplog) == [("ERROR", (
-        f"state: what {PLACE} does not take will be kept {RISK}: {fallback.error}; name a directory that can be "
-        "written in state.journal, and restart"
+        f"state: changes that {PLACE} does not accept will be kept {RISK}: {fallback.error}; name a writable "
+        "directory in state.journal, and restart"
     ))]  # fmt: skip
     assert (fallback.where, await fallback.keep(), fallback.holds) == (RISK, "kept in memory", False)
 
@@ -154,7 +154,7 @@ async def test_what_an_earlier_process_left_is_taken_up_and_told(
     assert await fallback.open() == [a_record("a"), a_record("b")]
     assert (fallback.holds, fallback.state, path.exists()) == (True, "ok", True)
     assert told(caplog) == [("WARNING", (
-        f"state: {path}: an earlier process left 2 entries that the server may lack; they are taken up"
+        f"state: {path}: an earlier process left 2 entries that the server may lack; they are written now"
     ))]  # fmt: skip
     await fallback.close([])
 
@@ -178,10 +178,10 @@ async def test_journals_of_other_servers_are_kept_and_told(
     assert await fallback.open() == []
     (aside,) = tmp_path.glob("*.unreadable-*")
     assert told(caplog) == [
-        ("ERROR", f"state: {path}: it is of another server; it is kept as {aside}"),
+        ("ERROR", f"state: {path}: it belongs to another server; it is kept as {aside}"),
         (
             "WARNING",
-            f"state: {other} holds changes for another state.url; a proxy with that url gives them to its server",
+            f"state: {other} holds changes for another state.url; a proxy with that url sends them to its server",
         ),
     ]
     await fallback.close([])
@@ -200,7 +200,9 @@ async def test_a_disk_that_fails_is_told_once_and_so_is_its_return(
             assert await fallback.keep() == f"kept {RISK}"
         assert fallback.state.startswith(f"disk full: {path}: No space left on device")
         assert (fallback.where, fallback.holds) == (RISK, True)
-        assert told(caplog) == [("ERROR", f"state: what {PLACE} does not take is kept {RISK}: {fallback.error}")]
+        assert told(caplog) == [
+            ("ERROR", f"state: changes that {PLACE} does not accept are kept {RISK}: {fallback.error}")
+        ]
     assert await fallback.keep() == f"kept in {path}"
     assert await fallback.keep() == f"kept in {path}"
     assert (fallback.state, told(caplog)) == ("ok", [("WARNING", f"state: {path} can be written again")])

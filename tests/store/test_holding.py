@@ -24,7 +24,7 @@ class One:
             HoldingTiming(clock=lambda: clock.now),
             prefix="spool:",
             log=logging.getLogger("statusproxy.spool"),
-            waiting="spool: kept events wait",
+            waiting="spool: kept events are waiting",
         )
 
     def _changed(self) -> None:
@@ -155,7 +155,9 @@ async def test_a_holder_that_loses_the_server_stops_before_its_claim_ends_and_sa
     await it.clock.move(0.2)
     assert not it.one.holds()
     await it.clock.move(5.0)
-    assert caplog.messages == ["spool: kept events wait until the server of the state answers: the server is away"]
+    assert caplog.messages == [
+        "spool: kept events are waiting until the server of the state answers: the server is away"
+    ]
     it.one.store.heal()
     await it.clock.move(2.0)
     assert (it.one.holds(), it.one.changes) == (True, 2)

@@ -86,7 +86,7 @@ def test_the_file_of_the_state_is_where_the_store_has_it() -> None:
 
 def test_the_place_of_a_state_on_a_server_is_that_and_one_in_memory_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert state_place("redis://h.example/3", {}) == Place("h.example", database=3)
-    with pytest.raises(ValueError, match=r"^the state is kept in memory only .*gone with the process$"):
+    with pytest.raises(ValueError, match=r"^the state is kept in memory only .*lost when the process ends$"):
         state_place("memory:", {})
     monkeypatch.setattr(store_module, "missing_package", lambda _: "state.url: install it")
     with pytest.raises(ValueError, match="install it"):

@@ -24,8 +24,8 @@ def test_what_it_raises_is_logged_with_a_traceback(caplog: pytest.LogCaptureFixt
     def broken(word: str) -> None:
         raise RuntimeError(word)
 
-    tell(broken, LOG, "the news could not be taken over", "a defect")
+    tell(broken, LOG, "the news could not be applied", "a defect")
     (record,) = caplog.records
-    assert record.getMessage() == "state: the news could not be taken over"
+    assert record.getMessage() == "state: the news could not be applied"
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == "a defect"

@@ -205,7 +205,7 @@ async def test_while_the_server_is_away_saves_fail_at_once_and_are_made_up_for(
         assert store.backlog == 0
         assert [change.session for change in await store.history(None, 9)] == ["b", "a"]
     assert await sessions_in(server.place) == ["a", "b", "before"]
-    assert "can be written again; it has all that waited (2 sessions, 2 changes)" in caplog.text
+    assert "can be written again; all waiting changes are saved (2 sessions, 2 changes)" in caplog.text
 
 
 async def test_what_waits_is_in_the_history_and_an_unreachable_history_says_why(server: RedisServer) -> None:
@@ -777,7 +777,7 @@ async def test_a_claim_that_meets_another_memory_has_all_read_anew(place: Place,
         with redis_server.client() as client:
             client.delete(f"{place.prefix}epoch", f"{place.prefix}records")
             for _ in range(2):
-                with pytest.raises(StoreError, match="the server lost its memory"):
+                with pytest.raises(StoreError, match="the server lost its data"):
                     await store.backend.claims.claim("alerts")
             await until(lambda: bool(client.exists(f"{place.prefix}records")))
         assert await sessions_in(place) == ["sales"]

@@ -74,7 +74,7 @@ async def test_a_state_that_proxies_share_is_copied_and_stays_theirs(
     found = os.stat(copy)
     assert (done, os.listdir(tmp_path)) == (Holdings(2, 2, found.st_size), ["copy.db"])
     assert found.st_mode & 0o777 == 0o600
-    with pytest.raises(StoreError, match="is there already"):
+    with pytest.raises(StoreError, match="already exists"):
         await asyncio.to_thread(back_up_redis, place, copy)
     await store.save([a_record("later")], [], [])
     with pytest.raises(StoreError) as told:
@@ -113,7 +113,7 @@ def test_keys_that_are_there_are_replaced_only_when_asked_for_and_kept(
         with pytest.raises(StoreError) as told:
             restore_redis(source, place)
         assert str(told.value) == (
-            f"there is a state in {place} already; to replace it, say --force: it is kept under other names"
+            f"there is already a state in {place}; to replace it, use --force: the old one is kept under other names"
         )
         assert client.hkeys("statusproxy:records") == [b"support"]
         _, aside = restore_redis(source, place, force=True, clock=lambda: NOW)
@@ -200,7 +200,7 @@ def test_a_journal_is_set_aside_with_the_keys_unless_nothing_is_restored(
     assert restore_redis(source, place, journal=folder)[1] is None
     journal = folder / file_name(str(place))
     journal.write_text("newer")
-    with pytest.raises(StoreError, match="there is a state in"):
+    with pytest.raises(StoreError, match="there is already a state in"):
         restore_redis(source, place, journal=folder)
     if not fails:
         restore_redis(source, place, journal=folder, force=True)
@@ -223,7 +223,8 @@ def test_a_journal_alone_is_a_state_too(source: Path, place: Place, tmp_path: Pa
     with pytest.raises(StoreError) as told:
         restore_redis(source, place, journal=tmp_path)
     assert str(told.value) == (
-        f"there is a state for {place} in {journal} already; to replace it, say --force: it is kept under other names"
+        f"there is already a state for {place} in {journal}; to replace it, use --force: "
+        "the old one is kept under other names"
     )
 
 

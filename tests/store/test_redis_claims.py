@@ -191,7 +191,7 @@ async def test_after_the_server_lost_its_memory_only_who_held_it_has_it_for_a_le
     begun.delete(names.claims)
     begun.set(names.epoch, "another")
     for claims in (ours, theirs):
-        with pytest.raises(StoreError, match=r"the server lost its memory$"):
+        with pytest.raises(StoreError, match=r"the server lost its data$"):
             await claims.claim(NAME)
         claims.attached(b"another")
     assert lost == ["a", "b"]
@@ -241,4 +241,4 @@ async def test_that_another_gave_it_up_is_told_to_who_listens(proxy: Any, caplog
     end()
     claims.follow([theirs])
     assert heard == [NAME, "\ufffd", NAME, NAME, NAME]
-    assert "state: a claim that another proxy gave up could not be taken over" in caplog.text
+    assert "state: a claim that another proxy gave up could not be applied" in caplog.text

@@ -106,7 +106,7 @@ async def test_where_none_can_be_made_that_is_told_and_the_rest_works(
     put(client, names, "01", b"small")
     assert await contents.find("01") == Found(b"e", True, Content(b"head", b"small"))
     put(client, names, "02", None)
-    with pytest.raises(StoreError, match=r"^cannot be opened: .*Not a directory; see that its directory exists"):
+    with pytest.raises(StoreError, match=r"^cannot be opened: .*Not a directory; check that its directory exists"):
         await contents.find("02")
     await contents.close()
 

@@ -36,19 +36,19 @@ def setting(name: str, value: str) -> list[bytes]:
 
 
 APPENDONLY_OFF = (
-    "appendonly is off: a change that was answered for is lost if the server stops before its next snapshot; set "
+    "appendonly is off: a confirmed change is lost if the server stops before its next snapshot; set "
     "appendonly yes and appendfsync always"
 )
 EVICTED = (
-    "maxmemory-policy is allkeys-lru: it may throw the state away when memory runs short; set noeviction or a "
+    "maxmemory-policy is allkeys-lru: it may delete the state when memory runs short; set noeviction or a "
     "volatile-* policy"
 )
-NO_SYNC = "appendfsync is no: a power cut loses what was answered for; set appendfsync always"
-NOT_ASKED = "it may not be asked how durable it is; see that it has appendonly yes and appendfsync always"
-SYNC_NOT_ASKED = "its appendfsync may not be asked for; see that it is always"
+NO_SYNC = "appendfsync is no: a power cut loses confirmed changes; set appendfsync always"
+NOT_ASKED = "its durability settings cannot be read; check that it has appendonly yes and appendfsync always"
+SYNC_NOT_ASKED = "its appendfsync cannot be read; check that it is always"
 EVERY_SECOND = (
-    "appendfsync is everysec: a power cut may take the last second or two of what was answered for; set appendfsync "
-    "always (or run Redis 7.2 or newer, which can be waited for)"
+    "appendfsync is everysec: a power cut may lose confirmed changes of the last second or two; set appendfsync "
+    "always (or run Redis 7.2 or newer, which tells when changes are on disk)"
 )
 
 

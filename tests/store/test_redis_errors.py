@@ -22,7 +22,7 @@ ANSWERS = {
     "CROSSSLOT": ("a cluster", "name a single server in state.url"),
 }
 ECHOED = "unknown command 'AUTH', with args beginning with: 'hunter2'"
-UNREACHABLE = "see that the server runs and can be reached from here"
+UNREACHABLE = "check that the server runs and can be reached from here"
 
 
 @pytest.mark.parametrize("code", ANSWERS)
@@ -47,8 +47,8 @@ def chained(cause: BaseException | None, context: BaseException | None = None) -
         (redis.exceptions.AuthenticationError("invalid password"),
          f"login refused: {PLACE}: invalid password; correct the user and password in state.url"),
         (redis.exceptions.TimeoutError("Timeout reading"),
-         f"no answer: {PLACE}: Timeout reading; see that the server runs and is not overloaded"),
-        (TimeoutError(), f"no answer: {PLACE}: nothing came back; see that the server runs and is not overloaded"),
+         f"no answer: {PLACE}: Timeout reading; check that the server runs and is not overloaded"),
+        (TimeoutError(), f"no answer: {PLACE}: nothing came back; check that the server runs and is not overloaded"),
         (chained(None), f"no connection: {PLACE}: Error connecting to h.example; {UNREACHABLE}"),
         (chained(ValueError("x")), f"no connection: {PLACE}: Error connecting to h.example; {UNREACHABLE}"),
         (chained(OSError("unreachable")), f"no connection: {PLACE}: unreachable; {UNREACHABLE}"),

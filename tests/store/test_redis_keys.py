@@ -228,7 +228,7 @@ async def test_entries_of_the_spool_are_written_in_the_same_memory_or_not_at_all
     assert await keys.write_spool(large) == Missing(["02"])
     with redis_server.client() as client:
         client.delete(f"{place.prefix}epoch")
-    with pytest.raises(LostError, match="the server lost its memory"):
+    with pytest.raises(LostError, match="the server lost its data"):
         await keys.write_spool(put)
     await keys.drop()
 
@@ -250,7 +250,7 @@ async def test_a_conflict_is_told_and_a_lost_memory_is_an_error(place: Place, re
     with redis_server.client() as client:
         client.delete(f"{place.prefix}epoch")
     for doing in (keys.write(commit(keys, a_record("b"))), keys.report(ME, NOW, 0)):
-        with pytest.raises(LostError, match="the server lost its memory"):
+        with pytest.raises(LostError, match="the server lost its data"):
             await doing
     await keys.leave(ME)
     with redis_server.client() as client:

@@ -200,7 +200,7 @@ async def test_where_none_names_one_the_last_says_why(answers: dict[bytes, bytes
 
 async def test_a_server_that_is_no_master_any_more_is_not_used() -> None:
     async with answering(REPLICA) as (_, replica), answering(names(replica)) as (_, port):
-        with pytest.raises(redis.exceptions.ConnectionError, match="which is no master"):
+        with pytest.raises(redis.exceptions.ConnectionError, match="which is not a master"):
             await Link.open(told_by(port), 2)
 
 

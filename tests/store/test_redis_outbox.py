@@ -53,7 +53,7 @@ async def test_a_server_that_lost_its_memory_is_told_and_begins_anew(
     await outbox.write(b"one", 0)
     begun.delete(names.outbox)
     begun.set(names.epoch, "another")
-    with pytest.raises(StoreError, match=r"the server lost its memory$"):
+    with pytest.raises(StoreError, match=r"the server lost its data$"):
         await outbox.write(b"two", 1)
     assert (lost, begun.exists(names.outbox)) == (["lost"], 0)
     outbox.attached(b"another")

@@ -224,7 +224,7 @@ async def test_a_listener_that_fails_is_told_and_the_next_news_comes(
         await until(lambda: "a defect" in caplog.text)
         await first.save(kept("02"))
         await second.knows("02")
-    assert "state: what other proxies did with the spool could not be taken over" in caplog.text
+    assert "state: what other proxies did with the spool could not be applied" in caplog.text
 
 
 async def test_without_a_listener_and_before_all_was_read_nothing_is_told(place: Place, tmp_path: Path) -> None:
@@ -589,7 +589,7 @@ async def test_a_row_that_cannot_be_read_is_set_aside_and_told(
         await until(lambda: "event 03 cannot be read" in caplog.text)
 
 
-# A server that lost its memory -----------------------------------------------------------------------------
+# A server that lost its data -----------------------------------------------------------------------------
 
 
 async def test_what_a_server_lost_with_its_memory_is_told_as_lost(server: RedisServer, tmp_path: Path) -> None:
@@ -617,7 +617,7 @@ async def test_a_memory_that_is_another_is_noticed_by_who_reads_a_content(server
         proxy.known["01"] = an_entry("01")
         with server.client() as client:
             client.flushall()
-        with pytest.raises(StoreError, match=r"the server lost its memory$"):
+        with pytest.raises(StoreError, match=r"the server lost its data$"):
             await proxy.spool.content("01")
         await proxy.knows()
         assert proxy.lost == ["01"]
@@ -639,7 +639,7 @@ async def test_a_memory_that_was_noticed_meanwhile_is_no_reason_to_connect_anew(
             return found
 
         monkeypatch.setattr(proxy.spool.contents, "find", finding)
-        with pytest.raises(StoreError, match=r"the server lost its memory$"):
+        with pytest.raises(StoreError, match=r"the server lost its data$"):
             await proxy.spool.content("01")
         assert proxy.store.backend._lost is None
         await until(lambda: not list(proxy.spool.folder.iterdir()))
@@ -659,7 +659,7 @@ async def test_a_memory_that_is_another_is_noticed_by_who_writes(
                 await proxy.save(kept("03"), kept("04", body))
                 assert sorted(client.hkeys("statusproxy:spool")) == [b"03", b"04"]
             else:
-                with pytest.raises(StoreError, match=r"the server lost its memory$"):
+                with pytest.raises(StoreError, match=r"the server lost its data$"):
                     await proxy.store.backend.claims.claim("spool:gateway")
             await proxy.knows()
         assert sorted(proxy.lost) == ["01", "02"]

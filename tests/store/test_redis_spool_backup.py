@@ -157,7 +157,7 @@ def test_what_is_replaced_is_kept_under_other_names_its_large_bodies_too(
     client.hset(names.spool_contents, mapping={"01:h": "old head"})
     client.hset(names.claims, "spool:gateway", "9999999999 15 killed")
     client.set(names.body("01"), "old body")
-    with pytest.raises(StoreError, match="there is a state in"):
+    with pytest.raises(StoreError, match="there is already a state in"):
         restore_redis(source, place)
     _, aside = restore_redis(source, place, force=True)
     assert aside is not None
@@ -223,7 +223,7 @@ async def test_what_was_brought_goes_by_itself_where_it_is_not_taken_over(
     await staged.hold(link)
     assert client.ttl(brought[0]) > 5
     client.delete(brought[1])
-    with pytest.raises(StoreError, match="the server did not keep what was brought there for so long; try again"):
+    with pytest.raises(StoreError, match="the server dropped the uploaded bodies before the end; try again"):
         await staged.hold(link)
     await link.close()
 

@@ -81,7 +81,7 @@ def test_a_state_that_is_there_is_replaced_only_when_asked_for_and_kept(source: 
     with pytest.raises(StoreError) as told:
         restore(source, path)
     assert str(told.value) == (
-        f"there is a state in {path} already; to replace it, say --force: it is kept beside that"
+        f"there is already a state in {path}; to replace it, use --force: the old one is kept beside it"
     )
     assert path.read_bytes() == before
     done = restore(source, path, force=True, clock=lambda: NOW)
@@ -107,7 +107,7 @@ def test_anything_of_a_state_is_a_state(source: Path, path: Path, left: str) -> 
     file = path.parent / left
     file.parent.mkdir(exist_ok=True)
     file.touch()
-    with pytest.raises(StoreError, match="there is a state in"):
+    with pytest.raises(StoreError, match="there is already a state in"):
         restore(source, path)
     assert file.exists()
 

@@ -441,7 +441,7 @@ async def test_without_a_place_for_it_changes_are_in_memory_only_and_that_is_sai
             assert store.journal == OFF
         else:
             assert "cannot be opened: " in (store.journal or "")
-            assert "name a directory that can be written in state.journal" in caplog.text
+            assert "name a writable directory in state.journal" in caplog.text
         await store.save([a_record("a")], [], [])
         server.stop()
         with pytest.raises(StoreError, match=r"\(kept in memory, tried again\)"):

@@ -61,7 +61,7 @@ def test_bodies_of_another_backup_are_overwritten_only_when_asked_for(path: Path
     filled(path, "a")
     target = tmp_path / "copy.db"
     a_body(spool_folder(target), b"", "old")
-    with pytest.raises(StoreError, match=r"copy\.db\.spool is there already"):
+    with pytest.raises(StoreError, match=r"copy\.db\.spool already exists"):
         back_up(path, target)
     assert os.listdir(spool_folder(target)) == ["old"]
     back_up(path, target, force=True)

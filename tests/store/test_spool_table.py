@@ -88,7 +88,7 @@ def test_rows_that_cannot_be_read_are_moved_away_with_all_they_hold(
 
 @pytest.mark.parametrize("id_", [b"../a", b"", b".", b"a/b", b"a" * 101, "é".encode(), b"\xff"])
 def test_what_could_not_name_a_file_is_no_id(id_: bytes) -> None:
-    with pytest.raises(RowError, match="not an id"):
+    with pytest.raises(RowError, match="not the id"):
         read_entry(id_, encode(an_entry(id_.decode("utf-8", "surrogateescape"))).encode())
 
 

@@ -342,7 +342,7 @@ async def test_what_cannot_be_used_is_set_aside_and_the_store_begins_anew(
     assert told.set_aside == str(aside)
     assert (aside.read_bytes() if aside.is_file() else None) == before
     assert caplog.records[0].levelname == "ERROR"
-    assert f"it was set aside as {aside}" in caplog.text
+    assert f"it is kept as {aside}" in caplog.text
     assert "support" in await sessions_in(path)
 
 
@@ -416,7 +416,7 @@ async def test_a_backup_put_in_its_place_is_kept_and_told(
         await put(store, "before")
         (tmp_path / "backup.db").replace(path)
         await put(store, "after")
-    assert "holds 1 session that is not known here" in caplog.text
+    assert "has 1 session that is not known here" in caplog.text
     assert await sessions_in(path) == ["after", "before", "of the backup"]
 
 
@@ -444,7 +444,7 @@ async def test_a_start_with_a_damaged_page_saves_all_else_and_tells_until_it_is_
         assert (damage.sessions, damage.set_aside) == (len(records), str(path.parent / ASIDE))
         assert store.repairs["damaged"] == 1
         await store.save([], [], [a_change("new", at=NOW + 99)])
-    assert "it was set aside as" in caplog.text
+    assert "it is kept as" in caplog.text
     async with opened(path) as (store, again):
         assert len(again) == len(records)
         assert (await store.history(None, 1))[0].session == "new"
@@ -759,7 +759,7 @@ async def test_a_full_disk_loses_nothing(
     assert store.backlog == 0
     assert [c.session for c in await store.history(None, 9)] == ["sales", "big"]
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
-    assert "it has all that waited" in caplog.text
+    assert "all waiting changes are saved" in caplog.text
     await store.close()
     async with opened(path) as (_, records):
         assert {record.session: record.event for record in records} == {"big": "x" * 20_000, "sales": "newest"}

@@ -96,7 +96,7 @@ def test_a_rescue_for_which_there_is_no_room_is_told_and_the_rest_goes_on(
     assert file.database is not None
     monkeypatch.setattr(type(file.database), "copy_to", refuse)
     file.look_after(1)
-    assert "could not be saved whole: disk full" in caplog.text
+    assert "could not be saved completely: disk full" in caplog.text
     assert file.open({}).records == []
 
 
@@ -151,7 +151,7 @@ def test_only_damage_of_the_content_is_repaired_while_in_use(
     assert [record.session for record in file.open(None).records] == ["known"]
     (aside,) = path.parent.glob("state.db.unreadable-*[0-9Z]")
     assert caplog.messages == [
-        f"state: {path} is corrupt (malformed); it was set aside as {aside}, a new one is begun with 1 session"
+        f"state: {path} is corrupt (malformed); it is kept as {aside}, and a new one was started with 1 session"
     ]
 
 
@@ -262,7 +262,7 @@ def test_a_log_that_another_program_reads_may_not_be_whole_and_that_is_told(
     file.look_after(7)
     assert caplog.messages == [
         f"state: -shm of {path} was deleted or replaced; all 7 sessions are written again",
-        f"state: another program is reading {path}; its log may not be whole",
+        f"state: another program is reading {path}; its log may not be complete",
     ]
     (copy,) = path.parent.glob("state.db.rescued-*[0-9Z]")
     assert file.rescued == [copy]
@@ -282,7 +282,7 @@ def test_a_log_that_another_program_reads_and_that_cannot_be_copied_is_told_and_
     monkeypatch.setattr(Database, "checkpoint", lambda _: False)
     monkeypatch.setattr(Database, "copy_to", refuse)
     file.look_after(7)
-    assert "could not be saved whole: disk full" in caplog.messages[-1]
+    assert "could not be saved completely: disk full" in caplog.messages[-1]
     assert file.rescued == []
     file.open({})
     file.written()

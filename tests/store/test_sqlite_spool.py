@@ -213,7 +213,7 @@ async def test_a_database_put_in_its_place_gets_what_was_there_and_keeps_its_own
     await save(store, kept("a", attempts=3), kept("b", b"body"), kept("f", large(store)))
     os.replace(path.with_name("other.db"), path)
     await save(store, kept("c"))
-    assert "2 events of the spool were taken over" in caplog.text
+    assert "2 events of the spool were recovered" in caplog.text
     assert (await spool(store).content("b") or Content(b"", b"")).body == b"body"
     assert await spool(store).entries() == [
         an_entry("a", attempts=3), an_entry("b"), an_entry("c"), an_entry("f", filed=True), an_entry("own"),
@@ -232,7 +232,7 @@ async def test_a_rescued_copy_that_cannot_be_read_is_told_and_the_rest_goes_on(
     monkeypatch.setattr(Database, "copy_to", broken)
     os.replace(path.with_name("other.db"), path)
     await save(store, kept("c"))
-    assert "could not be taken over: corrupt" in caplog.text
+    assert "could not be recovered: corrupt" in caplog.text
     assert await spool(store).content("a") is None
     assert await spool(store).content("c") is not None
 

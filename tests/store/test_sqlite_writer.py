@@ -125,7 +125,7 @@ def test_sessions_of_a_backup_that_was_put_there_are_told_and_stay(
     (tmp_path / "backup.db").replace(path)
     writer.write(batch())
     assert caplog.messages == [
-        f"state: {path} holds 1 session that is not known here; it is kept, and used from the next start on"
+        f"state: {path} has 1 session that is not known here; it is kept, and used after the next start"
     ]
     assert readable(path).sessions == {"x", "y"}
 

@@ -214,7 +214,7 @@ def test_a_file_that_may_not_be_read_now_is_told_and_left_for_the_next_start(
     work = upkeep(path)
     work.opened({1: Damage(NOW, "corrupt", str(tmp_path / "directory"), 1, pending=True)})
     assert caplog.messages == [
-        "state: the history in %s cannot be read now: [Errno 21] Is a directory; tried again at the next start"
+        "state: the history in %s cannot be read now: [Errno 21] Is a directory; it is tried again at the next start"
         % (tmp_path / "directory")
     ]
 

@@ -55,10 +55,10 @@ def test_what_cannot_be_opened_is_left_alone(tmp_path: Path, monkeypatch: pytest
     left.mkdir()
     open_ = os.open
 
-    def refusing(path: str, flags: int, *more: int) -> int:
+    def refusing(path: str, flags: int, *more: int, **named: Any) -> int:
         if str(path) == str(left):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return open_(path, flags, *more)
+        return open_(path, flags, *more, **named)
 
     monkeypatch.setattr(os, "open", refusing)
     WorkFolder.make(tmp_path).remove()

@@ -41,7 +41,7 @@ def test_an_unknown_word_is_refused() -> None:
 def test_purging_without_uninstalling_is_refused() -> None:
     done = run("--purge")
     assert done.returncode == 1
-    assert "--purge goes with --uninstall" in done.stderr
+    assert "--purge needs --uninstall" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--rollback"], ["--uninstall", "--purge"], ["--wheels", "/srv/my wheels"], []])

@@ -156,7 +156,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     with another_program(machine, PROXY):
         said = machine.run(INSTALL.format("first"), expect=1)
         assert re.search(
-            r"127\.0\.0\.1:8090 \(`listen` in /etc/statusproxy/config\.yaml\) is held by python3 \(pid \d+\)", said
+            r"127\.0\.0\.1:8090 \(`listen` in /etc/statusproxy/config\.yaml\) is in use by python3 \(pid \d+\)", said
         )
         assert f"then: {INSTALL.format('first').removeprefix('bash ')}\n" in said
         machine.run("test ! -e /opt/statusproxy -a -f /etc/statusproxy/config.yaml")

@@ -1,1 +1,1 @@
-"""The ways by which a message reaches people: one file each."""
+"""The services that deliver messages to people: one file each."""

@@ -84,12 +84,12 @@ async def _carried_out(order: Mapping[str, str], deadline: float) -> Outcome:
             start_new_session=True,
         )
     except OSError as error:
-        return Outcome(f"no process for Apprise could be started: {error.strerror or 'failed'}")
+        return Outcome(f"the Apprise process could not be started: {error.strerror or 'failed'}")
     try:
         async with asyncio.timeout(deadline):
             return _outcome(await _answer(child, json.dumps(order).encode()))
     except TimeoutError:
-        return Outcome(f"Apprise was not done within {deadline:g} s")
+        return Outcome(f"Apprise did not finish within {deadline:g} s")
     finally:
         await _end(child)
 
@@ -128,7 +128,7 @@ def _outcome(answer: bytes) -> Outcome:
         said: Any = json.loads(answer)
         result, words = said["result"], str(said.get("words", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Outcome("Apprise's process broke off")
+        return Outcome("the Apprise process ended too early")
     if result in {"sent", "known"}:
         return SENT
     if result == "missing":

@@ -64,7 +64,7 @@ def send(order: dict[str, Any]) -> dict[str, str]:
     )
     service = apprise.Apprise(asset=asset)
     if not service.add(order["url"]):
-        return {"result": "failed", "words": "the URL is none that Apprise knows"}
+        return {"result": "failed", "words": "Apprise does not know this kind of URL"}
     if "body" not in order:
         return {"result": "known"}
     if service.notify(body=order["body"], title=order["title"], notify_type=order["type"], body_format="text"):
@@ -82,7 +82,7 @@ def main() -> None:
     try:
         answer = send(order)
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything, with the URL in its text
-        answer = {"result": "failed", "words": f"an error of its own ({type(error).__name__})"}
+        answer = {"result": "failed", "words": f"an internal error ({type(error).__name__})"}
     os.write(answers, json.dumps(answer).encode() + b"\n")
     # No thread that a plugin left behind holds this process up.
     os._exit(0)

@@ -1,4 +1,4 @@
-"""What a channel is given to send, and what became of an attempt."""
+"""What a channel is given to send, and the result of an attempt."""
 
 from typing import Protocol
 

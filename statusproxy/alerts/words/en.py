@@ -37,10 +37,10 @@ TITLES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "gateway.down": ("The gateway cannot be reached", ""),
     "gateway.back": ("The gateway answers again", ""),
-    "webhooks.silent": ("No webhooks come any more", ""),
-    "webhooks.back": ("Webhooks come again", ""),
+    "webhooks.silent": ("Webhooks have stopped", ""),
+    "webhooks.back": ("Webhooks arrive again", ""),
     "store.failing": ("The state cannot be written", ""),
-    "store.back": ("The state is written again", ""),
+    "store.back": ("The state can be written again", ""),
     "spool.stuck": ("Kept events are not delivered", ""),
     "spool.back": ("Kept events are delivered again", ""),
     "test": ("Test message of statusproxy", ""),
@@ -50,7 +50,7 @@ CONNECTED_TITLES: Final = ("{session} is connected again", "{count} sessions are
 REMINDERS: Final[Mapping[str, tuple[str, str]]] = {
     "session.lost": ("{session} is still disconnected", "{count} sessions are still disconnected"),
     "gateway.down": ("The gateway still cannot be reached", ""),
-    "webhooks.silent": ("Still no webhooks come", ""),
+    "webhooks.silent": ("Webhooks are still not arriving", ""),
     "store.failing": ("The state still cannot be written", ""),
     "spool.stuck": ("Kept events are still not delivered", ""),
 }
@@ -76,21 +76,21 @@ TELLS: Final[Mapping[str, tuple[str, str]]] = {
     "webhooks.silent": (
         (
             ", since {since} ({span} before this message): {reason}. A session that is lost now goes unnoticed. "
-            "`statusproxy doctor` shows how the webhooks should come."
+            "`statusproxy doctor` shows how the webhooks should arrive."
         ),
         "",
     ),
     "webhooks.back": (", since {ended}, after {span}.", ""),
     "store.failing": (
         (
-            ", since {since} ({span} before this message): {reason}. What happens now would be forgotten at a restart. "
+            ", since {since} ({span} before this message): {reason}. What happens now would be lost at a restart. "
             "Check the disk, or the server, of `state.url`."
         ),
         "",
     ),
     "store.back": (", since {ended}, after {span}.", ""),
     "spool.stuck": (
-        ", since {since} ({span} before this message): {reason}. `statusproxy spool list` shows what waits.",
+        ", since {since} ({span} before this message): {reason}. `statusproxy spool list` lists the waiting events.",
         "",
     ),
     "spool.back": (", since {ended}, after {span}.", ""),
@@ -112,7 +112,7 @@ RELEASED: Final[Mapping[str, str]] = {
     "deleted": "the session was deleted",
     "alive": "a message came in",
     "operator": "released by hand, and not known to be connected",
-    "expired": "the correction grew too old, and it is not known to be connected",
+    "expired": "the correction expired, and it is not known to be connected",
     "evicted": "too many sessions to remember, and it is not known to be connected",
     "forgotten": "removed by hand, and not known to be connected",
 }

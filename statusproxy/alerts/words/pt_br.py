@@ -32,22 +32,22 @@ TITLES: Final[Mapping[str, tuple[str, str]]] = {
         "{session} não aparece mais como desconectada",
         "{count} sessões não aparecem mais como desconectadas",
     ),
-    "gateway.down": ("O gateway não pode ser alcançado", ""),
+    "gateway.down": ("O gateway está inacessível", ""),
     "gateway.back": ("O gateway voltou a responder", ""),
     "webhooks.silent": ("Os webhooks pararam de chegar", ""),
     "webhooks.back": ("Os webhooks voltaram a chegar", ""),
-    "store.failing": ("O estado não pode ser gravado", ""),
+    "store.failing": ("Não é possível gravar o estado", ""),
     "store.back": ("O estado voltou a ser gravado", ""),
-    "spool.stuck": ("Os eventos guardados não são entregues", ""),
+    "spool.stuck": ("Os eventos guardados não estão sendo entregues", ""),
     "spool.back": ("Os eventos guardados voltaram a ser entregues", ""),
     "test": ("Mensagem de teste do statusproxy", ""),
 }
 CONNECTED_TITLES: Final = ("{session} voltou a conectar", "{count} sessões voltaram a conectar")
 REMINDERS: Final[Mapping[str, tuple[str, str]]] = {
     "session.lost": ("{session} continua desconectada", "{count} sessões continuam desconectadas"),
-    "gateway.down": ("O gateway continua sem poder ser alcançado", ""),
+    "gateway.down": ("O gateway continua inacessível", ""),
     "webhooks.silent": ("Os webhooks continuam sem chegar", ""),
-    "store.failing": ("O estado continua sem poder ser gravado", ""),
+    "store.failing": ("Continua não sendo possível gravar o estado", ""),
     "spool.stuck": ("Os eventos guardados continuam sem ser entregues", ""),
 }
 
@@ -78,14 +78,14 @@ TELLS: Final[Mapping[str, tuple[str, str]]] = {
     "webhooks.back": (", desde {ended}, depois de {span}.", ""),
     "store.failing": (
         (
-            ", desde {since} ({span} antes desta mensagem): {reason}. O que acontecer agora seria esquecido ao "
+            ", desde {since} ({span} antes desta mensagem): {reason}. O que acontecer agora se perderia ao "
             "reiniciar. Confira o disco, ou o servidor, de `state.url`."
         ),
         "",
     ),
     "store.back": (", desde {ended}, depois de {span}.", ""),
     "spool.stuck": (
-        ", desde {since} ({span} antes desta mensagem): {reason}. `statusproxy spool list` mostra o que espera.",
+        ", desde {since} ({span} antes desta mensagem): {reason}. `statusproxy spool list` lista os eventos pendentes.",
         "",
     ),
     "spool.back": (", desde {ended}, depois de {span}.", ""),
@@ -105,7 +105,7 @@ RELEASED: Final[Mapping[str, str]] = {
     "deleted": "a sessão foi excluída",
     "alive": "chegou uma mensagem",
     "operator": "liberada manualmente, sem que se saiba se está conectada",
-    "expired": "a correção ficou velha demais, e não se sabe se está conectada",
+    "expired": "a correção expirou, e não se sabe se está conectada",
     "evicted": "sessões demais para lembrar, e não se sabe se está conectada",
     "forgotten": "removida manualmente, sem que se saiba se está conectada",
 }
@@ -117,7 +117,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "browserclose": "o navegador do motor fechou",
     "serverclose": "o motor a encerrou",
     "autoclosecalled": "o motor desistiu de esperar o QR code",
-    "phonenotconnected": "o celular não pode ser alcançado",
+    "phonenotconnected": "o celular está inacessível",
     "notlogged": "não está logada",
     "qrreadfail": "a leitura do QR code falhou",
     "qrreaderror": "a leitura do QR code falhou",

@@ -28,7 +28,8 @@ def check_alert_target(target: AlertTarget, block: Block) -> None:
         decoded_secret(target.secret)
     except ValueError:
         raise block.at("secret").error(
-            "found no base64 after whsec_; allowed: whsec_ and the key in base64, or a text that does not begin so"
+            "found no base64 after whsec_; allowed: whsec_ and the key in base64, or a text that does not begin with "
+            "whsec_"
         ) from None
 
 
@@ -36,7 +37,7 @@ def check_alerts(alerts: Alerts, block: Block) -> None:
     """Refuse a block by which nobody is told, a target twice, and reminders that grouping would hold back."""
     if not alerts.to and alerts.heartbeat is None:
         raise block.at("to").error(
-            "found no target, so that nobody is told; allowed: a list such as [{webhook: https://hub.example/alerts}]; "
+            "found no target, so nobody is told; allowed: a list such as [{webhook: https://hub.example/alerts}]; "
             "for no alerts remove the block alerts"
         )
     if alerts.remind is not None and alerts.remind < alerts.group:
@@ -69,7 +70,7 @@ def _check_elsewhere(spot: Spot, url: str, settings: Settings) -> None:
     listen = [*settings.listen, *([] if settings.admin.listen is None else [settings.admin.listen])]
     if leads_back(parse_target(url), listen):
         raise spot.error(
-            "found an address of this proxy itself, which takes no alerts; allowed: the address of the receiver"
+            "found an address of this proxy itself, which accepts no alerts; allowed: the address of the receiver"
         )
 
 

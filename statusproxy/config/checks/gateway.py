@@ -11,12 +11,14 @@ def check_gateway(block: Block, settings: Settings) -> None:
     gateway = parse_gateway(settings.gateway)
     spot = block.at("gateway")
     if leads_back(gateway, settings.listen):
-        raise spot.found("listen has it too, so that requests would come back here; allowed: the gateway's own address")
+        raise spot.found(
+            "it is in listen too, so requests would come back to this proxy; allowed: the gateway's own address"
+        )
     files = settings.gateway_tls
     written = [name for name in ("ca", "certificate", "key", "server_name") if getattr(files, name) is not None]
     if written and gateway.scheme != "https" and not spot.is_from_command_line:
         raise block.at("gateway_tls", written[0]).error(
-            "found beside a gateway that is no https:// one, so that it has no effect; allowed: gateway: https://…, or "
+            "found with a gateway that is not https://, so it has no effect; allowed: gateway: https://…, or "
             f"no gateway_tls.{written[0]}"
         )
 

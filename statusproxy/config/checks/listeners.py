@@ -8,7 +8,7 @@ def check_admin(admin: Admin, block: Block) -> None:
     """Refuse an address that other machines reach without a token, and a token that no header can carry."""
     if admin.token is not None and admin.token.endswith(" "):
         raise block.at("token").error(
-            "found a space at the end, which no header carries, so that no one is let in; allowed: a token without it"
+            "found a space at the end, which no header can have, so no one is let in; allowed: a token without it"
         )
     if admin.listen is not None and not admin.listen.is_private and admin.token is None:
         raise block.at("listen").error(

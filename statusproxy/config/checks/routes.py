@@ -1,4 +1,4 @@
-"""Checks of routes: no path stands twice in a list, and no route takes all requests of a later one."""
+"""Checks of routes: no path is twice in a list, and no route matches all requests of a later one."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Checks of what tells of sessions and shows them: `events`, `channels`, `reconnect` and `sessions`."""
+"""Checks of what reports sessions and shows them: `events`, `channels`, `reconnect` and `sessions`."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -17,7 +17,7 @@ def check_event(event: Event, block: Block) -> None:
     words = {"disconnected": event.disconnected, "connected": event.connected, "transient": event.transient}
     if event.means is None and not (event.state and any(words.values())):
         raise block.spot.error(
-            "this rule can never say anything; allowed: means, or state with disconnected, connected or transient"
+            "this rule can never have an effect; allowed: means, or state with disconnected, connected or transient"
         )
     if event.means is not None and (event.state or any(words.values())):
         raise block.at("means").error(
@@ -29,7 +29,7 @@ def check_event(event: Event, block: Block) -> None:
     silent = folded(event.event) & folded(event.unless)
     if silent:
         raise block.at("unless").error(
-            f"found {min(silent)}, which event lists too, so that the rule never says anything about it; "
+            f"found {min(silent)}, which event lists too, so the rule never has an effect on it; "
             "allowed: events other than the rule's own"
         )
 
@@ -49,13 +49,13 @@ def check_channels(channels: Channels, block: Block) -> None:
     """Refuse `keep` and `set` that would show a lost session as connected, and a change of a channel's id."""
     if channels.one and SESSION in channels.path:
         raise block.at("one").error(
-            f"found beside {SESSION} in path, which says already that the answer is about one session; "
+            f"found beside {SESSION} in path, which already says that the answer is about one session; "
             "allowed: one of the two"
         )
     both = folded(channels.keep) & folded(channels.connected)
     if both:
         raise block.at("keep").error(
-            f"found {min(both)}, which connected lists too; allowed: words that tell more than disconnected"
+            f"found {min(both)}, which connected lists too; allowed: words that are more exact than disconnected"
         )
     for name, value in channels.set.items():
         place = block.at("set", name)
@@ -80,7 +80,7 @@ def _check_set_name(name: str, channels: Channels, place: Spot) -> None:
         )
     inner = next((each for each in channels.set if each.startswith(f"{name}.")), None)
     if inner is not None:
-        raise place.error(f"{inner} stands in this field, and both cannot be written; allowed: one of the two")
+        raise place.error(f"{inner} is inside this field, and only one of them can be written; allowed: one of the two")
 
 
 def _check_set_value(value: JsonScalar, channels: Channels, place: Spot) -> None:
@@ -91,7 +91,7 @@ def _check_set_value(value: JsonScalar, channels: Channels, place: Spot) -> None
     said = str(value).lower() if isinstance(value, bool) else value
     if isinstance(said, str) and fold_word(said) in folded(channels.connected):
         raise place.found(
-            "connected lists this word too, so that a lost session would read connected; allowed: another word"
+            "connected lists this word too, so a lost session would read connected; allowed: another word"
         )
 
 
@@ -109,9 +109,9 @@ def check_sessions(sessions: Sessions, block: Block) -> None:
     for event, channel in sessions.aliases.items():
         if event == channel:
             raise block.at("aliases", event).error(
-                "found an alias of an id onto itself; allowed: event id: channel id, where they differ"
+                "found an alias of an id to itself; allowed: event id: channel id, where they differ"
             )
     if sessions.max_age is not None and not sessions.releases[Release.EXPIRED.value]:
         raise block.at("max_age").error(
-            "found beside releases.expired: false, so that nothing ever expires; allowed: one of the two"
+            "found with releases.expired: false, so nothing ever expires; allowed: one of the two"
         )

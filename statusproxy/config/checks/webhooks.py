@@ -20,7 +20,7 @@ def check_secret(secret: Secret, block: Block) -> None:
     """Refuse a secret that no header can carry: white space around a value is dropped (RFC 9110 §5.5)."""
     if secret.value != secret.value.strip(" "):
         raise block.at("value").error(
-            "found a space at the beginning or the end, which no header carries, so that no event is ever trusted; "
+            "found a space at the beginning or the end, which no header can have, so no event is ever trusted; "
             "allowed: a secret without it"
         )
 
@@ -29,7 +29,7 @@ def check_jwt(jwt: Jwt, block: Block) -> None:
     """Refuse a key of another algorithm: HS256 knows shared secrets only."""
     if jwt.secret.startswith(_PUBLIC_KEYS):
         raise block.at("secret").error(
-            "found a public or private key, with which no token is signed by HS256, so that no event is ever trusted; "
+            "found a public or private key, which cannot sign with HS256, so no event is ever trusted; "
             "allowed: the secret that the sender signs with"
         )
 
@@ -38,7 +38,7 @@ def check_token(token: Token, block: Block) -> None:
     """Refuse a secret that no member of a body can be read as (`usable_text`)."""
     if not token.value.strip() or len(token.value) > LONGEST_TEXT:
         raise block.at("value").error(
-            f"found white space only, or more than {LONGEST_TEXT} characters, which no field is read as, so that no "
+            f"found white space only, or more than {LONGEST_TEXT} characters, which is not read from a field, so no "
             "event is ever trusted; allowed: a shorter text that others cannot guess"
         )
 
@@ -53,24 +53,24 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
         )
     if webhook.spool and not webhook.forward:
         raise block.at("spool").error(
-            "found true beside forward: false, where nothing is delivered that could be kept; allowed: forward_to with "
-            "the address that the events go on to, or no spool"
+            "found true with forward: false, where nothing is delivered and nothing can be kept; allowed: forward_to "
+            "with the address that the events go on to, or no spool"
         )
     names = [step for step in parse_template(webhook.path).steps if isinstance(step, str)]
     if not webhook.forward and not set(names) - {SESSION, SECRET} and webhook.path != "/":
         raise block.at("path").found(
-            "a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as "
+            "a tap would take all paths here, also those of the gateway; allowed: a name before it, such as "
             f"/tap{mask_tokens(webhook.path, MASK)}"
         )
     for path in webhook.except_:
         if not covers(webhook.path, path):
             raise block.at("except").error(
-                f"{mask_tokens(webhook.path, MASK)} does not take {mask_tokens(path, MASK)}; allowed: paths that it "
-                "takes, but that are the gateway's own"
+                f"{mask_tokens(webhook.path, MASK)} does not match {mask_tokens(path, MASK)}; allowed: paths that it "
+                "matches, but that are the gateway's own"
             )
     if not webhook.from_ and webhook.forward_to is None:
         raise block.at("from").error(
-            "found an empty list, so that no event here is ever trusted; allowed: networks of the senders, "
+            "found an empty list, so no event here is ever trusted; allowed: networks of the senders, "
             "or no from for private networks"
         )
     taken: dict[str, str] = {}
@@ -78,7 +78,7 @@ def check_webhook(webhook: Webhook, block: Block) -> None:
         other = taken.setdefault(header.casefold(), name)
         if other != name:
             raise block.at(name, "header").error(
-                f"found the header of {other}, which cannot hold both, so that no event is ever trusted; "
+                f"found the header of {other}, which cannot hold both, so no event is ever trusted; "
                 "allowed: another header"
             )
 
@@ -102,7 +102,7 @@ def _check_placeholder(webhook: Webhook, forward_to: str, block: Block) -> None:
         raise block.at("forward_to").error(f"allowed: {SESSION} once, as a whole segment of the path")
     if SESSION not in webhook.path.split("/"):
         raise block.at("forward_to").error(
-            f"{SESSION} stands here, but not as a segment of path; allowed: in both, or in path alone"
+            f"{SESSION} is here, but not as a segment of path; allowed: in both, or in path alone"
         )
 
 
@@ -114,9 +114,11 @@ def check_receivers(block: Block, settings: Settings) -> None:
         receiver = parse_target(webhook.forward_to)
         entry = block.at("webhooks").items("a list")[index].entries("a mapping")["forward_to"]
         if leads_back(receiver, settings.listen):
-            raise entry.found("listen has it too, so that events would come back here; allowed: the receiver's address")
+            raise entry.found(
+                "it is in listen too, so events would come back to this proxy; allowed: the receiver's address"
+            )
         if settings.admin.listen is not None and leads_back(receiver, [settings.admin.listen]):
-            raise entry.found("it is admin.listen, which takes no events; allowed: the receiver's address")
+            raise entry.found("it is admin.listen, which accepts no events; allowed: the receiver's address")
 
 
 def check_no_underscores(block: Block, webhooks: Sequence[Webhook]) -> None:

@@ -34,8 +34,8 @@ def _evolution_api(
     return Dialect(
         name=name,
         title=title,
-        stale="A session that reconnects for ever reads open in its list. Once the grace has passed (90 s by default, "
-        "1 s here), the proxy's list reads connecting.",
+        stale="A session that reconnects for ever reads open in its list. After the grace period (90 s by default, "
+        "1 s here) the proxy's list reads connecting.",
         loss="{session!r} loses its connection, and reconnects for ever",
         lost=State.RECONNECTING,
         watched=Watched(Route("GET", "/instance/fetchInstances", each(entry)), word, "", label),

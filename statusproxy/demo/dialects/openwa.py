@@ -1,4 +1,4 @@
-"""OpenWA: sessions by made-up ids, events that carry keys and times."""
+"""OpenWA: sessions by generated ids, events that carry keys and times."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def dialect(name: str) -> Dialect:
     if name in WITHOUT_EVENTS:
         raise NoStoryError(WITHOUT_EVENTS[name])
     if name not in DIALECTS:
-        raise NoStoryError(f"there is no gateway {name!r} here; known are {', '.join(known())}")
+        raise NoStoryError(f"unknown gateway {name!r}; known: {', '.join(known())}")
     return DIALECTS[name]
 
 

@@ -27,7 +27,7 @@ _WPP_START: Final = Route(
 WPPCONNECT: Final = Dialect(
     name="wppconnect-server",
     title="wppconnect-server",
-    stale="When a session's browser dies, status-session goes on saying CONNECTED. The proxy corrects it.",
+    stale="When a session's browser dies, status-session still says CONNECTED. The proxy corrects it.",
     loss="The browser of {session!r} dies",
     watched=Watched(
         Route(

@@ -1,4 +1,4 @@
-"""Alerts: whether anyone is told of lost sessions, whether messages arrive; with `--send`, each target is tried."""
+"""Alerts: whether lost sessions are reported, whether messages arrive; with `--send`, each target is tried."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The webhooks: whether they pass the proxy, from whom, and whether they are trusted; if not, how to fix it."""
+"""The webhooks: whether they pass the proxy, who sends them, whether they are trusted; if not, how to fix it."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

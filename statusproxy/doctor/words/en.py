@@ -34,7 +34,7 @@ SUMMARY_IN_PART: Final[Mapping[str, str]] = {
 }
 
 _THREE_WAYS: Final = """\
-send the webhooks through the proxy, in the one of three ways whose URL you can change \
+send the webhooks through the proxy. Choose the one of these three ways whose URL you can change \
 (HOST is the address at which the sender reaches this machine; from a container often the docker bridge, such as \
 172.17.0.1). \
 Lines below that begin with `webhooks` go into config.yaml, in place of that block if it is there:
@@ -143,7 +143,7 @@ WORDS: Final[Words] = {
         None,
     ),
     "proxy.does-not-tell": (
-        "the program at {admin} does not answer as a running proxy does: {why}",
+        "the program at {admin} does not answer like a running statusproxy: {why}",
         ("if it is another program, give admin.listen another port; if it is an older statusproxy, restart it"),
     ),
     "proxy.token-refused": (
@@ -168,7 +168,7 @@ WORDS: Final[Words] = {
     "proxy.store-error": ("the running proxy cannot write its state: {why}", "look at the disk, below"),
     "proxy.state-damaged": (
         "the stored state was damaged: {what}",
-        "compare `statusproxy sessions` with the phones; look for a failing disk; then: statusproxy state acknowledge",
+        "compare `statusproxy sessions` with the phones; check the disk; then: statusproxy state acknowledge",
     ),
     "proxy.no-journal": (
         "changes that the state's server does not accept would be lost if the process ended: {why}",
@@ -179,7 +179,7 @@ WORDS: Final[Words] = {
     "proxy.unnamed-events": (
         (
             "{peer} forwards requests without the client's address (no X-Forwarded-For): {count} of them, {webhooks} "
-            "to webhook paths, the last {last} ago. They count as its own, so that anybody who reaches it can "
+            "to webhook paths, the last {last} ago. They count as its own, so anybody who reaches it can "
             "report a session as lost"
         ),
         _SAY_FOR_WHOM,
@@ -226,7 +226,7 @@ WORDS: Final[Words] = {
     ),
     "ports.another-of-us": (
         "{address} is in use by a statusproxy that is not the one asked: {who}",
-        "stop one of the two, or give them ports and admin listeners of their own",
+        "stop one of the two, or give each its own ports and admin listener",
     ),
     "ports.taken": (
         "{address} is taken by another program: {who}",
@@ -234,7 +234,7 @@ WORDS: Final[Words] = {
     ),
     "ports.not-here": (
         "{address} is not an address of this machine",
-        "write 0.0.0.0 with the port, or an address that `ip -br address` shows (a docker bridge appears with docker)",
+        "write 0.0.0.0 with the port, or an address that `ip -br address` shows (a docker bridge needs docker to run)",
     ),
     "ports.privileged": (
         "{address} may not be used by this user",
@@ -429,7 +429,7 @@ WORDS: Final[Words] = {
             "{path}: the gateway says {words}, which is neither in `connected` nor in `keep`: a correction would "
             "never end by itself"
         ),
-        "add the word for connected to channels[].connected, and words that are more exact to channels[].keep",
+        "add the word for connected to channels[].connected, and more exact words for disconnected to channels[].keep",
     ),
     "channels.words": ("{path} says {words}", None),
     "channels.single-fits": ("{path}: the answer about {session} has its status in {members}", None),
@@ -451,7 +451,7 @@ WORDS: Final[Words] = {
     ),
     "channels.single-refused": ("{path} gave {status}, so the shape of its answer was not checked", None),
     "channels.single-no-session": ("{path} was not checked: no session is known to ask about", None),
-    "channels.single-with-secret": ("{path} was not checked: a session's secret stands in the path", None),
+    "channels.single-with-secret": ("{path} was not checked: a session's secret is in the path", None),
     "channels.slow": (
         "{path} took {took}; the hub's health check gives up after 15 s, its page after 90 s",
         "the gateway asks the engine for each session in turn; look at the engine's load",
@@ -487,7 +487,7 @@ WORDS: Final[Words] = {
     "channels.id-unknown": (
         "{count} session(s) that events name are not in the channel list, nor like one in it: {sessions}",
         (
-            "remove deleted ones: statusproxy forget -- {first} …; add one that has another name in the list to "
+            "remove deleted ones: statusproxy forget -- {first} …; add a session that has another name in the list to "
             "sessions.aliases in config.yaml"
         ),
     ),
@@ -500,32 +500,32 @@ WORDS: Final[Words] = {
     # webhooks
     "webhooks.not-asked": (
         (
-            "whether webhooks come through is known to the running proxy; a statusproxy holds the port, but its admin "
+            "only the running proxy knows whether webhooks arrive; a statusproxy uses the port, but its admin "
             "listener could not be asked with this file"
         ),
         None,
     ),
     "webhooks.not-known": (
-        "whether webhooks come through is known only while the proxy runs; start it, then ask again",
-        _THREE_WAYS.replace("send the", "to send the", 1),
+        "only a running proxy knows whether webhooks arrive; start it, then run the doctor again",
+        _THREE_WAYS.replace("send the webhooks through", "the webhooks have to go through", 1),
     ),
-    "webhooks.none": ("not one webhook has come through in {up}: the proxy is not on their path", _THREE_WAYS),
+    "webhooks.none": ("no webhook has arrived in {up}: the webhooks do not go through the proxy", _THREE_WAYS),
     "webhooks.not-known-yet": (
-        "whether webhooks come through is known only while the proxy runs; start it, then ask again",
+        "only a running proxy knows whether webhooks arrive; start it, then run the doctor again",
         _SET_URL,
     ),
     "webhooks.none-posted": (
-        "not one webhook has come through in {up}: {title} does not post them to the proxy",
+        "no webhook has arrived in {up}: {title} does not post them to the proxy",
         _SET_URL,
     ),
     "webhooks.none-yet": (
-        "no webhook has come in the {up} since the start, which is too short to tell",
-        "ask again in some minutes",
+        "no webhook has arrived in the {up} since the start, which is too short to tell",
+        "run the doctor again in a few minutes",
     ),
     "webhooks.none-since-reload": (
         (
-            "{count} {count:webhook|webhooks} came before the configuration was changed, none since; ask again "
-            "after the next one"
+            "{count} {count:webhook|webhooks} came before the configuration was changed, none since; run the doctor "
+            "again after the next one"
         ),
         None,
     ),
@@ -563,13 +563,13 @@ WORDS: Final[Words] = {
             "session would not be noticed"
         ),
         (
-            "wait for a message to come in, and ask again. If nothing changes, only the gateway's outbound webhooks "
-            "come: have the engine post to {base}{inbound_path} as well, or add the gateway's event to `events`"
+            "wait for a message to come in, and run the doctor again. If nothing changes, only the gateway's outbound "
+            "webhooks arrive: have the engine post to {base}{inbound_path} too, or add the gateway's event to `events`"
         ),
     ),
     "webhooks.outbound-only": (
         (
-            "webhooks come on the way to the hub only; the gateway does not forward the engine's events about the "
+            "only the webhooks to the hub arrive; the gateway does not forward the engine's events about the "
             "session itself (status-find) to it"
         ),
         "have the engine post to {base}{inbound_path}, instead of {gateway}{inbound_path}{inbound_lines}",
@@ -579,7 +579,7 @@ WORDS: Final[Words] = {
             "{count} {count:webhook|webhooks} came, and none says anything about a session's connection (unknown "
             "names: {events})"
         ),
-        "wait for a message to come in, and ask again; then compare `events` with what this gateway sends",
+        "wait for a message to come in, and run the doctor again; then compare `events` with what this gateway sends",
     ),
     "webhooks.unmatched": ("events without a rule, which are ignored: {events}", None),
     "webhooks.nameless": (
@@ -620,12 +620,12 @@ WORDS: Final[Words] = {
         ),
         (
             "the receiver does not know this path: compare webhooks[].path and forward_to with it. The proxy reads "
-            "these events all the same"
+            "these events anyway"
         ),
     ),
     "webhooks.path-failing": (
         "{count} of {all} {all:webhook|webhooks} to {path} could not be delivered: {statuses}",
-        "look at the receiver; the proxy reads these events all the same",
+        "look at the receiver; the proxy reads these events anyway",
     ),
     "webhooks.forged": (
         "{count} {count:event from outside was|events from outside were} not trusted, as intended: {senders}",
@@ -667,26 +667,26 @@ WORDS: Final[Words] = {
         "compare webhooks[].token (field, value) with what the sender's bodies carry",
     ),
     "webhooks.only-doubted-network": (
-        "webhooks come ({count}), but none is trusted: their senders are not in webhooks[].from: {senders}",
+        "webhooks arrive ({count}), but none is trusted: their senders are not in webhooks[].from: {senders}",
         (
             "if they came through a proxy of yours, see trusted_proxies; if these are the engine or the gateway, add "
             "their addresses to webhooks[].from, in the block `webhooks`{lines}"
         ),
     ),
     "webhooks.only-doubted-secret": (
-        "webhooks come ({count}), but none is trusted: the secret's header is missing or wrong ({senders})",
+        "webhooks arrive ({count}), but none is trusted: the secret's header is missing or wrong ({senders})",
         "compare webhooks[].secret with the sender's; the engine itself sends none",
     ),
     "webhooks.only-doubted-signature": (
-        "webhooks come ({count}), but none is trusted: the signature is missing or wrong ({senders})",
+        "webhooks arrive ({count}), but none is trusted: the signature is missing or wrong ({senders})",
         "compare webhooks[].hmac (secret, algorithm, prefix, encoding) with the sender's",
     ),
     "webhooks.only-doubted-jwt": (
-        "webhooks come ({count}), but none is trusted: their JSON Web Token is missing, wrong or expired ({senders})",
+        "webhooks arrive ({count}), but none is trusted: their JSON Web Token is missing, wrong or expired ({senders})",
         "compare webhooks[].jwt (header, secret) with the sender's, which signs with HS256, and both machines' clocks",
     ),
     "webhooks.only-doubted-token": (
-        "webhooks come ({count}), but none is trusted: the token in their body is missing or wrong ({senders})",
+        "webhooks arrive ({count}), but none is trusted: the token in their body is missing or wrong ({senders})",
         "compare webhooks[].token (field, value) with what the sender's bodies carry",
     ),
     "webhooks.untrusted-proxy": (
@@ -714,24 +714,24 @@ WORDS: Final[Words] = {
     # spool
     "spool.off": (
         (
-            "events that the gateway does not take are not kept: engines send each once, so while it restarts, "
+            "events that the gateway does not accept are not kept: engines send each event once, so while it restarts, "
             "messages are lost"
         ),
-        "to keep them, set `spool: true` on the webhook's path (docs/spool.md says what that means)",
+        "to keep them, set `spool: true` on the webhook's path (docs/spool.md explains it)",
     ),
-    "spool.on": ("events that the receiver does not take are kept: {paths}", None),
+    "spool.on": ("events that the receiver does not accept are kept: {paths}", None),
     "spool.no-place": (
-        "spool: true on {paths} has no effect: events are kept beside the state, and this state.url keeps none",
+        "spool: true on {paths} has no effect: events are kept with the state, and this state.url keeps none",
         "write this into config.yaml, in place of `state` if it is there, and restart:{lines}",
     ),
     "spool.away": (
-        "{receiver} has taken no events for {since}; they are kept, and it is tried again every half minute",
-        "find out why it takes none (docker ps, docker logs); when it is back, all is delivered in order by itself",
+        "{receiver} has accepted no events for {since}; they are kept, and it is tried again every half minute",
+        "find out why it accepts none (docker ps, docker logs); when it is back, all are delivered in order",
     ),
     "spool.waits": ("{count} event(s) wait to be delivered, the oldest for {since}", None),
     "spool.waits-long": (
         "{count} event(s) wait to be delivered, the oldest for {since}; after {max_age} each is dropped",
-        "`statusproxy spool list` says why they are not taken",
+        "`statusproxy spool list` says why they are not accepted",
     ),
     "spool.unanswered": (
         (
@@ -751,7 +751,7 @@ WORDS: Final[Words] = {
         ),
     ),
     "spool.nearly-full": (
-        "the spool is {percent} % full; when it is full, further events are answered as without it, and may be lost",
+        "the spool is {percent} % full; when it is full, new events are answered as without a spool, and may be lost",
         "find out why events are not delivered (statusproxy spool list), or raise spool.max_entries or spool.max_bytes",
     ),
     # alerts
@@ -763,13 +763,13 @@ WORDS: Final[Words] = {
         "operators are told through {targets}; `statusproxy doctor --send` sends each a test message",
         None,
     ),
-    "alerts.heartbeat-only": ("nobody is told of lost sessions: alerts have a heartbeat and no target", None),
+    "alerts.heartbeat-only": ("nobody is alerted about lost sessions: alerts have a heartbeat and no target", None),
     "alerts.failing": (
         "the last message did not reach {target}: {error} ({waiting} {waiting:message waits|messages wait})",
         "fix the address in alerts.to, or the receiver; then `statusproxy alerts test --to {number}`",
     ),
     "alerts.not-written": (
-        "what was told is not written down now, so that it may be told again after a restart",
+        "sent alerts are not being saved now, so they may be sent again after a restart",
         "the findings about the stored state say why",
     ),
     "alerts.heartbeat-failing": (
@@ -783,7 +783,7 @@ WORDS: Final[Words] = {
     ),
     "alerts.heartbeat-answered": ("the heartbeat's monitor answers", None),
     "alerts.heartbeat-failed": (
-        "the heartbeat's monitor does not take it: {error}",
+        "the heartbeat's monitor does not accept it: {error}",
         "check the URL in alerts.heartbeat, and that this machine reaches it",
     ),
     # clock
@@ -809,11 +809,11 @@ WORDS: Final[Words] = {
     "disk.not-seen": ("this user has no access to {path} ({why}); run the doctor with sudo", None),
     "disk.not-writable": (
         "{path} cannot be written by this user ({needed})",
-        "run the proxy as the user who owns it, or correct state.url; the systemd unit has a folder of its own",
+        "run the proxy as the user who owns it, or correct state.url; the systemd unit has its own folder",
     ),
     "disk.state-damaged": (
         "the stored state was damaged: {what}",
-        "look for a failing disk; once the proxy runs: statusproxy state acknowledge",
+        "check the disk; once the proxy runs: statusproxy state acknowledge",
     ),
     "disk.low": (
         "only {free} free at {folder}",
@@ -848,10 +848,10 @@ WORDS: Final[Words] = {
     ),
     "disk.journal-not-writable": (
         "the journal cannot be written in {directory} by this user",
-        "set state.journal to a directory that the proxy can write to; the systemd unit has one of its own",
+        "set state.journal to a directory that the proxy can write to; the systemd unit has its own",
     ),
     # service
-    "service.no-systemd": ("this machine does not use systemd; what restarts the proxy was not checked", None),
+    "service.no-systemd": ("this machine does not use systemd; restarts of the proxy were not checked", None),
     "service.not-installed": (
         "statusproxy is not installed as a service (to install it: sudo ./systemd/install.sh)",
         None,

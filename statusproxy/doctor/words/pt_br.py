@@ -33,7 +33,7 @@ SUMMARY_IN_PART: Final[Mapping[str, str]] = {
 }
 
 _THREE_WAYS: Final = """\
-faça os webhooks passarem pelo proxy, por um dos três caminhos: aquele cuja URL você pode mudar \
+faça os webhooks passarem pelo proxy. Escolha, dos três caminhos, aquele cuja URL você pode mudar \
 (HOST é esta máquina como o remetente a alcança; de um contêiner, em geral a bridge do docker, como 172.17.0.1). \
 As linhas abaixo que começam por `webhooks` vão para config.yaml, no lugar desse bloco se já estiver lá:
 1. entrada, a melhor opção: mude a URL de webhook do motor para {base}{inbound_path} em vez de {gateway}{inbound_path} \
@@ -64,7 +64,7 @@ MEANINGS: Final[Mapping[str, str]] = {
 
 _SAY_FOR_WHOM: Final = """\
 no nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` onde ele repassa requisições \
-ao statusproxy; depois nginx -t && systemctl reload nginx. Se só programas seus enviam por {peer}, não há nada a \
+ao statusproxy; depois nginx -t && systemctl reload nginx. Se só os seus programas enviam por {peer}, não há nada a \
 fazer"""
 
 WORDS: Final[Words] = {
@@ -281,7 +281,7 @@ WORDS: Final[Words] = {
         "defina gateway_tls.ca com o certificado da autoridade, ou gateway_tls.server_name com o nome do certificado",
     ),
     "gateway.no-tls": (
-        "{url} é alcançado, mas o que escuta ali não fala TLS",
+        "{url} é alcançado, mas o que escuta nele não fala TLS",
         "escreva `gateway: {plain}`, ou a porta em que o gateway fala TLS",
     ),
     "gateway.connect-slow": (
@@ -429,7 +429,7 @@ WORDS: Final[Words] = {
     ),
     "channels.strange-words": (
         "{path}: o gateway diz {words}, que não está em `connected` nem em `keep`: uma correção nunca acabaria sozinha",
-        "acrescente a palavra que significa conectado a channels[].connected, e as mais específicas a channels[].keep",
+        "inclua em channels[].connected a palavra para conectado, e em channels[].keep as que detalham a queda",
     ),
     "channels.words": ("{path} diz {words}", None),
     "channels.single-fits": ("{path}: a resposta sobre {session} traz o status em {members}", None),
@@ -438,15 +438,15 @@ WORDS: Final[Words] = {
         None,
     ),
     "channels.single-no-object": (
-        "{path} não traz sessão em {configured}: passa sem correção. Os campos: {members}",
+        "{path} não traz sessão em {configured}: é encaminhada sem correção. Os campos: {members}",
         "defina em channels[].list desse caminho o campo que traz a sessão",
     ),
     "channels.single-no-id": (
-        "{path} não diz de que sessão é em {configured}: passa sem correção. Os campos: {members}",
+        "{path} não indica a sessão em {configured}: é encaminhada sem correção. Os campos: {members}",
         "defina em channels[].id desse caminho o campo com o id da sessão",
     ),
     "channels.single-no-status": (
-        "{path} não traz nenhum de {configured}: passa sem correção. Os campos: {members}",
+        "{path} não traz nenhum de {configured}: é encaminhada sem correção. Os campos: {members}",
         "defina em channels[].set desse caminho o campo com o status",
     ),
     "channels.single-refused": ("{path} respondeu {status}; o formato da resposta não foi verificado", None),
@@ -496,34 +496,34 @@ WORDS: Final[Words] = {
     ),
     "channels.ambiguous": (
         "os eventos citam {session}, e vários canais diferem dela só em maiúsculas e espaços: {channels}",
-        "escreva isto no config.yaml, no lugar de `sessions` se já existir, com o canal certo:{lines}",
+        "escreva isto em config.yaml, no lugar de `sessions` se já estiver lá, com o canal certo:{lines}",
     ),
     "channels.unheard": ("nenhum evento sobre {channels} até agora: a lista mostra o que o gateway diz", None),
     "channels.not-checked": ("a lista de canais não foi verificada, pois o gateway não responde", None),
     # webhooks
     "webhooks.not-asked": (
         (
-            "só o proxy em execução sabe se os webhooks passam; um statusproxy ocupa a porta, mas o seu listener "
+            "só o proxy em execução sabe se os webhooks chegam; um statusproxy ocupa a porta, mas o seu listener "
             "de administração não pôde ser consultado com este arquivo"
         ),
         None,
     ),
     "webhooks.not-known": (
-        "só com o proxy em execução se sabe se os webhooks passam; inicie-o e rode o doctor de novo",
-        _THREE_WAYS.replace("faça os webhooks passarem", "para os webhooks passarem"),
+        "só o proxy em execução sabe se os webhooks chegam; inicie-o e rode o doctor de novo",
+        _THREE_WAYS.replace("faça os webhooks passarem", "os webhooks precisam passar", 1),
     ),
-    "webhooks.none": ("nenhum webhook passou em {up}: o proxy não está no caminho deles", _THREE_WAYS),
+    "webhooks.none": ("nenhum webhook chegou em {up}: os webhooks não passam pelo proxy", _THREE_WAYS),
     "webhooks.not-known-yet": (
-        "só com o proxy em execução se sabe se os webhooks passam; inicie-o e rode o doctor de novo",
+        "só o proxy em execução sabe se os webhooks chegam; inicie-o e rode o doctor de novo",
         _SET_URL,
     ),
     "webhooks.none-posted": (
-        "nenhum webhook passou em {up}: o gateway ({title}) não os envia ao proxy",
+        "nenhum webhook chegou em {up}: o gateway ({title}) não os envia ao proxy",
         _SET_URL,
     ),
     "webhooks.none-yet": (
         "nenhum webhook chegou nos {up} desde o início, o que é pouco tempo para dizer algo",
-        "pergunte de novo daqui a alguns minutos",
+        "rode o doctor de novo daqui a alguns minutos",
     ),
     "webhooks.none-since-reload": (
         (
@@ -577,7 +577,7 @@ WORDS: Final[Words] = {
     ),
     "webhooks.outbound-only": (
         (
-            "os webhooks só chegam pelo caminho para o hub; o gateway não repassa a ele os eventos do motor sobre a "
+            "só chegam os webhooks destinados ao hub; o gateway não repassa a ele os eventos do motor sobre a "
             "própria sessão (status-find)"
         ),
         "faça o motor enviar a {base}{inbound_path}, em vez de {gateway}{inbound_path}{inbound_lines}",
@@ -680,8 +680,8 @@ WORDS: Final[Words] = {
     "webhooks.only-doubted-network": (
         "os webhooks chegam ({count}), mas nenhum é aceito: os remetentes não estão em webhooks[].from: {senders}",
         (
-            "se vieram por um proxy seu, veja trusted_proxies; se forem o motor ou o gateway, acrescente os endereços "
-            "a webhooks[].from, no bloco `webhooks`{lines}"
+            "se chegaram por um proxy seu, veja trusted_proxies; se forem o motor ou o gateway, acrescente os "
+            "endereços a webhooks[].from, no bloco `webhooks`{lines}"
         ),
     ),
     "webhooks.only-doubted-secret": (
@@ -701,7 +701,7 @@ WORDS: Final[Words] = {
         "compare webhooks[].token (field, value) com o que vem no corpo dos eventos do remetente",
     ),
     "webhooks.untrusted-proxy": (
-        "{peers} encaminha por outros (X-Forwarded-For), mas não está em trusted_proxies: conta como o próprio cliente",
+        "{peers} encaminha por outros (X-Forwarded-For), mas não está em trusted_proxies: é tratado como cliente",
         "se for um proxy seu, escreva isto em config.yaml, no lugar de `trusted_proxies` se já estiver lá:{lines}",
     ),
     "webhooks.by-address": (
@@ -733,7 +733,7 @@ WORDS: Final[Words] = {
     "spool.on": ("eventos que o destino não aceita são guardados: {paths}", None),
     "spool.no-place": (
         "spool: true em {paths} não tem efeito: os eventos ficam junto do estado, e este state.url não guarda nenhum",
-        "escreva isto no config.yaml, no lugar de `state` se existir, e reinicie:{lines}",
+        "escreva isto em config.yaml, no lugar de `state` se já estiver lá, e reinicie:{lines}",
     ),
     "spool.away": (
         "{receiver} não aceita eventos há {since}; eles são guardados, e há uma tentativa a cada meio minuto",
@@ -762,7 +762,7 @@ WORDS: Final[Words] = {
         ),
     ),
     "spool.nearly-full": (
-        "o spool está {percent} % cheio; quando encher, novos eventos recebem a resposta de sempre e podem se perder",
+        "o spool está {percent} % cheio; quando encher, novos eventos são respondidos como sem spool e podem se perder",
         "descubra por que não são entregues (statusproxy spool list), ou aumente spool.max_entries ou spool.max_bytes",
     ),
     # alerts
@@ -780,7 +780,7 @@ WORDS: Final[Words] = {
         "corrija o endereço em alerts.to, ou o destino; depois, `statusproxy alerts test --to {number}`",
     ),
     "alerts.not-written": (
-        "o que já foi avisado não está sendo gravado agora e pode ser avisado de novo depois de um reinício",
+        "os alertas enviados não estão sendo gravados agora e podem ser enviados de novo depois de um reinício",
         "os itens sobre o estado gravado dizem por quê",
     ),
     "alerts.heartbeat-failing": (
@@ -868,7 +868,7 @@ WORDS: Final[Words] = {
         "indique em state.journal uma pasta em que o proxy possa gravar; a unidade do systemd tem a sua",
     ),
     # service
-    "service.no-systemd": ("esta máquina não usa systemd; quem reinicia o proxy não foi verificado", None),
+    "service.no-systemd": ("esta máquina não usa systemd; os reinícios do proxy não foram verificados", None),
     "service.not-installed": (
         "o statusproxy não está instalado como serviço (sudo ./systemd/install.sh instala)",
         None,

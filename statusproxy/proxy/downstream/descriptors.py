@@ -102,7 +102,7 @@ class Reserve:
             self._count()
         if self._in_use < self._first:
             return False
-        self.tell("the process has nearly as many files open as it may")
+        self.tell("the process has nearly reached its limit of open files")
         return True
 
     def freed(self) -> None:
@@ -133,7 +133,7 @@ class Reserve:
             log.warning(
                 "%s: idle clients are closed and new ones refused; raise the limit of open files%s",
                 what,
-                f" (and {counted(more, 'time')} since this was last said)" if more else "",
+                f" (and {counted(more, 'time')} since this was last logged)" if more else "",
                 extra={"more": more},
             )
 

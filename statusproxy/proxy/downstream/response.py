@@ -262,7 +262,7 @@ class Response:
         by_client = PROBLEMS[error.code].hop == "client"
         log.log(
             logging.INFO if by_client else logging.WARNING,
-            "the client broke off its request: %s" if by_client else "the gateway broke off its answer: %s",
+            "the client aborted its request: %s" if by_client else "the gateway aborted its answer: %s",
             error,
             extra={"request_id": self._request_id, "code": error.code},
         )

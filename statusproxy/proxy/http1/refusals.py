@@ -111,7 +111,7 @@ ANSWER_CODING: Final = _bad("a Transfer-Encoding other than chunked")
 
 # ---- the chunked coding (RFC 9112 §7.1) ----
 
-CHUNK_END: Final = _bad("no line end behind a chunk's data")
+CHUNK_END: Final = _bad("no line end after a chunk's data")
 CHUNK_LINE: Final = _bad("an invalid chunk size or extension")
 CHUNK_LINE_TOO_LONG: Final = _bad("a chunk's extensions are too long")
 TOO_MANY_EXTENSIONS: Final = _bad("too many chunk extensions for too little body")

@@ -132,7 +132,9 @@ class Call:
             if answer.status != 101:
                 self.body = AnswerBody(connection, self._release, self._room)
             elif not upgrade:
-                raise UpstreamError("gateway_bad_answer", "101 to a request that asked for no upgrade", answered=True)
+                raise UpstreamError(
+                    "gateway_bad_answer", "101 to a request that did not ask for an upgrade", answered=True
+                )
             return answer
 
     def client_left(self) -> None:

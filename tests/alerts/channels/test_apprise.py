@@ -99,12 +99,12 @@ async def test_whether_apprise_knows_a_url_is_found_out_without_sending_anything
     async with receiving() as receiver:
         assert await unknown(f"json://{receiver.url.removeprefix('http://')}/t0k3n") is None
         assert receiver.came == []
-    assert await unknown("nosuch://t0k3n/1") == "Apprise: the URL is none that Apprise knows"
+    assert await unknown("nosuch://t0k3n/1") == "Apprise: Apprise does not know this kind of URL"
 
 
 async def test_a_url_that_apprise_does_not_know_is_said_so() -> None:
     assert await AppriseChannel("nonsense://s3cret").send(LETTER) == Outcome(
-        "Apprise: the URL is none that Apprise knows"
+        "Apprise: Apprise does not know this kind of URL"
     )
 
 
@@ -140,20 +140,20 @@ async def test_one_that_hangs_is_killed_at_the_deadline_with_what_it_started(
         """,
     )
     outcome = await AppriseChannel("ntfy://x", deadline=1.0).send(LETTER)
-    assert outcome == Outcome("Apprise was not done within 1 s")
+    assert outcome == Outcome("Apprise did not finish within 1 s")
     await until(lambda: has_ended(tmp_path / "pid"))
 
 
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        ("raise SystemExit(1)", "Apprise's process broke off"),
-        ("print('nonsense')", "Apprise's process broke off"),
-        ("print('[]')", "Apprise's process broke off"),
-        ("print('x' * 100_000)", "Apprise's process broke off"),
+        ("raise SystemExit(1)", "the Apprise process ended too early"),
+        ("print('nonsense')", "the Apprise process ended too early"),
+        ("print('[]')", "the Apprise process ended too early"),
+        ("print('x' * 100_000)", "the Apprise process ended too early"),
         ("""print('{"result": "failed"}')""", "Apprise could not send it"),
         ("""print('{"result": "failed", "words": "see json://u:p@h/x now"}')""", "Apprise: see … now"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "Apprise's process broke off"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "the Apprise process ended too early"),
     ],
 )
 async def test_a_child_that_breaks_off_or_talks_nonsense_is_an_error(
@@ -175,7 +175,7 @@ async def test_where_the_package_is_missing_the_error_says_what_to_install(
 async def test_where_no_process_can_be_started_that_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     assert await AppriseChannel("ntfy://x").send(LETTER) == Outcome(
-        "no process for Apprise could be started: No such file or directory"
+        "the Apprise process could not be started: No such file or directory"
     )
 
 

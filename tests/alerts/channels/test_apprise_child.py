@@ -64,7 +64,7 @@ def test_a_message_is_sent_as_text_and_nothing_is_kept_on_disk(monkeypatch: pyte
 
 def test_a_url_that_apprise_does_not_know_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeApprise(monkeypatch, adds=False)
-    assert send(ORDER) == {"result": "failed", "words": "the URL is none that Apprise knows"}
+    assert send(ORDER) == {"result": "failed", "words": "Apprise does not know this kind of URL"}
 
 
 def test_the_last_warning_is_told_without_any_part_of_the_url(
@@ -99,9 +99,9 @@ def test_as_a_program_it_answers_in_one_line_whatever_goes_wrong() -> None:
     done = subprocess.run(
         child, input=order.encode(), capture_output=True, timeout=60, check=True, env=dict(os.environ)
     )
-    assert json.loads(done.stdout) == {"result": "failed", "words": "the URL is none that Apprise knows"}
+    assert json.loads(done.stdout) == {"result": "failed", "words": "Apprise does not know this kind of URL"}
     assert done.stderr == b""
     broken = subprocess.run(
         child, input=b'{"url": "json://127.0.0.1:1", "body": ""}', capture_output=True, timeout=60, check=True
     )
-    assert json.loads(broken.stdout) == {"result": "failed", "words": "an error of its own (KeyError)"}
+    assert json.loads(broken.stdout) == {"result": "failed", "words": "an internal error (KeyError)"}

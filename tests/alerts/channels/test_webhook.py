@@ -109,7 +109,7 @@ async def test_an_answer_that_breaks_off_behind_its_head_is_one() -> None:
     ("said", "words"),
     [
         (b"", "the other side closed the connection"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "what answers does not speak HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "the other side does not speak HTTP"),
     ],
 )
 async def test_what_does_not_speak_http_is_said_so(said: bytes, words: str) -> None:

@@ -22,11 +22,11 @@ HUB = "webhook: 'https://hub.example/zq7'"
         ),
         (
             f"to: [{{{HUB}, secret: whsec_zq7}}]",
-            "alerts.to[0].secret: found no base64 after whsec_; allowed: whsec_ and the key in base64, or a text that does not begin so",
+            "alerts.to[0].secret: found no base64 after whsec_; allowed: whsec_ and the key in base64, or a text that does not begin with whsec_",
         ),
         (
             "to: []",
-            "alerts.to: found no target, so that nobody is told; allowed: a list such as [{webhook: https://hub.example/alerts}]; for no alerts remove the block alerts",
+            "alerts.to: found no target, so nobody is told; allowed: a list such as [{webhook: https://hub.example/alerts}]; for no alerts remove the block alerts",
         ),
         (
             f"{{to: [{{{HUB}}}], remind: 20s}}",
@@ -39,13 +39,13 @@ HUB = "webhook: 'https://hub.example/zq7'"
         *(
             (
                 f"{{to: [{{{HUB}}}, {{webhook: '{url}'}}]}}",
-                "alerts.to[1].webhook: found an address of this proxy itself, which takes no alerts; allowed: the address of the receiver",
+                "alerts.to[1].webhook: found an address of this proxy itself, which accepts no alerts; allowed: the address of the receiver",
             )
             for url in ("http://127.0.0.1:8090/zq7", "http://localhost:8091/", "http://[::1]:7000/x")
         ),
         (
             "heartbeat: http://127.0.0.1:8090/zq7",
-            "alerts.heartbeat: found an address of this proxy itself, which takes no alerts; allowed: the address of the receiver",
+            "alerts.heartbeat: found an address of this proxy itself, which accepts no alerts; allowed: the address of the receiver",
         ),
     ],
 )

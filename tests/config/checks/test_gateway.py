@@ -21,7 +21,7 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "gateway_tls:\n  server_name: gw.example",
-            "3: gateway_tls.server_name: found beside a gateway that is no https:// one, so that it has no effect; allowed: gateway: https://…, or no gateway_tls.server_name",
+            "3: gateway_tls.server_name: found with a gateway that is not https://, so it has no effect; allowed: gateway: https://…, or no gateway_tls.server_name",
         ),
     ],
 )
@@ -41,6 +41,6 @@ def test_a_few_places_may_be_reserved() -> None:
 
 def test_a_gateway_that_is_this_proxy_is_refused() -> None:
     assert refused("listen: :3000\ngateway: http://127.0.0.1:3000") == (
-        'config.yaml:2: gateway: found "http://127.0.0.1:3000"; listen has it too, so that requests would come back here; '
+        'config.yaml:2: gateway: found "http://127.0.0.1:3000"; it is in listen too, so requests would come back to this proxy; '
         "allowed: the gateway's own address"
     )

@@ -39,7 +39,7 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "admin: {token: 'x '}",
-            "2: admin.token: found a space at the end, which no header carries, so that no one is let in; allowed: a token without it",
+            "2: admin.token: found a space at the end, which no header can have, so no one is let in; allowed: a token without it",
         ),
         (
             "admin: {token: '${EMPTY}'}",

@@ -8,8 +8,8 @@ from tests.config.refusals import GATEWAY, refused
 
 CHANNELS = "channels:\n  - path: /a\n    list: [x]\n    id: [i]\n"
 FIELD = "allowed: a field, or fields joined by dots, such as session.id"
-ARRAY = f"{FIELD}; no path leads into an array, so that a number, [] or * never matches"
-WORDS = "allowed: whole words; a * stands for nothing here, so write each word out, as a list"
+ARRAY = f"{FIELD}; a path cannot lead into an array, so a number, [] or * never matches"
+WORDS = "allowed: whole words; a * has no special meaning here, so write out each word, as a list"
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,11 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             "channels: [{path: /x, list: a, keep: [Open]}]",
-            "2: channels[0].keep: found open, which connected lists too; allowed: words that tell more than disconnected",
+            "2: channels[0].keep: found open, which connected lists too; allowed: words that are more exact than disconnected",
         ),
         (
             "events: [{event: a, session: b}]",
-            "2: events[0]: this rule can never say anything; allowed: means, or state with disconnected, connected or transient",
+            "2: events[0]: this rule can never have an effect; allowed: means, or state with disconnected, connected or transient",
         ),
         (
             "events: [{event: a, session: b, means: alive, state: c}]",
@@ -69,7 +69,7 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             "channels: [{path: '/a/{session}', list: [x], one: true}]",
-            "2: channels[0].one: found beside {session} in path, which says already that the answer is about one session; allowed: one of the two",
+            "2: channels[0].one: found beside {session} in path, which already says that the answer is about one session; allowed: one of the two",
         ),
         (
             f"{CHANNELS}    set: {{items.0.status: close}}",
@@ -77,7 +77,7 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             f"{CHANNELS}    set: {{instance.status: close, instance: close}}",
-            "6: channels[0].set.instance: instance.status stands in this field, and both cannot be written; allowed: one of the two",
+            "6: channels[0].set.instance: instance.status is inside this field, and only one of them can be written; allowed: one of the two",
         ),
         (
             "channels: [{path: /x, list: [x], id: [instance.name], set: {instance: close}}]",
@@ -93,7 +93,7 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             f"{CHANNELS}    set:\n      status: {{failed: FAILED, '*': Open}}",
-            '7: channels[0].set.status["*"]: found "Open"; connected lists this word too, so that a lost session would read connected; allowed: another word',
+            '7: channels[0].set.status["*"]: found "Open"; connected lists this word too, so a lost session would read connected; allowed: another word',
         ),
         (
             f"{CHANNELS}    set:\n      status:\n        failed: FAILED\n        Failed: OFF",
@@ -105,33 +105,33 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             f"{CHANNELS}    set: {{status: {{failed: $closed}}}}",
-            '6: channels[0].set.status.failed: found "$closed"; this is written as it stands, since it is not a variable; allowed: ${VAR}, or the word itself',
+            '6: channels[0].set.status.failed: found "$closed"; this would be written as it is, since it is not a variable; allowed: ${VAR}, or the word itself',
         ),
         (
             f"{CHANNELS}    set: {{status: $closed}}",
             (
-                '6: channels[0].set.status: found "$closed"; this is written as it stands, since it is not a variable; '
+                '6: channels[0].set.status: found "$closed"; this would be written as it is, since it is not a variable; '
                 "allowed: ${VAR}, or the word itself"
             ),
         ),
         (
             f"{CHANNELS}    set:\n      status: $${{closed}}",
             (
-                '7: channels[0].set.status: found "${closed}"; this is written as it stands, since it is not a variable; '
+                '7: channels[0].set.status: found "${closed}"; this would be written as it is, since it is not a variable; '
                 "allowed: ${VAR}, or the word itself"
             ),
         ),
         (
             f"{CHANNELS}    set: {{status: Open}}",
             (
-                '6: channels[0].set.status: found "Open"; connected lists this word too, so that a lost session would '
+                '6: channels[0].set.status: found "Open"; connected lists this word too, so a lost session would '
                 "read connected; allowed: another word"
             ),
         ),
         (
             f"{CHANNELS}    set: {{offline: true}}\n    connected: [true]",
             (
-                "6: channels[0].set.offline: found true; connected lists this word too, so that a lost session would "
+                "6: channels[0].set.offline: found true; connected lists this word too, so a lost session would "
                 "read connected; allowed: another word"
             ),
         ),
@@ -151,7 +151,7 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             "channels:\n  - path: /a/*\n    list: [x]",
-            '3: channels[0].path: found "/a/*"; allowed: a path such as /api/channels or /api/channels/{session}; a * stands for nothing here, so write the whole path (a * in the path itself: %2A)',
+            '3: channels[0].path: found "/a/*"; allowed: a path such as /api/channels or /api/channels/{session}; a * has no special meaning here, so write the whole path (a * in the path itself: %2A)',
         ),
         (
             "channels:\n  - path: /a/:session\n    list: [x]",
@@ -172,15 +172,15 @@ WORDS = "allowed: whole words; a * stands for nothing here, so write each word o
         ),
         (
             "events:\n  - event: [a, b]\n    session: s\n    means: alive\n    unless: [B]",
-            "6: events[0].unless: found b, which event lists too, so that the rule never says anything about it; allowed: events other than the rule's own",
+            "6: events[0].unless: found b, which event lists too, so the rule never has an effect on it; allowed: events other than the rule's own",
         ),
         (
             "sessions:\n  aliases:\n    sales: sales",
-            "4: sessions.aliases.sales: found an alias of an id onto itself; allowed: event id: channel id, where they differ",
+            "4: sessions.aliases.sales: found an alias of an id to itself; allowed: event id: channel id, where they differ",
         ),
         (
             "sessions:\n  max_age: 1h\n  releases: {expired: false}",
-            "3: sessions.max_age: found beside releases.expired: false, so that nothing ever expires; allowed: one of the two",
+            "3: sessions.max_age: found with releases.expired: false, so nothing ever expires; allowed: one of the two",
         ),
         ("reconnect:\n  body: [data.0.id]", f'3: reconnect.body[0]: found "data.0.id"; {ARRAY}'),
         (

@@ -19,15 +19,15 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             'webhooks: [{path: /a, forward_to: "http://h.example/{session}"}]',
-            "2: webhooks[0].forward_to: {session} stands here, but not as a segment of path; allowed: in both, or in path alone",
+            "2: webhooks[0].forward_to: {session} is here, but not as a segment of path; allowed: in both, or in path alone",
         ),
         (
             'webhooks: [{path: "/a/{session}:{_}", forward_to: "http://hub.example/{session}"}]',
-            "2: webhooks[0].forward_to: {session} stands here, but not as a segment of path; allowed: in both, or in path alone",
+            "2: webhooks[0].forward_to: {session} is here, but not as a segment of path; allowed: in both, or in path alone",
         ),
         (
             "webhooks: [{path: /a/**, forward: false, except: [/a/set, /b/set]}]",
-            "2: webhooks[0].except: /a/** does not take /b/set; allowed: paths that it takes, but that are the gateway's own",
+            "2: webhooks[0].except: /a/** does not match /b/set; allowed: paths that it matches, but that are the gateway's own",
         ),
         (
             'webhooks: [{path: /a, forward_to: "http://hub.example/x/**"}]',
@@ -35,11 +35,11 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "webhooks: [{path: /**, forward: false}]",
-            '2: webhooks[0].path: found "/**"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/**',
+            '2: webhooks[0].path: found "/**"; a tap would take all paths here, also those of the gateway; allowed: a name before it, such as /tap/**',
         ),
         (
             "webhooks: [{path: '/{_}/{session}', forward: false}]",
-            '2: webhooks[0].path: found "/{_}/{session}"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/{_}/{session}',
+            '2: webhooks[0].path: found "/{_}/{session}"; a tap would take all paths here, also those of the gateway; allowed: a name before it, such as /tap/{_}/{session}',
         ),
         (
             'webhooks: [{path: "/a/{session}", forward_to: "http://h.example/x{session}"}]',
@@ -69,11 +69,11 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "webhooks:\n  - path: /a\n    from: []",
-            "4: webhooks[0].from: found an empty list, so that no event here is ever trusted; allowed: networks of the senders, or no from for private networks",
+            "4: webhooks[0].from: found an empty list, so no event here is ever trusted; allowed: networks of the senders, or no from for private networks",
         ),
         (
             "webhooks:\n  - path: /a\n    secret: {header: X-S, value: v}\n    hmac: {header: x-s, secret: s}",
-            "5: webhooks[0].hmac.header: found the header of secret, which cannot hold both, so that no event is ever trusted; allowed: another header",
+            "5: webhooks[0].hmac.header: found the header of secret, which cannot hold both, so no event is ever trusted; allowed: another header",
         ),
         (
             "underscores_in_headers: drop\nwebhooks:\n  - {path: /b, jwt: {header: X_J, secret: s}}",
@@ -84,15 +84,15 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "webhooks:\n  - path: /a\n    secret: {header: authorization, value: v}\n    jwt: {secret: s}",
-            "5: webhooks[0].jwt: found the header of secret, which cannot hold both, so that no event is ever trusted; allowed: another header",
+            "5: webhooks[0].jwt: found the header of secret, which cannot hold both, so no event is ever trusted; allowed: another header",
         ),
         (
             "webhooks:\n  - path: /a\n    jwt: {header: X-S, secret: s}\n    hmac: {header: x-s, secret: s}",
-            "4: webhooks[0].jwt.header: found the header of hmac, which cannot hold both, so that no event is ever trusted; allowed: another header",
+            "4: webhooks[0].jwt.header: found the header of hmac, which cannot hold both, so no event is ever trusted; allowed: another header",
         ),
         (
             "webhooks: [{path: /a, jwt: {secret: 'ssh-rsa AAAA hush'}}]",
-            "2: webhooks[0].jwt.secret: found a public or private key, with which no token is signed by HS256, so that no event is ever trusted; allowed: the secret that the sender signs with",
+            "2: webhooks[0].jwt.secret: found a public or private key, which cannot sign with HS256, so no event is ever trusted; allowed: the secret that the sender signs with",
         ),
         (
             "webhooks: [{path: /a, jwt: {header: X-J}}]",
@@ -104,35 +104,35 @@ from tests.config.refusals import GATEWAY, refused
         ),
         (
             "webhooks: [{path: /a, token: {field: 'items[0].key', value: hush}}]",
-            "2: webhooks[0].token.field: found a text; allowed: a field, or fields joined by dots, such as session.id; no path leads into an array, so that a number, [] or * never matches",
+            "2: webhooks[0].token.field: found a text; allowed: a field, or fields joined by dots, such as session.id; a path cannot lead into an array, so a number, [] or * never matches",
         ),
         (
             "webhooks: [{path: /a, token: {field: apikey, value: '  '}}]",
-            "2: webhooks[0].token.value: found white space only, or more than 512 characters, which no field is read as, so that no event is ever trusted; allowed: a shorter text that others cannot guess",
+            "2: webhooks[0].token.value: found white space only, or more than 512 characters, which is not read from a field, so no event is ever trusted; allowed: a shorter text that others cannot guess",
         ),
         (
             f"webhooks: [{{path: /a, token: {{field: apikey, value: {'x' * 513}}}}}]",
-            "2: webhooks[0].token.value: found white space only, or more than 512 characters, which no field is read as, so that no event is ever trusted; allowed: a shorter text that others cannot guess",
+            "2: webhooks[0].token.value: found white space only, or more than 512 characters, which is not read from a field, so no event is ever trusted; allowed: a shorter text that others cannot guess",
         ),
         (
             "webhooks: [{path: /hub, forward_to: http://127.0.0.1:8090/hub}]",
-            '2: webhooks[0].forward_to: found "http://127.0.0.1:8090/hub"; listen has it too, so that events would come back here; allowed: the receiver\'s address',
+            '2: webhooks[0].forward_to: found "http://127.0.0.1:8090/hub"; it is in listen too, so events would come back to this proxy; allowed: the receiver\'s address',
         ),
         (
             "webhooks: [{path: /hub, forward_to: http://localhost:8091/hub}]",
-            '2: webhooks[0].forward_to: found "http://localhost:8091/hub"; it is admin.listen, which takes no events; allowed: the receiver\'s address',
+            '2: webhooks[0].forward_to: found "http://localhost:8091/hub"; it is admin.listen, which accepts no events; allowed: the receiver\'s address',
         ),
         (
             "webhooks: [{path: '/{session}/', forward: false}]",
-            '2: webhooks[0].path: found "/{session}/"; a tap takes paths of every name here, also those of the gateway; allowed: a name before it, such as /tap/{session}/',
+            '2: webhooks[0].path: found "/{session}/"; a tap would take all paths here, also those of the gateway; allowed: a name before it, such as /tap/{session}/',
         ),
         (
             "webhooks: [{path: /a, forward: false, spool: true}]",
-            "2: webhooks[0].spool: found true beside forward: false, where nothing is delivered that could be kept; allowed: forward_to with the address that the events go on to, or no spool",
+            "2: webhooks[0].spool: found true with forward: false, where nothing is delivered and nothing can be kept; allowed: forward_to with the address that the events go on to, or no spool",
         ),
         (
             "webhooks: [{path: /a, secret: {header: X-S, value: ' x'}}]",
-            "2: webhooks[0].secret.value: found a space at the beginning or the end, which no header carries, so that no event is ever trusted; allowed: a secret without it",
+            "2: webhooks[0].secret.value: found a space at the beginning or the end, which no header can have, so no event is ever trusted; allowed: a secret without it",
         ),
     ],
 )

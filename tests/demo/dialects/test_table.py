@@ -19,7 +19,7 @@ def test_each_preset_has_its_story_or_a_reason_for_none() -> None:
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
     with pytest.raises(NoStoryError) as caught:
         dialect("evolution")
-    assert str(caught.value) == f"there is no gateway 'evolution' here; known are {', '.join(known())}"
+    assert str(caught.value) == f"unknown gateway 'evolution'; known: {', '.join(known())}"
 
 
 def test_each_gateway_is_found_by_the_name_of_its_preset() -> None:

@@ -235,7 +235,7 @@ def test_a_shortage_is_told_once_a_minute(monkeypatch: pytest.MonkeyPatch, caplo
     monkeypatch.setattr(descriptors, "open_now", lambda: 1001)
     clock, reserve = Clock(monkeypatch), Reserve(1024, 512)
     told = (
-        "the process has nearly as many files open as it may: idle clients are closed and new ones refused; "
+        "the process has nearly reached its limit of open files: idle clients are closed and new ones refused; "
         "raise the limit of open files"
     )
     for _ in range(1000):
@@ -243,7 +243,7 @@ def test_a_shortage_is_told_once_a_minute(monkeypatch: pytest.MonkeyPatch, caplo
     assert caplog.messages == [told]
     clock.now += 60.0
     reserve.short(1000)
-    assert caplog.messages == [told, f"{told} (and 999 times since this was last said)"]
+    assert caplog.messages == [told, f"{told} (and 999 times since this was last logged)"]
     assert [getattr(line, "more", None) for line in caplog.records] == [0, 999]
 
 

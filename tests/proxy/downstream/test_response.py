@@ -455,7 +455,7 @@ async def test_an_answer_that_breaks_off_in_its_middle_resets_the_connection(cap
     assert not stage.response.keeps_connection
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (
-        logging.WARNING, "the gateway broke off its answer: gateway_closed: reset by peer",
+        logging.WARNING, "the gateway aborted its answer: gateway_closed: reset by peer",
     )  # fmt: skip
     assert (record.__dict__["request_id"], record.__dict__["code"]) == ("id-1", "gateway_closed")
 
@@ -466,7 +466,7 @@ async def test_a_request_that_its_client_broke_off_is_no_warning(caplog: pytest.
     await stage.stream(Body(b"hel", UpstreamError("bad_request", "not a chunk")), LENGTH)
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (
-        logging.INFO, "the client broke off its request: bad_request: not a chunk",
+        logging.INFO, "the client aborted its request: bad_request: not a chunk",
     )  # fmt: skip
 
 

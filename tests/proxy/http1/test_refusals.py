@@ -35,7 +35,7 @@ TEXTS = {
     "LENGTH_TOO_LARGE": "a Content-Length of too many digits",
     "REQUEST_CODING": "a Transfer-Encoding other than chunked, or in HTTP/1.0",
     "ANSWER_CODING": "a Transfer-Encoding other than chunked",
-    "CHUNK_END": "no line end behind a chunk's data",
+    "CHUNK_END": "no line end after a chunk's data",
     "CHUNK_LINE": "an invalid chunk size or extension",
     "CHUNK_LINE_TOO_LONG": "a chunk's extensions are too long",
     "TOO_MANY_EXTENSIONS": "too many chunk extensions for too little body",

@@ -220,7 +220,7 @@ async def test_a_switch_that_was_asked_for_keeps_its_connection_and_has_no_body(
 
 async def test_a_switch_that_nobody_asked_for_is_a_bad_answer() -> None:
     connection, made = Connection(ResponseHead(101, b"Switching Protocols")), call()
-    with pytest.raises(UpstreamError, match="asked for no upgrade") as raised:
+    with pytest.raises(UpstreamError, match="did not ask for an upgrade") as raised:
         await send(made, Pool(connection))
     assert (raised.value.code, raised.value.answered) == ("gateway_bad_answer", True)
 
