@@ -273,6 +273,7 @@ def test_installed_used_upgraded_downgraded_removed_and_purged(
     with under_load(machine):
         said = machine.run(f"{APT} install {deb('1.0.0')}")
     assert "statusproxy was installed here by install.sh. This package takes over" in said
+    assert "what install.sh had put in place is gone" in said
     assert machine.run("systemctl show --property=FragmentPath --value statusproxy").startswith("/lib/systemd/system/")
     assert machine.run(f"systemctl is-enabled {UNITS}").split() == ["enabled", "enabled"]
     assert machine.run("which statusproxy; ls -m /opt/statusproxy").split("\n")[:2] == [
