@@ -31,14 +31,13 @@ def changelog(text: str, version: str, now: datetime) -> str:
     found = list(_VERSION.finditer(text))
     for index, head in enumerate(found):
         body = text[head.end() : found[index + 1].start() if index + 1 < len(found) else None]
-        if index and version.startswith(f"{head[1]}~"):
-            continue  # between two releases the newest entry has the number of the one before
+        when = _date(head[2])
+        if index and (when is None or version.startswith(f"{head[1]}~")):
+            continue  # never given out; or, between two releases, the newest entry has this one's number
         name = version if index == 0 else head[1]
-        when = _date(head[2], now)
         changes = "\n\n".join(_change(line) for line in _items(body)) or "  * First release."
-        entries.append(
-            f"statusproxy ({name}) stable; urgency=medium\n\n{changes}\n\n -- {_MAINTAINER}  {format_datetime(when)}\n"
-        )
+        signed = f" -- {_MAINTAINER}  {format_datetime(when or now)}"
+        entries.append(f"statusproxy ({name}) stable; urgency=medium\n\n{changes}\n\n{signed}\n")
     return "\n".join(entries)
 
 
@@ -58,11 +57,11 @@ def _change(text: str) -> str:
     )
 
 
-def _date(said: str, now: datetime) -> datetime:
+def _date(said: str) -> datetime | None:
     try:
         return datetime.fromisoformat(said).replace(tzinfo=UTC)
     except ValueError:
-        return now  # not released yet
+        return None  # not released yet
 
 
 def copyright_file(license_text: str, packages: Iterable[Distribution]) -> str:
@@ -97,7 +96,8 @@ def copyright_file(license_text: str, packages: Iterable[Distribution]) -> str:
 def _licence(package: Distribution) -> str:
     """The licence's short name, as the package's metadata have it."""
     meta = package.metadata
-    said = (meta.get("License-Expression") or meta.get("License") or "").strip()
+    fields = [meta[field] for field in ("License-Expression", "License") if field in meta]
+    said = fields[0].strip() if fields else ""
     if not said or "\n" in said or len(said) > 60:
         classes = [each for each in meta.get_all("Classifier") or () if each.startswith("License ::")]
         said = classes[0].rpartition(":: ")[2] if classes else "see-its-text"

@@ -110,6 +110,12 @@ def test_between_two_releases_no_version_is_there_twice(documents: ModuleType) -
     assert re.findall(r"^statusproxy \((.*)\)", said, re.MULTILINE) == ["0.2.0~deb12"]
 
 
+def test_a_version_that_was_never_given_out_has_no_entry(documents: ModuleType) -> None:
+    text = "## 0.3.0 (2026-01-15)\n\n- New.\n\n## 0.2.0 (unreleased)\n\n- Old.\n"
+    said = documents.changelog(text, "0.3.0~deb12", MOMENT)
+    assert re.findall(r"^statusproxy \((.*)\)", said, re.MULTILINE) == ["0.3.0~deb12"]
+
+
 def test_the_project_s_own_licence_comes_first(documents: ModuleType) -> None:
     _, own = stanzas(documents)
     assert own.startswith("Files: *\nCopyright: 2026 The statusproxy authors\nLicense: Expat\n Copyright (c) 2026 ")
