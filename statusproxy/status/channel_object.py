@@ -50,7 +50,7 @@ class ObjectReader:
         others = _OTHERS % f'(?!(?:{names})")'
         self._others = re.compile(others, re.DOTALL).match
         self._usual = re.compile(
-            rf'\{{{others}(?:{_SPACE}"({names})"{_SPACE}:{_SPACE}({_SCALAR}){_SPACE}(?:,|(?=\}})){others})?+{_SPACE}\}}\Z',
+            rf'\{{{others}(?>(?:{_SPACE}"({names})"{_SPACE}:{_SPACE}({_SCALAR}){_SPACE}(?:,|(?=\}})){others})?){_SPACE}\}}\Z',
             re.DOTALL,
         ).match
 
@@ -170,14 +170,15 @@ def _equal(value: object, wanted: Scalar) -> bool:
 
 _NOTHING: Final = ChannelObject(None, False, False, ())
 
-# Possessive quantifiers (`*+`) never go back, so that no input makes a match take more than one pass.
+# Atomic groups (`(?>…)`) and possessive quantifiers (`*+`) never go back, so that no input makes a match take more than
+# one pass. A group itself is never possessive: `tests/quality/test_patterns.py` says why.
 _SPACE: Final = r"[ \t\n\r]*+"
-_STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_STRING: Final = r'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
 _SCALAR: Final = rf"(?:{_STRING}|[-+.\w]++)"
-_FLAT: Final = rf'(?:[^"{{}}\[\]]++|{_STRING})*+'
+_FLAT: Final = rf'(?>(?:[^"{{}}\[\]]++|{_STRING})*)'
 _VALUE: Final = rf"(?:{_SCALAR}|\{{{_FLAT}\}}|\[{_FLAT}\])"
-_OTHERS: Final = rf'(?:{_SPACE}"%s[ !#-\[\]-~]*+"{_SPACE}:{_SPACE}{_VALUE}{_SPACE}(?:,|(?=\}})))*+'
+_OTHERS: Final = rf'(?>(?:{_SPACE}"%s[ !#-\[\]-~]*+"{_SPACE}:{_SPACE}{_VALUE}{_SPACE}(?:,|(?=\}})))*)'
 """All members in a row that no one asks for, if their names are plain and their values hold nothing nested."""
 _MEMBER: Final = re.compile(
-    rf'{_SPACE}"([^"\\]*+(?:\\.[^"\\]*+)*+)"{_SPACE}:{_SPACE}(?:({_SCALAR}){_SPACE},?)?', re.DOTALL
+    rf'{_SPACE}"([^"\\]*+(?>(?:\\.[^"\\]*+)*))"{_SPACE}:{_SPACE}(?:({_SCALAR}){_SPACE},?)?', re.DOTALL
 ).match

@@ -130,24 +130,25 @@ _TURNS: Final = 64
 _TURN: Final = 64
 """Bytes for which each turn of a loop counts."""
 
-# Possessive quantifiers (`*+`) never go back, so that no input makes a match take more than one pass.
+# Atomic groups (`(?>…)`) and possessive quantifiers (`*+`) never go back, so that no input makes a match take more than
+# one pass. A group itself is never possessive: `tests/quality/test_patterns.py` says why.
 _BLANK: Final = rb"[ \t\n\r]*+"
-_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_STRING: Final = rb'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
 
 
 def _nested(depth: int) -> bytes:
     """The pattern of an object or array with others in it, down to this depth."""
     inner = b"|" + _nested(depth - 1) if depth > 1 else b""
-    return rb'[{\[](?:[^"{}\[\]]++|' + _STRING + inner + rb")*+[}\]]"
+    return rb'[{\[](?>(?:[^"{}\[\]]++|' + _STRING + inner + rb")*)[}\]]"
 
 
 _SPACE: Final = re.compile(_BLANK)
 _NAME: Final = re.compile(_STRING, re.DOTALL)
 _SCALAR: Final = re.compile(_STRING + rb"|[^ \t\n\r,}\]]++", re.DOTALL)
-_PLAIN: Final = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb"|" + _nested(_NESTED) + rb")*+", re.DOTALL)
+_PLAIN: Final = re.compile(rb'(?>(?:[^"{}\[\]]++|' + _STRING + rb"|" + _nested(_NESTED) + rb")*)", re.DOTALL)
 _MEMBERS: Final = re.compile(
-    rb"(?:" + _BLANK + _STRING + _BLANK + rb":" + _BLANK + rb"(?:" + _STRING + rb'|[^"{}\[\],]++|' + _nested(_NESTED)
-    + rb")" + _BLANK + rb"(?:,|(?=})))*+",
+    rb"(?>(?:" + _BLANK + _STRING + _BLANK + rb":" + _BLANK + rb"(?:" + _STRING + rb'|[^"{}\[\],]++|' + _nested(_NESTED)
+    + rb")" + _BLANK + rb"(?:,|(?=})))*)",
     re.DOTALL,
 )  # fmt: skip
 """Whole members of an object, each with what ends it."""

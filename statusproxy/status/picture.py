@@ -25,7 +25,7 @@ _DATA_URL: Final = re.compile(r"data:image/[\w.+-]{1,32}((?:;[\w=.-]{1,32}){0,4}
 _BASE64: Final = re.compile(r"[\w+/-]+={0,2}", re.ASCII)
 _JPEG: Final = re.compile(rb"\xff\xd8\xff[\xc0-\xc4\xdb\xdd\xe0-\xef\xfe]")
 _WEBP: Final = re.compile(rb"RIFF.{4}WEBPVP8[ LX]", re.DOTALL)
-_SVG: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|<[?!][^>]*+>)*+<svg[\s>]")
+_SVG: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?>(?:\s|<[?!][^>]*+>)*)<svg[\s>]")
 _DRAWN: Final = re.compile(rb"<(?:path|rect|image|polygon|circle|use)[\s/]")
 
 

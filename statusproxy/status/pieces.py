@@ -169,20 +169,21 @@ def _end(pattern: re.Pattern[bytes], document: bytes, position: int, window: int
 
 _SPACE: Final = b" \t\n\r"
 
-# Possessive quantifiers (`*+`) never go back, so that no input makes a match take more than one pass.
-_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+# Atomic groups (`(?>…)`) and possessive quantifiers (`*+`) never go back, so that no input makes a match take more than
+# one pass. A group itself is never possessive: `tests/quality/test_patterns.py` says why.
+_STRING: Final = rb'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
 
 
 def _nested(depth: int) -> bytes:
     """The pattern of an object or array with others in it, down to this depth."""
     inner = b"|" + _nested(depth - 1) if depth > 1 else b""
-    return rb'[{\[](?:[^"{}\[\]]++|' + _STRING + inner + rb")*+[}\]]"
+    return rb'[{\[](?>(?:[^"{}\[\]]++|' + _STRING + inner + rb")*)[}\]]"
 
 
-_IN_STRING: Final = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-_AROUND: Final = re.compile(rb'(?:[^"\[]++|' + _STRING + rb")*+", re.DOTALL)
-_PLAIN: Final = re.compile(rb'(?:[^"{}\[\]]++|' + _STRING + rb")*+", re.DOTALL)
+_IN_STRING: Final = re.compile(rb'(?>(?:[^"\\]++|\\.)*)', re.DOTALL)
+_AROUND: Final = re.compile(rb'(?>(?:[^"\[]++|' + _STRING + rb")*)", re.DOTALL)
+_PLAIN: Final = re.compile(rb'(?>(?:[^"{}\[\]]++|' + _STRING + rb")*)", re.DOTALL)
 _ELEMENTS: Final = re.compile(
-    rb"(?:[ \t\n\r]*+(?:" + _STRING + rb'|[^"{}\[\],]++|' + _nested(4) + rb")?+[ \t\n\r]*+,)*+", re.DOTALL
+    rb"(?>(?:[ \t\n\r]*+(?>(?:" + _STRING + rb'|[^"{}\[\],]++|' + _nested(4) + rb")?)[ \t\n\r]*+,)*)", re.DOTALL
 )
 """Whole elements, each with the comma behind it."""

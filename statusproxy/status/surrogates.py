@@ -19,9 +19,9 @@ _HALF_COST: Final = 64
 
 _PAIR: Final = rb"\\u[dD][89abAB]..\\u[dD][c-fC-F].."
 
-# Possessive quantifiers never go back, so that no input makes a match take more than one pass.
+# Atomic groups (`(?>…)`) never go back, so that no input makes a match take more than one pass.
 _WHOLE: Final = re.compile(
-    rb"(?:[^\\]++|\\[^u]|\\u(?:[^dD].|[dD][0-7])..|" + _PAIR + rb")*+",
+    rb"(?>(?:[^\\]++|\\[^u]|\\u(?:[^dD].|[dD][0-7])..|" + _PAIR + rb")*)",
     re.DOTALL,
 )
 """Text up to a half pair; it also ends before an escape that goes beyond the bytes looked at."""

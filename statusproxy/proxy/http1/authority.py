@@ -17,11 +17,11 @@ _LAST_PORT: Final = 65_535
 
 #: A host name, an IPv4 address or a bracketed literal, and a port that may be empty (RFC 3986 §3.2.3).
 _AUTHORITY: Final = re.compile(
-    rb"(?P<host>(?:[A-Za-z0-9._~\-]|%[0-9A-Fa-f]{2})++|\[(?P<v6>[0-9A-Fa-f:.]++)\])(?::(?P<port>[0-9]{0,5}+))?"
+    rb"(?P<host>(?>(?:[A-Za-z0-9._~\-]|%[0-9A-Fa-f]{2})+)|\[(?P<v6>[0-9A-Fa-f:.]++)\])(?::(?P<port>[0-9]{0,5}+))?"
 )
 
 #: User information in front of a host (RFC 3986 §3.2.1).
-_USER: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=:\-]|%[0-9A-Fa-f]{2})*+@")
+_USER: Final = re.compile(rb"(?>(?:[A-Za-z0-9._~!$&'()*+,;=:\-]|%[0-9A-Fa-f]{2})*)@")
 
 #: `scheme://`, and what lies between it and the path or query (RFC 3986 §3).
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*+://([^/?#]*+)([/?].*+)?", re.DOTALL)

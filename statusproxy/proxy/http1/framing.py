@@ -24,19 +24,20 @@ MOST_EXTENSIONS: Final = 16 * 1024
 _FREE_LINE: Final = 16
 
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_QUOTED: Final = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
+_QUOTED: Final = rb'"(?>(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*)"'
 
 #: `chunk-size [ chunk-ext ] CRLF` by the grammar of RFC 9112 §7.1.1. 16 digits are all that fit 64 bits.
 _STRICT_LINE: Final = re.compile(
-    rb"([0-9A-Fa-f]{1,16}+)((?:[ \t]*+;[ \t]*+%b(?:[ \t]*+=[ \t]*+(?:%b|%b))?+)++)?+\r\n" % (_TOKEN, _TOKEN, _QUOTED)
+    rb"([0-9A-Fa-f]{1,16}+)(?>((?:[ \t]*+;[ \t]*+%b(?>(?:[ \t]*+=[ \t]*+(?:%b|%b))?))+)?)\r\n"
+    % (_TOKEN, _TOKEN, _QUOTED)
 )
 
 #: The same with any text as extensions. It is dropped, so it only matters that two parsers agree on where it ends: no
 #: control character may stand in it.
-_LENIENT_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,16}+)([ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?+\r\n")
+_LENIENT_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,16}+)(?>([ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?)\r\n")
 
 #: What may become a `_LENIENT_LINE` when more bytes come.
-_LENIENT_BEGUN: Final = re.compile(rb"(?:[0-9A-Fa-f]{1,16}+(?:[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?+)\r?+)?+")
+_LENIENT_BEGUN: Final = re.compile(rb"(?>(?:[0-9A-Fa-f]{1,16}+[ \t]*+(?>(?:;[\t\x20-\x7e\x80-\xff]*+)?)\r?+)?)")
 
 #: One field line of a request's trailers.
 _FIELD: Final = re.compile(rb"%b:[\t\x20-\x7e\x80-\xff]*+\r\n" % _TOKEN)
