@@ -127,9 +127,11 @@ def export(commit: str, source: Path) -> None:
     """The commit's files, and no others."""
     source.mkdir()
     archive = source.with_suffix(".tar")
-    git("archive", "--format=tar", f"--output={archive}", commit)
+    git("-c", "tar.umask=0022", "archive", "--format=tar", f"--output={archive}", commit)
     with tarfile.open(archive) as files:
-        files.extractall(source, filter="data")
+        # Python before 3.11.4 (Debian 12) has no filters. These files are our own: nothing is to be filtered out.
+        files.extraction_filter = getattr(tarfile, "data_filter", None)
+        files.extractall(source)
 
 
 def sums(folder: Path) -> str:

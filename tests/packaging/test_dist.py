@@ -48,7 +48,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     wheel, sdist = folder / f"{NAME}-py3-none-any.whl", folder / f"{NAME}.tar.gz"
     assert set(folder.iterdir()) == {wheel, sdist}
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4
+        archive.extractall(folder)
     return Made(wheel, sdist, folder / NAME)
 
 

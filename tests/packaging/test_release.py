@@ -193,3 +193,17 @@ def test_what_is_refused_is_one_message_and_exit_code_1(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("release.py: git status failed: ")
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_an_export_is_the_commit_whoever_makes_it(project: Path, script: ModuleType, tmp_path: Path, mask: int) -> None:
+    """Also with a Python that has no filters of archives (before 3.11.4, as in Debian 12)."""
+    (project / "CHANGELOG.md").write_text("not committed")
+    source = tmp_path / "source"
+    before = os.umask(mask)
+    try:
+        script.export(git(project, "rev-parse", "HEAD"), source)
+    finally:
+        os.umask(before)
+    assert (source / "CHANGELOG.md").read_text() == CHANGES
+    assert (source / "CHANGELOG.md").stat().st_mode & 0o777 == 0o644

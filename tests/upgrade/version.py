@@ -42,7 +42,8 @@ class Version:
         if done.returncode:
             raise ValueError(f"{before} is neither a folder nor a revision: {done.stderr.strip()}")
         with tarfile.open(archive) as packed:
-            packed.extractall(folder / "before", filter="data")
+            packed.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4
+            packed.extractall(folder / "before")
         return cls(before, environment={"PYTHONPATH": str(folder / "before")})
 
 
