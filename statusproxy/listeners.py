@@ -1,6 +1,7 @@
 """The sockets on which clients reach the proxy: those that systemd opened, and our own."""
 
 import asyncio
+import errno
 import logging
 import os
 import select
@@ -125,10 +126,10 @@ class Listeners:
                 self._clients, address.host or None, address.port, **self._options
             )
         except OSError as error:
-            raise OSError(
-                f"cannot listen on {address} (listen): {in_words(error)}; "
-                "is statusproxy running already, or another program there?"
-            ) from error
+            text = f"cannot listen on {address} (listen): {in_words(error)}"
+            if error.errno == errno.EADDRINUSE:
+                text += "; is statusproxy running already, or another program there?"
+            raise OSError(text) from error
 
     async def _serve(self, sock: socket.socket) -> asyncio.Server:
         sock.setblocking(False)

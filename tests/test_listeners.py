@@ -125,6 +125,13 @@ async def test_an_address_in_use_is_told_in_a_whole_sentence() -> None:
     assert str(caught.value).endswith("; is statusproxy running already, or another program there?")
 
 
+async def test_an_address_of_another_machine_is_no_address_in_use() -> None:
+    ours = listeners("'192.0.2.1:8090'")
+    with pytest.raises(OSError, match=r"no such address$"):
+        await ours.open()
+    ours.close()
+
+
 async def test_a_handshake_of_tls_has_the_time_of_a_head(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path)
     settings = loads(

@@ -15,11 +15,10 @@ from statusproxy.admin import client as admin_client
 from statusproxy.admin import messages
 from statusproxy.cli.options import admin_option, config_option, json_option
 from statusproxy.cli.output import EXIT_FAILURE, fail, show_json
-from statusproxy.cli.running_proxy import listener_of, typed
+from statusproxy.cli.running_proxy import DEFAULT_ADMIN, listener_of, typed
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.layers import find_file, read_file
 from statusproxy.config.load import load
-from statusproxy.config.settings import Admin
 from statusproxy.config.yaml_tree import Entries, Scalar
 from statusproxy.observe.visible import visible
 from statusproxy.systemd import environment
@@ -31,9 +30,6 @@ _LONGEST: Final = 3600
 
 #: `/readyz` of a proxy that is about to stop.
 _UNREADY: Final = 503
-
-#: The admin listener of a proxy that was started without a file.
-_DEFAULT: Final = str(Admin().listen)
 
 _DRAINING: Final = "draining"
 _OK: Final = "ok"
@@ -111,11 +107,11 @@ def _asked(config: Path | None, admin: str | None) -> _Asked:
     known = environment()
     file = config or find_file(known)
     if file is None:
-        return _Asked(_DEFAULT)
+        return _Asked(DEFAULT_ADMIN)
     try:
         settings = load(file, None, known)
     except ConfigError as error:
-        return _Asked(_written_address(file, known) or _DEFAULT, broken=str(error))
+        return _Asked(_written_address(file, known) or DEFAULT_ADMIN, broken=str(error))
     return _Asked(*listener_of(settings))
 
 

@@ -10,7 +10,8 @@ config_option: Final = click.option(
     "-c",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="STATUSPROXY_CONFIG",
-    help="The configuration file; also set by STATUSPROXY_CONFIG. [default: ./config.yaml]",
+    help="The configuration file; also set by STATUSPROXY_CONFIG. "
+    "[default: ./config.yaml, else /etc/statusproxy/config.yaml]",
 )
 
 admin_option: Final = click.option(

@@ -2,15 +2,19 @@
 
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin import messages
 from statusproxy.cli.output import EXIT_FAILURE, fail
 from statusproxy.cli.settings import read_settings
+from statusproxy.config.layers import find_file, searched
 from statusproxy.config.load import load
-from statusproxy.config.settings import Settings
+from statusproxy.config.settings import Admin, Settings
 from statusproxy.systemd import environment
+
+DEFAULT_ADMIN: Final = str(Admin().listen)
+"""The admin listener of a proxy that was started without a file."""
 
 
 def ask(
@@ -25,20 +29,30 @@ def ask(
 
     `patience`: seconds to wait for the answer, where that is not the client's own.
     """
+    by_default = _is_default(config, admin)
     admin, token = listener(config, admin)
     longer = () if patience is None else (patience,)
     try:
         return admin_client.ask(admin, method, path, token, *longer)
     except admin_client.AdminError as error:
+        if by_default and error.status is None:
+            text = f"{error} No configuration file was found (looked at {searched()}); name it with --config, or"
+            fail(f"{text} give --admin", EXIT_FAILURE)
         near = _near(admin, token, session) if session is not None and error.status == HTTPStatus.NOT_FOUND else []
         fail(f"{error}; did you mean {' or '.join(near)}?" if near else str(error), EXIT_FAILURE)
 
 
 def listener(config: Path | None, admin: str | None) -> tuple[str, str | None]:
-    """Where the running proxy is asked, and with which token."""
+    """Where the running proxy is asked, and with which token; without a file, where one runs that has none either."""
     if admin is not None:
         return admin, None
+    if _is_default(config, admin):
+        return DEFAULT_ADMIN, None
     return listener_of(read_settings(lambda: load(config, None, environment()), instead=", or give --admin"))
+
+
+def _is_default(config: Path | None, admin: str | None) -> bool:
+    return admin is None and config is None and find_file(environment()) is None
 
 
 def listener_of(settings: Settings) -> tuple[str, str | None]:

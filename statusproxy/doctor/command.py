@@ -7,7 +7,7 @@ import msgspec
 
 from statusproxy import systemd
 from statusproxy.config.errors import ConfigError
-from statusproxy.config.layers import About, about, find_file
+from statusproxy.config.layers import About, about, find_file, searched
 from statusproxy.config.load import load
 from statusproxy.config.paths import check_header_name
 from statusproxy.config.settings import Settings
@@ -52,7 +52,12 @@ async def report(request: Request, environ: Mapping[str, str], *, colours: bool 
         credentials = _credentials(request.secret_header, secret, about(settings.preset, known))
         findings = await examine(Subject(settings, source, environ, credentials, request.admin, send=request.send))
     except ConfigError as error:
-        findings = [problem("configuration.broken", error=str(error))]
+        missing = source is None and request.gateway is None
+        findings = [
+            problem("configuration.missing", where=searched())
+            if missing
+            else problem("configuration.broken", error=str(error))
+        ]
     language = request.language or _spoken(environ)
     if request.as_json:
         return as_json(findings, language, secrets), EXIT_CODES[worst(findings)]

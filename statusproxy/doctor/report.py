@@ -45,6 +45,7 @@ _SPACE: Final = "\x03"
 
 #: Findings that tell of checks that could not be made, with the groups of these.
 _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
+    "configuration.missing": [group for group in GROUPS if group != "configuration"],
     "configuration.broken": [group for group in GROUPS if group != "configuration"],
     "proxy.not-running": ["proxy", "webhooks"],
     "proxy.admin-elsewhere": ["proxy", "webhooks"],

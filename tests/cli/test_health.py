@@ -130,7 +130,7 @@ async def test_a_configuration_that_was_broken_meanwhile_does_not_make_it_unheal
 async def test_where_a_broken_configuration_has_no_address_the_default_one_is_asked(
     text: str, proxy: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_DEFAULT", where(proxy))
+    monkeypatch.setattr(command, "DEFAULT_ADMIN", where(proxy))
     (tmp_path / "config.yaml").write_text(text)
     assert (await asking(tmp_path, "health")).exit_code == 0
 
@@ -138,7 +138,7 @@ async def test_where_a_broken_configuration_has_no_address_the_default_one_is_as
 async def test_a_proxy_that_was_started_without_a_file_is_found(
     proxy: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_DEFAULT", where(proxy))
+    monkeypatch.setattr(command, "DEFAULT_ADMIN", where(proxy))
     monkeypatch.setattr(layers, "SEARCHED", ())
     monkeypatch.delenv("STATUSPROXY_CONFIG", raising=False)
     assert said(await asyncio.to_thread(call, "health")) == (0, serving(where(proxy)) + "\n", "")

@@ -10,6 +10,7 @@ import pytest
 
 from statusproxy.admin import client as admin_client
 from statusproxy.admin.client import AdminError
+from statusproxy.cli import running_proxy
 from statusproxy.demo.events import status_find
 from tests.cli.calling import asking, call, written
 from tests.integration.stage import INBOUND, tell
@@ -75,3 +76,36 @@ def test_an_admin_listener_that_is_off_cannot_be_asked(tmp_path: Path) -> None:
     result = call("sessions", "--config", written(tmp_path, "gateway: http://127.0.0.1:3000\nadmin: null"))
     assert result.exit_code == 1
     assert "turned off" in result.stderr
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without a configuration file, on a machine that has none either."""
+    monkeypatch.delenv("STATUSPROXY_CONFIG", raising=False)
+    monkeypatch.setattr("statusproxy.config.layers.SEARCHED", (Path("config.yaml"),))
+    folder = tmp_path / "nowhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.usefixtures("nowhere")
+async def test_a_proxy_that_was_started_without_a_file_is_asked_without_one(
+    proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_proxy, "DEFAULT_ADMIN", str(proxy.server.settings.admin.listen))
+    result = await asyncio.to_thread(call, "sessions")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "token" in result.stderr  # this one wants a token: so it was asked
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("command", ["sessions", "history", "release x", "state show"])
+def test_without_a_file_and_a_proxy_both_are_told(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running_proxy, "DEFAULT_ADMIN", f"127.0.0.1:{free_port()}")
+    result = call(*command.split())
+    assert result.exit_code == 1
+    assert "is statusproxy running" in result.stderr
+    assert result.stderr.endswith(
+        " (looked at $STATUSPROXY_CONFIG, config.yaml); name it with --config, or give --admin\n"
+    )

@@ -58,6 +58,17 @@ def test_the_terminals_language_counts_and_never_the_configurations(
     assert json.loads(call(tmp_path, "--json", **environ).stdout)["language"] == language
 
 
+def test_without_a_file_it_asks_for_one_and_points_at_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STATUSPROXY_CONFIG", raising=False)
+    monkeypatch.setattr("statusproxy.config.layers.SEARCHED", (Path("config.yaml"),))
+    result = CliRunner().invoke(main, ["doctor", "--language", "en"])
+    assert result.exit_code == 2
+    assert "no configuration file found (looked at $STATUSPROXY_CONFIG, config.yaml)" in result.stdout
+    assert "statusproxy init" in result.stdout
+    assert "that line" not in result.stdout
+
+
 def test_a_broken_configuration_ends_it_with_2_and_its_line(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("gateway: [")
     result = call(tmp_path)

@@ -72,6 +72,10 @@ leave it as it is"""
 
 WORDS: Final[Words] = {
     # configuration
+    "configuration.missing": (
+        "no configuration file found (looked at {where})",
+        "name it with --config; for a proxy without a file give --gateway; `statusproxy init` writes a file",
+    ),
     "configuration.broken": ("{error}", "correct that line, then check the file with `statusproxy check`"),
     "configuration.valid": ("{file} is valid; gateway {gateway}, preset {preset}", None),
     "configuration.no-file": (

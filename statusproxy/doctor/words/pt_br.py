@@ -69,6 +69,10 @@ fazer"""
 
 WORDS: Final[Words] = {
     # configuration
+    "configuration.missing": (
+        "nenhum arquivo de configuração foi encontrado (procurado em {where})",
+        "indique-o com --config; para um proxy sem arquivo, passe --gateway; `statusproxy init` cria um arquivo",
+    ),
     "configuration.broken": ("{error}", "corrija essa linha; depois confira o arquivo com `statusproxy check`"),
     "configuration.valid": ("{file} é válido; gateway {gateway}, preset {preset}", None),
     "configuration.no-file": (
