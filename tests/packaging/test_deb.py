@@ -219,7 +219,7 @@ def test_installed_used_upgraded_downgraded_removed_and_purged(
         machine.run("systemctl reload statusproxy; statusproxy sessions")
         assert shown(machine) == TRUTH
         machine.run("echo N >/run/test/answer")
-        upgrade.wait(600)
+        upgrade.communicate(timeout=600)
         assert machine.run("cat /run/test/said").endswith("[default=N] ? 0\n")
     assert main_pid(machine) != pid
     assert installed(machine) == "2.0.0"
