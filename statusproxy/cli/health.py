@@ -6,6 +6,7 @@ proxy unhealthy: a supervisor would restart it, and it could not start again.
 
 import sys
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -130,6 +131,8 @@ def _ask(asked: _Asked, path: str, timeout: float) -> dict[str, Any]:
     try:
         return admin_client.ask(asked.admin, "GET", path, asked.token, timeout, also=(_UNREADY,))
     except admin_client.AdminError as error:
+        if error.status == HTTPStatus.NOT_FOUND:  # each of ours has both paths: it is the gateway, or the proxy itself
+            _fail(f"what answers at {asked.admin} is not statusproxy's admin listener (it answered 404)", asked)
         _fail(str(error), asked)
 
 

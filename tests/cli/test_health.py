@@ -111,6 +111,16 @@ def test_a_proxy_that_answers_too_late_is_unhealthy() -> None:
     assert "no answer in time" in why
 
 
+def test_the_port_of_the_gateway_or_of_the_clients_is_told_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its own words would not tell that the wrong one was asked.
+    def gateway(*_: object, **__: object) -> None:
+        raise admin_client.AdminError("Route not found", 404)
+
+    monkeypatch.setattr(admin_client, "ask", gateway)
+    line = "what answers at 127.0.0.1:1 is not statusproxy's admin listener (it answered 404)\n"
+    assert said(call("health", "--admin", "127.0.0.1:1")) == (1, "", line)
+
+
 async def test_a_configuration_that_was_broken_meanwhile_does_not_make_it_unhealthy(
     proxy: Running, tmp_path: Path
 ) -> None:

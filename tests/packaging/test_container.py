@@ -142,6 +142,9 @@ def test_it_serves_with_a_state_that_cannot_be_written_and_with_a_secret_for_a_t
     try:
         wait_until(lambda: healthy(place, name), "the proxy without a token serves")
         assert f"cannot write {kept}: mount a volume" in place.run("sh", "-c", f"podman logs {name} 2>&1")
+        # The commands have a token all the same, so they can say what is wrong.
+        unready = f"podman exec {name} statusproxy health --ready 2>&1"
+        assert "store: permission denied" in place.run("sh", "-c", unready, expect=1)
     finally:
         place.run("podman", "rm", "--force", "--time=0", name)
     given[1] = f"--volume={secret}:/run/secrets/STATUSPROXY_ADMIN_TOKEN:ro"
@@ -155,6 +158,29 @@ def test_it_serves_with_a_state_that_cannot_be_written_and_with_a_secret_for_a_t
         )
         assert place.run("podman", "exec", name, "python3", "-c", asked) == "200\n"
         place.run("podman", "exec", name, "test", "-e", kept, expect=1)
+    finally:
+        place.run("podman", "rm", "--force", "--time=0", name)
+
+
+def test_a_token_or_secret_that_cannot_be_used_is_named(place: Containers, tmp_path: Path) -> None:
+    file = tmp_path / "theirs"
+    file.write_text("a-token-of-root\n")
+    file.chmod(0o600)
+    given = "--env=STATUSPROXY_GATEWAY=http://127.0.0.1:9"
+    secret = "/run/secrets/STATUSPROXY_ADMIN_TOKEN"
+    command = ["podman", "run", "--rm", *CONFINED, given, f"--volume={file}:{secret}:ro", IMAGE, "run"]
+    assert f"cannot read the secret {secret}: user 10001" in place.run(
+        "sh", "-c", '"$@" 2>&1', "sh", *command, expect=2
+    )
+    # podman-compose 1.0.3 hands on the text of the Compose file, which everyone can read.
+    command = ["podman", "run", "--rm", *CONFINED, given, "--env=STATUSPROXY_ADMIN_TOKEN=${ADMIN_TOKEN:-}", IMAGE]
+    assert "did not fill in the variable" in place.run("sh", "-c", '"$@" 2>&1', "sh", *command, expect=2)
+    kept = "/var/lib/statusproxy/admin-token"
+    name = place.run("podman", "run", "--detach", *CONFINED, given, f"--volume={file}:{kept}:ro", IMAGE).strip()
+    try:
+        wait_until(lambda: healthy(place, name), "the proxy serves")
+        assert f"cannot read {kept}: give it to user 10001" in place.run("sh", "-c", f"podman logs {name} 2>&1")
+        place.run("podman", "exec", name, "statusproxy", "sessions")
     finally:
         place.run("podman", "rm", "--force", "--time=0", name)
 
