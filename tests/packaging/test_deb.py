@@ -203,7 +203,10 @@ def test_installed_used_upgraded_downgraded_removed_and_purged(
     machine.run(f"sed -i 's/^gateway: /gateway: 7 # /' {CONFIG}")
     said = machine.run("dpkg-reconfigure statusproxy", expect=1)
     assert "does not accept the configuration (above); nothing was restarted" in said
-    machine.run(f"sed -i 's/^gateway: 7 # /gateway: /' {CONFIG}")
+    machine.run(f"sed -i 's/^gateway: 7 # /gateway: /' {CONFIG}; chmod 600 {CONFIG}")
+    said = machine.run("dpkg-reconfigure statusproxy", expect=1)
+    assert f"the service's user may not read {CONFIG}; nothing was restarted" in said
+    machine.run(f"chmod 644 {CONFIG}")
     assert shown(machine) == TRUTH
 
     machine.note("---- upgraded under load, while an administrator thinks about the changed configuration ----")
