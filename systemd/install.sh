@@ -89,7 +89,7 @@ need_systemd() {
 # Two installations would have the same names. Either one takes the configuration and the state of the other.
 need_no_package() {
   [ ! -e /var/lib/dpkg/info/statusproxy.prerm ] || fail "statusproxy is installed here as a Debian package; nothing was changed" \
-    "to upgrade it, build the package of this checkout (make deb), then: apt install ./dist/statusproxy_*.deb" \
+    "to upgrade it, build the package of this checkout (make deb), then: apt install --reinstall ./dist/statusproxy_*.deb" \
     "to remove it: apt remove statusproxy; then this installs from the checkout: $(command_line)"
 }
 
