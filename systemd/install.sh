@@ -89,7 +89,7 @@ need_systemd() {
 # Two installations would have the same names. Either one takes the configuration and the state of the other.
 need_no_package() {
   [ ! -e /var/lib/dpkg/info/statusproxy.prerm ] || fail "statusproxy is installed here as a Debian package; nothing was changed" \
-    "to upgrade it, build the package of this checkout (make deb), then: apt install ./dist/statusproxy_*.deb" \
+    "to upgrade it, build the package of this checkout (make deb), then: apt install --reinstall ./dist/statusproxy_*.deb" \
     "to remove it: apt remove statusproxy; then this installs from the checkout: $(command_line)"
 }
 
@@ -492,6 +492,7 @@ install() {
     else
       step service "active, and enabled for the next boot"
     fi
+    forget_package
     prune
     [ -n "$several" ] || next_steps "$folder" "$source"
     return
@@ -508,6 +509,16 @@ install() {
   go_back "$folder" "$old" || fail "the previous version does not run either" "see: journalctl -u statusproxy"
   rm -rf "$folder"
   fail "version $version did not become ready; $(basename "$old") runs again, as before"
+}
+
+# Where the Debian package was removed, but not purged: dpkg goes on owning the configuration, and a later purge would
+# remove it. dpkg forgets the package now; its postrm keeps what this installer has put in place.
+forget_package() {
+  [ -e /var/lib/dpkg/info/statusproxy.postrm ] || return 0
+  cp -p "$ETC/config.yaml" "$ETC/config.yaml.kept"
+  dpkg --purge statusproxy >/dev/null 2>&1 || say "dpkg still has the configuration of the removed package: never purge it"
+  mv -f "$ETC/config.yaml.kept" "$ETC/config.yaml"
+  [ -d "$ETC/secrets" ] || mkdir -m 700 "$ETC/secrets"
 }
 
 # Removes the version in $1, which this run has built for nothing; "" if it has built none. Where no other one runs, $2,

@@ -142,6 +142,19 @@ make_system_files() {
   cp "$HERE/lintian-overrides" "$ROOT/usr/share/lintian/overrides/statusproxy"
 }
 
+# Moves the new package, $1, to its place in dist/, $2. It alone lies there, so that a pattern finds one file; those before
+# stay at hand for a way back: between two releases the one before may have the same name.
+place() {
+  local older
+  find "$(dirname "$2")" -maxdepth 1 -name 'statusproxy_*.deb' -print0 | while IFS= read -r -d '' older; do
+    if ! cmp -s "$older" "$1"; then
+      mkdir -p "$(dirname "$2")/older"
+      mv -f "$older" "$(dirname "$2")/older/"
+    fi
+  done
+  mv -f "$1" "$2"
+}
+
 main() {
   local release version package
   release=$(release)
@@ -174,12 +187,8 @@ main() {
     MAINTAINER=${DEB_MAINTAINER:-statusproxy maintainers <maintainers@statusproxy.example>} \
     "$PYTHON" -B -c 'import os, string, sys; sys.stdout.write(string.Template(sys.stdin.read()).substitute(os.environ))' \
     <"$HERE/nfpm.yaml" >"$BUILD/nfpm.yaml"
-  # The newest alone lies in dist/, so that a pattern finds one file; those before stay at hand for a way back.
-  find "$SOURCE/dist" -maxdepth 1 -name 'statusproxy_*.deb' ! -path "$package" -print0 | while IFS= read -r -d '' older; do
-    mkdir -p "$SOURCE/dist/older"
-    mv -f "$older" "$SOURCE/dist/older/"
-  done
-  "$TOOLS/bin/nfpm" package --packager deb --config "$BUILD/nfpm.yaml" --target "$package" >/dev/null
+  "$TOOLS/bin/nfpm" package --packager deb --config "$BUILD/nfpm.yaml" --target "$BUILD/new.deb" >/dev/null
+  place "$BUILD/new.deb" "$package"
   say "$package ($(du -h "$package" | cut -f1))"
   say "To install it: sudo apt install $package"
 }

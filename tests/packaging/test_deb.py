@@ -203,7 +203,10 @@ def test_installed_used_upgraded_downgraded_removed_and_purged(
     machine.run(f"sed -i 's/^gateway: /gateway: 7 # /' {CONFIG}")
     said = machine.run("dpkg-reconfigure statusproxy", expect=1)
     assert "does not accept the configuration (above); nothing was restarted" in said
-    machine.run(f"sed -i 's/^gateway: 7 # /gateway: /' {CONFIG}")
+    machine.run(f"sed -i 's/^gateway: 7 # /gateway: /' {CONFIG}; chmod 600 {CONFIG}")
+    said = machine.run("dpkg-reconfigure statusproxy", expect=1)
+    assert f"the service's user may not read {CONFIG}; nothing was restarted" in said
+    machine.run(f"chmod 644 {CONFIG}")
     assert shown(machine) == TRUTH
 
     machine.note("---- upgraded under load, while an administrator thinks about the changed configuration ----")
@@ -281,10 +284,16 @@ def test_installed_used_upgraded_downgraded_removed_and_purged(
         "1.0.0, current",
     ]
 
-    machine.note("---- removed; what install.sh has put there since is not purged ----")
-    machine.run(f"{APT} remove statusproxy; mkdir -p /opt/statusproxy/any; touch /opt/statusproxy/any/.complete")
-    assert "its configuration and state stay" in machine.run("/var/lib/dpkg/info/statusproxy.postrm purge")
-    machine.run(f"test -f {CONFIG} -a -f /var/lib/private/statusproxy/state.db; rm -r /opt/statusproxy")
+    machine.note("---- back to install.sh: dpkg forgets the package, and no purge takes the configuration away ----")
+    machine.run(f"echo '# A comment of ours.' >>{CONFIG}; {APT} remove statusproxy")
+    machine.run(f"PIP_NO_COMPILE=1 bash {INSTALLER} --wheels /wheels")
+    machine.run("dpkg-query --show statusproxy", expect=1)
+    assert machine.run(f"tail -n 1 {CONFIG}") == "# A comment of ours.\n"
+    machine.run("systemctl restart statusproxy")
+    assert shown(machine) == TRUTH
+
+    machine.note("---- a version that fails to take over is purged with all that install.sh had put there ----")
+    machine.run(f"{APT} install {deb('3.0.0')}", expect=100)
     machine.run(f"{APT} purge statusproxy")
     assert machine.run(traces, quiet=True).splitlines() == before.splitlines()
 

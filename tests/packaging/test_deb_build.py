@@ -78,6 +78,23 @@ def test_on_another_system_it_says_what_to_do_instead(tmp_path: Path) -> None:
     assert "systemd/install.sh, or pipx" in done.stderr
 
 
+@pytest.mark.slow
+def test_the_package_before_is_kept_also_where_it_has_the_same_version(tmp_path: Path) -> None:
+    script = (DEB / "build.sh").read_text()
+    place = re.search(r"^place\(\) \{\n.*?^\}\n", script, re.MULTILINE | re.DOTALL)
+    assert place is not None
+    package = "statusproxy_0.2.0~deb12_amd64.deb"
+    for content in ("a release", "the next commit", "the next commit"):
+        (tmp_path / "new.deb").write_text(content)
+        (tmp_path / "dist").mkdir(exist_ok=True)
+        command = ["bash", "-euc", f'{place[0]}place "$1" "$2"', "bash", "new.deb", f"dist/{package}"]
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    assert {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.deb")} == {
+        f"dist/{package}": "the next commit",
+        f"dist/older/{package}": "a release",
+    }
+
+
 def test_make_deb_is_the_build_script() -> None:
     assert "\ndeb:\n\t@bash packaging/deb/build.sh\n" in (ROOT / "Makefile").read_text()
 

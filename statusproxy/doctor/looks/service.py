@@ -52,9 +52,10 @@ async def service(run: Run = run, booted: bool | None = None) -> list[Finding]:
     unit = await _show(run, _UNIT)
     if unit.get("LoadState") == "loaded":
         return [*_judge(unit, ""), *await _socket(run)]
+    asked = bool(unit)
     unit = await _show(run, _UNIT, "--user")
     if unit.get("LoadState") != "loaded":
-        return [note("service.not-installed")]
+        return [note("service.not-installed" if asked else "service.unasked")]
     findings = _judge(unit, "--user ")
     user = getpass.getuser()
     linger = await run("loginctl", "show-user", user, "--property=Linger", "--value")

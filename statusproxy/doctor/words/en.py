@@ -218,7 +218,7 @@ WORDS: Final[Words] = {
         "the running proxy listens on {address}, which other machines can reach; that is not in the file",
         (
             "restart it: a reload does not change `listen`. systemd opens the sockets of the "
-            "installed service: run install.sh again"
+            "installed service: run install.sh again (Debian package: dpkg-reconfigure statusproxy)"
         ),
     ),
     "ports.held-unasked": (
@@ -857,9 +857,10 @@ WORDS: Final[Words] = {
     # service
     "service.no-systemd": ("this machine does not use systemd; restarts of the proxy were not checked", None),
     "service.not-installed": (
-        "statusproxy is not installed as a service (to install it: sudo ./systemd/install.sh)",
+        "statusproxy is not installed as a service (docs/debian.md and docs/runbook.md tell how)",
         None,
     ),
+    "service.unasked": ("systemd could not be asked about the service by this user", "run the doctor with sudo"),
     "service.active": ("statusproxy.service is {state}: {said}", None),
     "service.starting": (
         "statusproxy.service is starting ({sub})",

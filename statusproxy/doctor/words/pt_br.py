@@ -218,7 +218,7 @@ WORDS: Final[Words] = {
         "o proxy em execução escuta em {address}, que outras máquinas alcançam; isso não está no arquivo",
         (
             "reinicie: um reload não muda `listen`. No serviço instalado é o systemd que abre os "
-            "sockets: rode install.sh de novo"
+            "sockets: rode install.sh de novo (pacote Debian: dpkg-reconfigure statusproxy)"
         ),
     ),
     "ports.held-unasked": (
@@ -874,8 +874,12 @@ WORDS: Final[Words] = {
     # service
     "service.no-systemd": ("esta máquina não usa systemd; os reinícios do proxy não foram verificados", None),
     "service.not-installed": (
-        "o statusproxy não está instalado como serviço (sudo ./systemd/install.sh instala)",
+        "o statusproxy não está instalado como serviço (docs/pt-BR/debian.md e docs/pt-BR/runbook.md dizem como)",
         None,
+    ),
+    "service.unasked": (
+        "este usuário não pôde consultar o systemd sobre o serviço",
+        "execute o doctor com sudo",
     ),
     "service.active": ("statusproxy.service está {state}: {said}", None),
     "service.starting": (

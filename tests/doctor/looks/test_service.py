@@ -44,6 +44,7 @@ def unit(**properties: str) -> str:
         (unit(UnitFileState="disabled"), {"active": "ok", "not-enabled": "warning"}),
         (unit(NRestarts="3"), {"active": "ok", "restarts": "warning"}),
         ("LoadState=not-found", {"not-installed": "note"}),
+        ("", {"unasked": "note"}),
     ],
 )
 async def test_a_unit_is_told_as_systemd_has_it(system: str, found: dict[str, str]) -> None:
