@@ -100,6 +100,10 @@ def test_the_image_s_configuration_is_right_with_what_each_file_gives(file: Path
     assert str(settings.admin.listen) == "0.0.0.0:8091"
 
 
+def test_the_trial_can_run_beside_a_gateway_on_its_port() -> None:
+    assert services(COMPOSE)["gateway"]["ports"] == ["127.0.0.1:${STAND_IN_PORT:-3000}:3000"]
+
+
 def test_the_drain_is_over_before_the_container_is_killed() -> None:
     settings = load(CONFIG, None, {"STATUSPROXY_GATEWAY": "http://gateway:3000", "STATUSPROXY_ADMIN_TOKEN": "a-token"})
     for file in (COMPOSE, TAKEOVER):
