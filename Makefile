@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
 	@echo "make test    lint, type-check and test everything"
-	@echo "make check   lint, type-check and run the quick tests, for the edit loop: about a minute"
+	@echo "make check   lint, type-check and run the quick tests, for the edit loop: about two minutes"
 	@echo "make steady  run the tests RUNS=10 times, beside BUSY=0 busy processes, to the first failure"
 	@echo "make run     run the proxy with ./config.yaml"
 	@echo "make format  format, and fix what can be fixed automatically"
