@@ -3,7 +3,7 @@
 # The base is pinned by its digest where PYTHON_DIGEST is given:
 #   docker build --build-arg PYTHON_DIGEST=sha256:… .
 # Without it the tag decides, and the same command can give another base tomorrow.
-ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim
+ARG PYTHON_IMAGE=python:3.13-slim
 ARG PYTHON_DIGEST=
 
 FROM ${PYTHON_IMAGE}${PYTHON_DIGEST:+@${PYTHON_DIGEST}} AS build
