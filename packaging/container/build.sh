@@ -8,24 +8,7 @@
 # What else is given is handed on to the build, such as --no-cache.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-
-fail() {
-  printf 'build.sh: %s\n' "$*" >&2
-  exit 1
-}
-
-# The first of the three that can work: a docker client without its daemon cannot.
-engine() {
-  if docker info >/dev/null 2>&1; then
-    echo docker
-  elif command -v podman >/dev/null 2>&1; then
-    echo podman
-  elif command -v buildah >/dev/null 2>&1; then
-    echo buildah
-  else
-    fail "install docker, podman or buildah (a docker that is installed needs its daemon running)"
-  fi
-}
+. packaging/container/engine.sh
 
 version() { sed -n 's/^__version__ = "\(.*\)"$/\1/p' statusproxy/__init__.py; }
 
@@ -33,7 +16,7 @@ version() { sed -n 's/^__version__ = "\(.*\)"$/\1/p' statusproxy/__init__.py; }
 of_commit() { git log -1 "--format=$1" 2>/dev/null || true; }
 
 image=${IMAGE:-statusproxy}
-engine=${ENGINE:-$(engine)}
+engine=${ENGINE:-$(engine docker podman buildah)}
 version=$(version)
 arguments=(--build-arg "VERSION=$version" --build-arg "REVISION=$(of_commit %H)" --build-arg "CREATED=$(of_commit %cI)")
 for name in PYTHON_IMAGE PYTHON_DIGEST; do

@@ -7,26 +7,12 @@
 # image's own SBOM.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-
-fail() {
-  printf 'sbom.sh: %s\n' "$*" >&2
-  exit 1
-}
-
-engine() {
-  if docker info >/dev/null 2>&1; then
-    echo docker
-  elif command -v podman >/dev/null 2>&1; then
-    echo podman
-  else
-    fail "install docker or podman"
-  fi
-}
+. packaging/container/engine.sh
 
 PATH="$PATH:$PWD/.venv/bin"
 command -v cyclonedx-py >/dev/null || fail "cyclonedx-py is missing: pipx install cyclonedx-bom"
 image=${1:-statusproxy}
-engine=${ENGINE:-$(engine)}
+engine=${ENGINE:-$(engine docker podman)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
