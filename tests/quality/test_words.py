@@ -122,7 +122,7 @@ def test_strings_and_help_texts_are_shown_but_docstrings_are_not(tmp_path: Path)
         '"""Mend."""\nNAME = "mend this"\n@main.command()\ndef run():\n    """Mend a proxy."""\n'
         'def other():\n    """Mend."""\n'
     )
-    assert sorted(texts(file)) == [(1 + 1, "mend this"), (4, "Mend a proxy.")]
+    assert sorted(texts(file)) == [(2, "mend this"), (4, "Mend a proxy.")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

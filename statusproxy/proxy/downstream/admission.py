@@ -48,18 +48,18 @@ class Admission(Generic[ClientT]):
 
     def begin(self, client: ClientT) -> None:
         """`client` has sent the first bytes of a head."""
-        if self._was_idle(client):
+        if self._end_rest(client):
             self._begun[client] = None
 
     def work(self, client: ClientT) -> None:
         """A request of `client` is whole up to its body."""
-        if not self._was_idle(client):
+        if not self._end_rest(client):
             self._begun.pop(client, None)
         self._at_work.add(client)
 
     def leave(self, client: ClientT) -> None:
         """`client` is gone, or goes. It may have no place any more."""
-        self._was_idle(client)
+        self._end_rest(client)
         self._begun.pop(client, None)
         self._at_work.discard(client)
 
@@ -93,12 +93,6 @@ class Admission(Generic[ClientT]):
         silent = (now - next(iter(self._newcomers.values()))) * _SILENCE_COUNTS
         return self._newcomers if silent >= now - next(iter(self._answered.values())) else self._answered
 
-    def _was_idle(self, client: ClientT) -> bool:
-        """Whether `client` was idle, which it is no more."""
-        if client in self._answered:
-            del self._answered[client]
-            return True
-        if client in self._newcomers:
-            del self._newcomers[client]
-            return True
-        return False
+    def _end_rest(self, client: ClientT) -> bool:
+        """`client` is no longer idle; False where it was not."""
+        return self._answered.pop(client, None) is not None or self._newcomers.pop(client, None) is not None
