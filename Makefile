@@ -17,8 +17,9 @@ help:
 	@echo "make run     run the proxy with ./config.yaml"
 	@echo "make format  format, and fix what can be fixed automatically"
 	@echo "make bench   measure against nginx, haproxy and others (installs them: Debian, root)"
-	@echo "make bench-before BEFORE=DIR  measure side by side with another checkout that has its .venv"
-	@echo "make bench-units BEFORE=DIR   the same for reading an event and correcting a list, without sockets"
+	@echo "             (AGAINST=main~1: and against another revision or checkout)"
+	@echo "make bench-before BEFORE=main~1  measure side by side with another revision or checkout, and nothing else"
+	@echo "make bench-units BEFORE=main~1   the same for reading an event and correcting a list, without sockets"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make kills   kill proxy and gateway in random order under load, KILLS=40 times, and look for what is lost"
 	@echo "             (STORE=redis: two proxies and their Redis)"
@@ -154,8 +155,10 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# AGAINST is a revision, or another checkout that has its .venv: the same is measured of it, in the same turns.
+AGAINST ?=
 bench: $(VENV)/.ready
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(AGAINST),--against $(AGAINST))
 
 bench-before: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.before $(BEFORE)

@@ -1,11 +1,14 @@
-"""All benchmarks, one after the other: `make bench`, or `python -m benchmarks [--quick] [--only WORD]`.
+"""All benchmarks, one after the other: `make bench`, or `python -m benchmarks [--quick] [--only WORD] [--against REF]`.
 
+With `--against`, a revision of this repository or another checkout is measured beside this one, in the same turns.
 Peers are installed by `install-peers.sh`; one that cannot be had is skipped with a line that says so. Everything is
-bounded in time, stays on the loopback interface, and ends what it started. The report goes to benchmarks/RESULTS.md.
+bounded in time, stays on the loopback interface, and ends what it started. The report goes to benchmarks/RESULTS.md;
+processor times are kept in benchmarks/machines.json too, so that the report shows several machines side by side.
 """
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
@@ -15,8 +18,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import changes, fleet, memory, polls, rates, start, store, tunnels, units, volumes
+from benchmarks import (
+    against,
+    changes,
+    express,
+    fairness,
+    fleet,
+    machines,
+    memory,
+    polls,
+    rates,
+    start,
+    store,
+    tunnels,
+    units,
+    volumes,
+)
 from benchmarks.results import Finding, Goal, Median, Results, Section
+from tests.upgrade.version import Version
 
 HERE = Path(__file__).parent
 
@@ -32,11 +51,17 @@ def main() -> int:
         subprocess.run([str(HERE / "install-peers.sh")], check=False, timeout=900)
     begun = time.monotonic()
     results = Results(quick=arguments.quick, versions=fleet.versions())
-    with tempfile.TemporaryDirectory(prefix="statusproxy-bench-") as name, fleet.running(Path(name)) as running:
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="statusproxy-bench-")))
+        try:
+            other = Version.of(arguments.against, folder) if arguments.against else None
+        except ValueError as error:
+            raise SystemExit(f"benchmarks: {error}") from None
+        running = stack.enter_context(fleet.running(folder))
         results.missing = running.missing
         for peer, why in running.missing.items():
             print(f"skipped: {peer}: {why}")
-        for title, step in _steps(running, quick=arguments.quick):
+        for title, step in _steps(running, other, quick=arguments.quick):
             if arguments.only and not any(word in title for word in arguments.only):
                 continue
             print(f"{title} …", flush=True)
@@ -44,7 +69,9 @@ def main() -> int:
                 results.add(section, findings)
     results.seconds = time.monotonic() - begun
     if not arguments.only:
-        arguments.output.write_text(results.markdown(), encoding="utf-8")
+        if not arguments.quick:
+            machines.keep(results.findings)
+        arguments.output.write_text(results.markdown(machines.side_by_side()), encoding="utf-8")
         print(f"\nwritten: {arguments.output} ({results.seconds:.0f} s)")
     print(f"{len(results.missed)} goals missed" if results.missed else "every goal met")
     return 1 if results.missed else 0
@@ -54,13 +81,15 @@ def _arguments() -> Any:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a minute or two: one short sample of each")
     parser.add_argument("--only", nargs="+", metavar="WORD", help="only the steps whose title has one of these words")
+    parser.add_argument("--against", metavar="REF", help="a revision, or a checkout with its .venv, to measure beside")
     parser.add_argument("--no-install", action="store_true", help="take the peers that are there")
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
     return parser.parse_args()
 
 
-def _steps(running: fleet.Fleet, *, quick: bool) -> list[tuple[str, Step]]:
+def _steps(running: fleet.Fleet, other: Version | None, *, quick: bool) -> list[tuple[str, Step]]:
     turns, factor = (1, 1) if quick else (5, 2)
+    seconds, times = (2, 1) if quick else (5, 3)
     told = rates.scripts(running.folder)
 
     def rate(point: rates.Point) -> Step:
@@ -74,6 +103,8 @@ def _steps(running: fleet.Fleet, *, quick: bool) -> list[tuple[str, Step]]:
         (f"rates: {point.what}", rate(point)) for point in rates.points() if running.differs or not point.needs_lua
     ]
     steps += [
+        ("express: before a real gateway", lambda: express.measure(running, told, turns=turns)),
+        ("fairness: a poll beside heavy work", lambda: [fairness.measure(running, seconds=seconds, turns=times)]),
         ("volumes: 1 GiB down and up", lambda: [volumes.measure(running, turns=1 if quick else 3)]),
         ("memory: large bodies", lambda: [_memory(quick)]),
         ("store: durable changes", lambda: [_store(1 if quick else 3)]),
@@ -83,6 +114,12 @@ def _steps(running: fleet.Fleet, *, quick: bool) -> list[tuple[str, Step]]:
         ("units: the domain's own costs", units.measure),
         ("changes: many at once, beside large lists", changes.measure),
     ]
+    if other is not None:
+        steps += [
+            (f"against {other.name}: rates", lambda: [against.measure(running, other, told, turns=turns)]),
+            (f"against {other.name}: start and memory", lambda: [against.starts(running, other, turns=turns)]),
+            (f"against {other.name}: steps", lambda: [against.steps(other, turns=turns)]),
+        ]
     return steps
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from benchmarks.processes import Process, cores, free_port, program
+from tests.upgrade.version import Version
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
@@ -135,22 +136,18 @@ def start_statusproxy(
     *,
     share: bool = True,
     gateway_port: int | None = None,
-    python: str = sys.executable,
-    checkout: Path | None = None,
+    version: Version | None = None,
     tell: bool = True,
 ) -> Proxy:
-    """One more statusproxy; with `tell`, the one correction is in force.
-
-    `checkout` names another one to start it from, by the interpreter of its `.venv`.
-    """
-    if checkout is not None:
-        python = str(checkout / ".venv/bin/python")
+    """One more statusproxy, of this checkout or of another version; with `tell`, the one correction is in force."""
+    python, environment = sys.executable, {"PYTHONPATH": str(HERE.parent)}
+    if version is not None:
+        python, environment = version.python, dict(version.environment)
     port = free_port()
     slug = f"statusproxy-{port}"
     path = fleet.folder / f"{slug}.yaml"
     path.write_text(yaml.safe_dump(settings(fleet, port, f"{slug}.db", share=share, gateway_port=gateway_port)))
     command = [python, "-m", "statusproxy", "run", "--config", str(path)]
-    environment = {"PYTHONPATH": str(checkout or HERE.parent)}
     proxy = _add(fleet, stack, name, command, port, environment=environment)
     if tell:
         disconnect(port)
@@ -251,25 +248,38 @@ def _start_nginx(fleet: Fleet, stack: contextlib.ExitStack, name: str) -> str | 
 
 
 def _start_nginx_lua(fleet: Fleet, stack: contextlib.ExitStack, name: str) -> str | None:
-    nginx, port, modules = program("nginx"), free_port(), _lua_modules()
-    if modules is None:
+    if _lua_modules() is None:
         return "libnginx-mod-http-lua is not installed"
-    libraries = [path for path in _LUA_CPATHS if Path(path.replace("?", "cjson")).exists()]
-    if not libraries:
+    if _cjson() is None:
         return "lua-cjson is not installed"
+    start_nginx_lua(fleet, stack, name, upstream=fleet.upstream_port)
+    return None
+
+
+def start_nginx_lua(fleet: Fleet, stack: contextlib.ExitStack, name: str, *, upstream: int) -> Proxy:
+    """One more nginx that corrects by Lua; whoever asks for it knows that all is installed."""
+    nginx, port, cjson = program("nginx"), free_port(), _cjson()
     assert nginx is not None
+    assert cjson is not None
+    folder = fleet.folder / f"nginx-lua-{port}"
+    folder.mkdir()
     values = {
-        "DIR": str(fleet.folder),
+        "DIR": str(folder),
         "PORT": str(port),
-        "UPSTREAM": str(fleet.upstream_port),
-        "MODULES": modules,
+        "UPSTREAM": str(upstream),
+        "MODULES": _lua_modules() or "",
         "LUA_PATH": _LUA_PATH,
-        "LUA_CPATH": libraries[0],
+        "LUA_CPATH": cjson,
         "SESSION": SESSION,
     }
-    config = _write(fleet, "nginx-lua.conf", values)
-    _add(fleet, stack, name, [nginx, "-c", str(config)], port, works_in_child=True)
-    return None
+    config = folder / "nginx.conf"
+    config.write_text(_filled("nginx-lua.conf", values))
+    return _add(fleet, stack, name, [nginx, "-c", str(config)], port, works_in_child=True)
+
+
+def _cjson() -> str | None:
+    """The path pattern of Lua's JSON library; None where it is not installed."""
+    return next((path for path in _LUA_CPATHS if Path(path.replace("?", "cjson")).exists()), None)
 
 
 def _start_haproxy(fleet: Fleet, stack: contextlib.ExitStack, name: str) -> str | None:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what `make bench` compares with: nginx with Lua, haproxy and wrk (Debian, as root or with sudo), mitmproxy
-# (PyPI, in an environment of its own) and http-proxy-middleware (npm). All but the Debian packages go into
+# (PyPI, in an environment of its own), http-proxy-middleware and Express (npm). All but the Debian packages go into
 # benchmarks/.peers. Safe to run again; what cannot be had is named, and the benchmark goes on without it.
 set -uo pipefail
 cd "$(dirname "$0")"
@@ -47,13 +47,14 @@ if [ ! -x "$peers/mitmproxy/bin/mitmdump" ]; then
     >"$peers/mitmproxy.log" 2>&1 || { rm -rf "$peers/mitmproxy"; skip mitmproxy "see benchmarks/.peers/mitmproxy.log"; }
 fi
 
-if [ ! -d "$peers/node_modules/http-proxy-middleware" ]; then
+if [ ! -d "$peers/node_modules/http-proxy-middleware" ] || [ ! -d "$peers/node_modules/express" ]; then
+  packages=(http-proxy-middleware@4 express@5)
   if have npm; then
-    echo "install-peers: installing http-proxy-middleware"
-    npm install --prefix "$peers" --no-audit --no-fund --no-save http-proxy-middleware@4 >"$peers/npm.log" 2>&1 ||
-      skip http-proxy-middleware "see benchmarks/.peers/npm.log"
+    echo "install-peers: installing ${packages[*]}"
+    npm install --prefix "$peers" --no-audit --no-fund --no-save "${packages[@]}" >"$peers/npm.log" 2>&1 ||
+      skip "${packages[*]}" "see benchmarks/.peers/npm.log"
   else
-    skip http-proxy-middleware "npm is not there"
+    skip "${packages[*]}" "npm is not there"
   fi
 fi
 exit 0

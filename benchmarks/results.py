@@ -25,12 +25,13 @@ class Median:
 
     def text(self, unit: str = "", digits: int = 0) -> str:
         """`20 000 (19 500 to 21 000) unit`."""
-        middle, least, greatest = (_grouped(n, digits) for n in (self.value, self.least, self.greatest))
+        middle, least, greatest = (grouped(n, digits) for n in (self.value, self.least, self.greatest))
         behind = f" {unit}" if unit else ""
         return f"{middle} ({least} to {greatest}){behind}" if self.least != self.greatest else f"{middle}{behind}"
 
 
-def _grouped(number: float, digits: int) -> str:
+def grouped(number: float, digits: int = 0) -> str:
+    """`20 000.5`: thousands apart by a space."""
     return f"{number:,.{digits}f}".replace(",", " ")
 
 
@@ -50,6 +51,17 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Processor time for one answer, as a figure that is kept for each machine."""
+
+    cpu: float
+    """Microseconds."""
+    ratio: float | None = None
+    """To the peer's, where one was measured."""
+    peer: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
     """One line of the overview."""
 
@@ -58,6 +70,7 @@ class Finding:
     against: str = ""
     goal: str = ""
     verdict: str = NO_GOAL
+    cost: Cost | None = None
 
 
 @dataclass
@@ -71,7 +84,7 @@ class Section:
 
     def markdown(self) -> str:
         """The section as Markdown."""
-        return f"## {self.title}\n\n{self.about}\n\n{_table(self.columns, self.rows)}"
+        return f"## {self.title}\n\n{self.about}\n\n{table(self.columns, self.rows)}"
 
 
 @dataclass
@@ -90,18 +103,18 @@ class Results:
         self.sections.append(section)
         self.findings += findings
         for finding in findings:
-            goal = f" · goal {finding.goal}: {finding.verdict.strip('*')}" if finding.goal else ""
+            goal = f" · goal {finding.goal}: {finding.verdict.replace('*', '')}" if finding.goal else ""
             print(f"  {finding.what}: {finding.figure}{f' · {finding.against}' if finding.against else ''}{goal}")
 
     @property
     def missed(self) -> list[Finding]:
         """The findings that fall short of their goals."""
-        return [finding for finding in self.findings if finding.verdict == MISSED]
+        return [finding for finding in self.findings if MISSED in finding.verdict]
 
-    def markdown(self) -> str:
-        """The whole report."""
+    def markdown(self, machines: Section | None = None) -> str:
+        """The whole report; `machines` has the figures of several machines side by side."""
         rows = [[f.what, f.figure, f.against, f.goal, f.verdict] for f in self.findings]
-        overview = _table(["what", "statusproxy", "against", "goal", "verdict"], rows)
+        overview = table(["what", "statusproxy", "against", "goal", "verdict"], rows)
         kind = "a quick run: short samples, large spread" if self.quick else "a full run"
         about = (
             f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {kind}, {self.seconds:.0f} s."
@@ -113,31 +126,39 @@ class Results:
             "# What the benchmarks found",
             about,
             "## Overview\n\n" + overview,
+            *([machines.markdown()] if machines is not None else []),
             *(section.markdown() for section in self.sections),
             "## Machine and versions\n\n" + "\n".join(f"- {line}" for line in [*machine(), *self._versions()]),
         ]
         if self.missing:
             lines = [f"- {name}: {why.splitlines()[0]}" for name, why in self.missing.items()]
-            parts.insert(3, "## Skipped\n\n" + "\n".join(lines))
+            parts.insert(3 if machines is None else 4, "## Skipped\n\n" + "\n".join(lines))
         return "\n\n".join(parts) + "\n"
 
     def _versions(self) -> list[str]:
         return [f"{name}: {version}" for name, version in self.versions.items()]
 
 
-def machine() -> list[str]:
-    """What it ran on."""
+def processors() -> tuple[int, str]:
+    """How many cores, and what they are called."""
     info = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(":")[2].strip() for line in info if line.startswith("model name")]
+    return len(models), models[0] if models else platform.machine()
+
+
+def machine() -> list[str]:
+    """What it ran on."""
+    count, model = processors()
     total = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
     load = " ".join(Path("/proc/loadavg").read_text().split()[:3])
     return [
-        f"{len(models)} × {models[0] if models else platform.machine()}, {int(total.split()[1]) // 1024**2} GiB",
+        f"{count} × {model}, {int(total.split()[1]) // 1024**2} GiB",
         f"Linux {platform.release()}, Python {platform.python_version()}; load at the end {load}",
     ]
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = ["| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""Reading an event and correcting a list, here and in another checkout: `make bench-units BEFORE=../other-checkout`.
+"""Reading an event and correcting a list, here and in another version: `make bench-units BEFORE=…`.
 
-Each turn measures both, in the order of the turn before reversed; the ratio is ours to the other's within a turn. The
-other checkout needs no virtual environment, only that ours has what it imports.
+BEFORE is a checkout with its `.venv`, or a revision of this one. Each turn measures both, in the order of the turn
+before reversed; the ratio is ours to the other's within a turn. Both run with this interpreter and its packages.
 """
 
 import argparse
@@ -9,11 +9,15 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.fleet import SESSION, channels
 from benchmarks.rates import media_event, presence_event
-from benchmarks.results import Median
+from benchmarks.results import Median, table
+from tests.upgrade.version import Version
+
+COLUMNS = ("step", "now", "before", "× before")
 
 _HERE = Path(__file__).resolve().parents[1]
 
@@ -21,19 +25,30 @@ _HERE = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Print a Markdown table."""
     arguments = _arguments()
-    checkouts = (_HERE, arguments.checkout.resolve())
+    with tempfile.TemporaryDirectory(prefix="statusproxy-bench-") as folder:
+        try:
+            version = Version.of(arguments.before, Path(folder))
+        except ValueError as error:
+            raise SystemExit(f"benchmarks: {error}") from None
+        found = rows(Path(version.environment["PYTHONPATH"]), arguments.turns)
+    print(table(COLUMNS, found))
+
+
+def rows(checkout: Path, turns: int) -> list[list[str]]:
+    """A row of `COLUMNS` for each step, with the least of so many turns."""
+    checkouts = (_HERE, checkout.resolve())
     bodies = json.dumps(_bodies())
-    turns: dict[Path, list[dict[str, float]]] = {checkout: [] for checkout in checkouts}
-    for turn in range(arguments.turns):
+    seen: dict[Path, list[dict[str, float]]] = {checkout: [] for checkout in checkouts}
+    for turn in range(turns):
         for checkout in checkouts if turn % 2 else reversed(checkouts):
-            turns[checkout].append(_measured(checkout, bodies))
-    ours, others = (turns[checkout] for checkout in checkouts)
-    print("| step | now | before | × before |")
-    print("| --- | --- | --- | --- |")
+            seen[checkout].append(_measured(checkout, bodies))
+    ours, others = (seen[checkout] for checkout in checkouts)
+    found = []
     for step in ours[0]:
         now, before = ([costs[step] * 1e6 for costs in of] for of in (ours, others))
         ratio = Median.of([one / other for one, other in zip(now, before, strict=True)])
-        print(f"| {step} | {min(now):,.1f} µs | {min(before):,.1f} µs | {ratio.text('', 2)} |")
+        found.append([step, f"{min(now):,.1f} µs", f"{min(before):,.1f} µs", ratio.text("", 2)])
+    return found
 
 
 def _bodies() -> dict[str, dict[str, str]]:
@@ -66,7 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.units_before", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("checkout", type=Path, help="the other checkout")
+    parser.add_argument("before", help="the other version: a checkout with its .venv, or a revision of this one")
     parser.add_argument("--turns", type=int, default=9, help="turns of some seconds")
     return parser.parse_args()
 

@@ -1,0 +1,280 @@
+"""How long a poll every 10 ms waits while others give the proxy much to do: the 99th percentile beside each load.
+
+The poll comes on a connection of its own, at fixed moments, and its time counts from the moment at which it was due: so
+a wait delays those behind it too. What makes the load has the lowest priority on its core, and the poll the highest.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+
+import yaml
+
+from benchmarks import load, rates
+from benchmarks.fleet import HERE, Fleet, Proxy, start_statusproxy
+from benchmarks.processes import cores, program
+from benchmarks.results import Finding, Goal, Median, Section
+
+_EVERY = 0.01
+_THREE = Goal("p99 ≤ 3 × idle", 3.0, at_least=False)
+
+_LARGE_WEBHOOK = 20_000_000
+_BURST = 2_000
+_SESSIONS = 2_000
+
+#: A load: what runs it for that many seconds against a proxy.
+Load = Callable[[Fleet, Proxy, float], list[str]]
+
+
+def measure(fleet: Fleet, *, seconds: int, turns: int) -> tuple[Section, list[Finding]]:
+    """All loads through ours; those that nginx can have, through nginx too."""
+    section = Section(
+        "A poll every 10 ms beside heavy work",
+        f"A list of 10 channels, asked for at fixed moments for {seconds} s beside each load, {turns} times; the loads"
+        " and the gateway share the poll's core. The page is open in a browser's stead: its stream is read, while one"
+        " of 2 000 sessions changes every 100 ms.",
+        ["beside", "proxy", "p50", "p99", "longest", "p99, × idle"],
+    )
+    findings = []
+    with contextlib.ExitStack() as stack:
+        ours = start_statusproxy(fleet, stack, "statusproxy beside loads")
+        watched = start_statusproxy(fleet, stack, "statusproxy with a page open")
+        del fleet.proxies[ours.name], fleet.proxies[watched.name]
+        _make_known(watched)
+        # One of ours after the other: each is idle first, so that what is left of a load does not count for the next.
+        page: dict[str, Load] = {"an open page of 2 000 sessions": _page}
+        contenders = [(rates.OURS, ours, _LOADS), (rates.OURS, watched, page)]
+        contenders += [(rates.NGINX, nginx, _LOADS) for nginx in fleet.has(rates.NGINX)]
+        for name, proxy, loads in contenders:
+            idle = [_polls(proxy, seconds) for _ in range(turns)]
+            calm = Median.of([_percentile(one, 0.99) for one in idle])
+            section.rows.append([f"nothing{' (before the page)' * (proxy is watched)}", name, *_shown(idle), ""])
+            for what, makes in loads.items():
+                if makes is _upload and not fleet.differs:
+                    continue
+                seen = []
+                for _ in range(turns):
+                    with _beside(makes(fleet, proxy, seconds + 1.0)):
+                        seen.append(_polls(proxy, seconds))
+                worst = Median.of([_percentile(one, 0.99) for one in seen])
+                section.rows.append([what, name, *_shown(seen), f"{worst.value / calm.value:.1f} ×"])
+                if name == rates.OURS:
+                    ratio = worst.value / calm.value
+                    against = f"{ratio:.1f} × idle ({calm.value * 1e3:.2f} ms)"
+                    figure = f"p99 {worst.value * 1e3:.2f} ms"
+                    findings.append(
+                        Finding(f"10 ms poll beside {what}", figure, against, _THREE.text, _THREE.verdict(ratio))
+                    )
+    return section, findings
+
+
+def _percentile(took: list[float], share: float) -> float:
+    return sorted(took)[min(len(took) - 1, int(len(took) * share))]
+
+
+def _shown(seen: list[list[float]]) -> list[str]:
+    """The median, the 99th percentile and the longest of each turn, in milliseconds."""
+    return [Median.of([_percentile(one, share) * 1e3 for one in seen]).text("ms", 2) for share in (0.5, 0.99, 1.0)]
+
+
+def _polls(proxy: Proxy, seconds: float) -> list[float]:
+    """The seconds that each poll took, measured by a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.fairness", "poll", str(proxy.port), str(seconds)]
+    done = subprocess.run(
+        _on_their_core(command), capture_output=True, text=True, check=True, timeout=seconds + 60, cwd=HERE.parent
+    )
+    took: list[float] = json.loads(done.stdout)
+    return took
+
+
+def _on_their_core(command: list[str]) -> list[str]:
+    return [program("taskset") or "taskset", "-c", cores()[1], *command]
+
+
+@contextlib.contextmanager
+def _beside(command: list[str]) -> Iterator[None]:
+    """A load runs, from a moment before until after; it ends by itself too."""
+    with subprocess.Popen(
+        _on_their_core(["nice", "-n", "19", *command]),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=HERE.parent, text=True,
+    ) as running:  # fmt: skip
+        try:
+            time.sleep(0.5)
+            yield
+            if running.poll():
+                raise SystemExit(f"benchmarks: {command}: {running.communicate()[1]}")
+        finally:
+            running.terminate()
+
+
+# ---- the loads ----
+
+
+def _upload(fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
+    """Webhooks of 20 MB, two at a time."""
+    script = fleet.folder / "webhook-20m.lua"
+    if not script.exists():
+        load.post_script(fleet.folder, "webhook-20m", rates.media_event(_LARGE_WEBHOOK))
+    wrk = program("wrk") or "wrk"
+    target = f"http://127.0.0.1:{proxy.port}/v1/webhooks/receive"
+    return [wrk, "-t1", "-c2", f"-d{seconds:.0f}s", "--timeout", "60s", "-s", str(script), target]
+
+
+def _download(fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
+    """Answers of 1 GiB, two at a time, one after the other."""
+    del fleet
+    target = f"http://127.0.0.1:{proxy.port}/large"
+    return [program("wrk") or "wrk", "-t1", "-c2", f"-d{seconds:.0f}s", "--timeout", "60s", target]
+
+
+def _burst(fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
+    """2 000 webhooks at once, every second."""
+    del fleet
+    return [sys.executable, "-m", "benchmarks.fairness", "burst", str(proxy.port), str(seconds)]
+
+
+def _page(fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
+    """The status page's stream is read, and a session changes every 100 ms."""
+    settings = json.dumps({"admin": _admin(fleet, proxy)})
+    return [sys.executable, "-m", "benchmarks.fairness", "page", str(proxy.port), str(seconds), settings]
+
+
+_LOADS: dict[str, Load] = {
+    "webhooks of 20 MB": _upload,
+    "downloads of 1 GiB": _download,
+    "a burst of 2 000 webhooks a second": _burst,
+}
+
+
+def _admin(fleet: Fleet, proxy: Proxy) -> str:
+    """Where the status page of a proxy is: by its own configuration."""
+    settings = yaml.safe_load((fleet.folder / f"statusproxy-{proxy.port}.yaml").read_text())
+    address: str = settings["admin"]["listen"]
+    return address
+
+
+def _event(session: str, word: str) -> bytes:
+    return json.dumps({"event": "status-find", "session": session, "status": word}).encode()
+
+
+def _make_known(proxy: Proxy) -> None:
+    """Tell it of 2 000 sessions, a tenth of which are lost."""
+    for number in range(_SESSIONS):
+        word = "desconnectedMobile" if number % 10 == 0 else "inChat"
+        target = f"http://127.0.0.1:{proxy.port}/v1/webhooks/receive"
+        post = urllib.request.Request(target, _event(f"known-{number}", word), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(post, timeout=10):
+            pass
+
+
+# ---- what runs as a program of its own ----
+
+
+def _request(method: str, target: str, body: bytes = b"") -> bytes:
+    head = f"{method} {target} HTTP/1.1\r\nHost: gateway.example\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _answered(connection: socket.socket) -> None:
+    """Read one answer of known length."""
+    seen = b""
+    while b"\r\n\r\n" not in seen:
+        piece = connection.recv(65536)
+        if not piece:
+            raise EOFError("the connection was closed")
+        seen += piece
+    head, _, rest = seen.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise ValueError(head.decode(errors="replace"))
+    if b"chunked" in head:
+        while not rest.endswith(b"0\r\n\r\n"):
+            rest += connection.recv(65536)
+        return
+    left = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]) - len(rest)
+    while left > 0:
+        left -= len(connection.recv(65536))
+
+
+def _poll(port: int, seconds: float) -> None:
+    """Ask every 10 ms, and print the seconds each took from the moment at which it was due."""
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    asked = _request("GET", "/api/channels?n=10")
+    took = []
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(asked)
+        _answered(connection)
+        due = time.perf_counter()
+        for _ in range(int(seconds / _EVERY)):
+            due += _EVERY
+            time.sleep(max(0.0, due - time.perf_counter()))
+            connection.sendall(asked)
+            _answered(connection)
+            took.append(time.perf_counter() - due)
+    print(json.dumps(took))
+
+
+async def _posts(port: int, count: int) -> None:
+    """So many webhooks on one connection, one after the other."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    asked = _request("POST", "/v1/webhooks/receive", rates.presence_event(1_000).encode())
+    for _ in range(count):
+        writer.write(asked)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+        await reader.readexactly(int(length or 0))
+    writer.close()
+
+
+async def _bursts(port: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        await asyncio.gather(*(_posts(port, _BURST // 200) for _ in range(200)))
+        await asyncio.sleep(max(0.0, 1.0 - (time.monotonic() - begun)))
+
+
+async def _open_page(port: int, seconds: float, admin: str) -> None:
+    """Read the page's stream to the end, and let a session change every 100 ms."""
+    host, _, admin_port = admin.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(admin_port), limit=2**20)
+    writer.write(_request("GET", "/events"))
+
+    async def read() -> None:
+        while await reader.read(65536):
+            pass
+
+    reading = asyncio.create_task(read())
+    end, turn = time.monotonic() + seconds, 0
+    _, posting = await asyncio.open_connection("127.0.0.1", port)
+    while time.monotonic() < end:
+        turn += 1
+        word = "desconnectedMobile" if turn % 2 else "inChat"
+        posting.write(_request("POST", "/v1/webhooks/receive", _event("known-5", word)))
+        await asyncio.sleep(0.1)
+    reading.cancel()
+    posting.close()
+    writer.close()
+
+
+def main() -> None:
+    """Be the poll or one of the loads."""
+    what, port, seconds, *more = sys.argv[1:]
+    if what == "poll":
+        _poll(int(port), float(seconds))
+    elif what == "burst":
+        asyncio.run(_bursts(int(port), float(seconds)))
+    else:
+        asyncio.run(_open_page(int(port), float(seconds), json.loads(more[0])["admin"]))
+
+
+if __name__ == "__main__":
+    main()

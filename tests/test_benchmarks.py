@@ -1,0 +1,91 @@
+"""What `make bench` makes of its figures: ratios, verdicts, and several machines side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import machines, rates
+from benchmarks.load import Sample
+from benchmarks.results import Cost, Finding, Median, Results, Section
+
+
+def sample(*, rate: float = 1_000.0, p50: float = 100.0, cpu: float = 50.0) -> Sample:
+    return Sample(rate, p50, p50 * 3, cpu)
+
+
+def of_point(what: str, samples: dict[str, list[Sample]]) -> tuple[Section, list[Finding]]:
+    (point,) = (point for point in rates.points() if point.what == what)
+    return rates.report(point, samples)
+
+
+def test_processor_time_comes_first_and_each_goal_has_its_own_verdict() -> None:
+    section, (finding,) = of_point(
+        "passing on a small answer",
+        {rates.OURS: [sample(rate=700.0, cpu=120.0)], rates.NGINX: [sample(rate=1_000.0, cpu=40.0)]},
+    )
+    assert section.columns[1:3] == ["CPU for each", "CPU, × nginx"]
+    assert section.rows[0] == [rates.OURS, "120 µs", "3.00", "700", "100 µs", "300 µs", "0.70"]
+    assert finding.figure == "CPU 120 µs; 700 /s"
+    assert finding.against == "CPU 3.00 ×; rate 0.70 × nginx"
+    assert (finding.goal, finding.verdict) == ("CPU ≤ 2.0 ×, rate ≥ 0.6 ×", "CPU **missed**, rate met")
+
+
+def test_a_ratio_is_the_median_of_the_ratios_within_one_turn() -> None:
+    # The machine was twice as slow in the second turn, for both.
+    ours, peer = [sample(cpu=100.0), sample(cpu=200.0)], [sample(cpu=50.0), sample(cpu=100.0)]
+    _, (finding,) = of_point("passing on a small answer", {rates.OURS: ours, rates.NGINX: peer})
+    assert finding.cost == Cost(150.0, 2.0, "nginx")
+
+
+def test_without_the_peer_a_goal_is_not_judged() -> None:
+    _, (finding,) = of_point("passing on a small answer", {rates.OURS: [sample()]})
+    assert (finding.against, finding.verdict) == ("", "CPU not measured, rate not measured")
+
+
+@pytest.mark.parametrize("point", rates.points(), ids=lambda point: point.what)
+def test_each_goal_is_for_a_proxy_of_ours_and_a_figure_that_is_compared(point: rates.Point) -> None:
+    assert set(point.aims) <= {rates.OURS, rates.APART} & set(point.proxies)
+    assert {aim.of for aims in point.aims.values() for aim in aims} <= {"cpu", point.measure}
+
+
+def test_one_missed_goal_of_two_counts_as_missed() -> None:
+    results = Results(quick=True, versions={})
+    results.add(Section("x", "", []), [Finding("x", "1", "", "both", "CPU **missed**, rate met")])
+    assert [finding.what for finding in results.missed] == ["x"]
+
+
+def test_each_kind_of_machine_keeps_its_last_run_in_a_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "machines.json"
+    for name, cpu in (("2 × A", 50.0), ("2 × B", 80.0), ("2 × A", 60.0)):
+        monkeypatch.setattr(machines, "this_machine", lambda name=name: name)
+        machines.keep([Finding("a list", "…", cost=Cost(cpu, 1.5, "nginx")), Finding("no processor time", "…")], file)
+    section = machines.side_by_side(file)
+    assert [column.partition(",")[0] for column in section.columns] == ["work", "2 × A", "2 × B"]
+    assert section.rows == [["a list", "60 µs, 1.50 × nginx", "80 µs, 1.50 × nginx"]]
+
+
+def test_work_that_one_machine_did_not_measure_is_empty_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "machines.json"
+    monkeypatch.setattr(machines, "this_machine", lambda: "2 × A")
+    machines.keep([Finding("a list", "…", cost=Cost(50.0))], file)
+    monkeypatch.setattr(machines, "this_machine", lambda: "2 × B")
+    machines.keep([Finding("a webhook", "…", cost=Cost(1_200.0))], file)
+    rows = machines.side_by_side(file).rows
+    assert sorted(map(tuple, rows)) == [("a list", "50 µs", ""), ("a webhook", "", "1 200 µs")]
+
+
+def test_the_report_shows_the_machines_behind_the_overview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "machines.json"
+    monkeypatch.setattr(machines, "this_machine", lambda: "2 × A")
+    machines.keep([Finding("a list", "…", cost=Cost(50.0))], file)
+    results = Results(quick=False, versions={}, missing={"haproxy": "it is not installed"})
+    results.add(Section("A list", "…", ["a"], [["1"]]), [Finding("a list", "50 µs")])
+    text = results.markdown(machines.side_by_side(file))
+    headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+    assert headings == ["Overview", "The same work on several machines", "Skipped", "A list", "Machine and versions"]
+
+
+def test_a_median_is_shown_with_the_least_and_the_greatest() -> None:
+    assert Median.of([1_500.0, 1_000.0, 3_000.0]).text("µs") == "1 500 (1 000 to 3 000) µs"
