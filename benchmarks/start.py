@@ -48,7 +48,7 @@ def _start(fleet: Fleet, number: int, version: Version | None = None) -> Start:
         listener.bind(str(notified))
         listener.settimeout(20)
         environment = {"NOTIFY_SOCKET": str(notified), **checkout}
-        command = [python, "-m", "statusproxy", "run", "--config", str(config)]
+        command = [python, "-P", "-m", "statusproxy", "run", "--config", str(config)]
         begun = time.perf_counter()
         process = Process(command, cores()[0], fleet.folder / f"start-{number}.log", environment=environment)
         try:
