@@ -149,18 +149,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     slow: set[Path] = set()
     for item in items:
+        marks = {mark.name: mark for mark in reversed([*item.iter_markers()])}  # of two alike, the closest
         if folder(item.path) in _SLOW:
             item.add_marker("slow")
-        if item.get_closest_marker("slow") is not None:
             slow.add(item.path)
-        divisible = item.get_closest_marker("divisible") is not None
-        grouped = item.get_closest_marker(_GROUPED)
+        elif "slow" in marks:
+            slow.add(item.path)
         file = item.nodeid.partition("::")[0]
-        named = f"{file}: {grouped.args[0]}" if grouped is not None else file
-        item.add_marker(pytest.mark.xdist_group(item.nodeid if divisible else named))
+        named = f"{file}: {marks[_GROUPED].args[0]}" if _GROUPED in marks else file
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if "divisible" in marks else named))
 
     def place(item: pytest.Item) -> int:
-        later = len(_LONGEST) + (item.path not in slow)
-        return next((place for place, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), later)
+        if item.nodeid.startswith(_LONGEST):
+            return next(place for place, name in enumerate(_LONGEST) if item.nodeid.startswith(name))
+        return len(_LONGEST) + (item.path not in slow)
 
     items.sort(key=place)
