@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests.proxy.harness import Origin, Running, running
 from tests.proxy.loop_clock import LoopClock
+from tests.scheduler import Scheduler
 
 #: The folders made so far, by a number for each.
 _folders = itertools.count()
@@ -132,6 +133,12 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     if isinstance(val, str | bytes) and (len(val) > _LONGEST_NAME or (isinstance(val, bytes) and not val.isascii())):
         return argname
     return None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler | None:
+    """Divide the tests as `--dist loadgroup` does, and quicker."""
+    return Scheduler(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which divides the tests by these marks
