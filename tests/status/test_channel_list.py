@@ -87,6 +87,7 @@ def test_cut_into_pieces_an_array_beside_the_list_is_judged_too(others: bytes, f
 
 
 @given(documents, st.integers(1, 60))
+@pytest.mark.slow
 def test_cut_into_pieces_a_document_reads_the_same(body: bytes, piece: int) -> None:
     at_once = essence(read(body))
     with everything_is_long(piece):
@@ -98,6 +99,7 @@ def test_cut_into_pieces_a_document_reads_the_same(body: bytes, piece: int) -> N
         lambda parts: parts[0][: parts[2]] + parts[1] + parts[0][parts[2] :]
     )
 )
+@pytest.mark.slow
 def test_cut_into_pieces_what_is_no_json_is_still_none(body: bytes) -> None:
     at_once = read(body).failure
     with everything_is_long():
