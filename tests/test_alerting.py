@@ -44,6 +44,7 @@ def alerting(server: Any) -> Alerting:
 # On and off
 
 
+@pytest.mark.slow
 async def test_a_reload_switches_them_on_changes_them_and_switches_them_off(
     tmp_path: Path, origin: Origin, receiver: Receiver
 ) -> None:

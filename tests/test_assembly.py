@@ -176,6 +176,7 @@ def test_the_gateways_address_is_taken_apart(
     assert (origin.unix, origin.base_path, origin.tls is not None) == (unix, base, secure)
 
 
+@pytest.mark.slow
 def test_an_https_gateway_is_trusted_as_configured() -> None:
     checked = site(gateway="https://gateway.example").pool.origin.tls
     assert checked is not None
@@ -284,6 +285,7 @@ def test_a_site_that_was_replaced_is_freed_at_once() -> None:
         gc.enable()
 
 
+@pytest.mark.slow
 def test_a_pool_that_is_closed_or_speaks_tls_is_made_anew() -> None:
     first = site()
     first.pool.abort()

@@ -73,6 +73,7 @@ def exists(path: str) -> bool:
     return any((ROOT / base / path).exists() for base in (".", "statusproxy", "statusproxy/proxy", "docs"))
 
 
+@pytest.mark.slow
 def test_the_tree_has_a_line_for_each_file_as_its_docstring_says() -> None:
     shown = tree.shown(tree.PAGE.read_text())
     assert shown == tree.tree(), "write it again: .venv/bin/python -m tests.tree"

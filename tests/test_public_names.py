@@ -168,6 +168,7 @@ def files() -> Iterator[Path]:
     yield from sorted(ROOT.rglob("*.py"))
 
 
+@pytest.mark.slow
 def test_no_private_name_of_aiohttp_is_used() -> None:
     found = {str(file.relative_to(ROOT)): private_uses(file.read_text()) for file in files()}
     assert {file: uses for file, uses in found.items() if uses} == {}

@@ -230,6 +230,7 @@ def test_every_key_has_its_probe_and_the_list_of_what_waits_names_keys_only() ->
 
 
 @pytest.mark.parametrize("key", PROBES)
+@pytest.mark.slow
 async def test_after_a_reload_the_new_value_is_in_force_everywhere_or_the_old_one_is(
     key: str, tmp_path: Path, origin: Origin
 ) -> None:

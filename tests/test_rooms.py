@@ -31,6 +31,7 @@ def imports(room: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@pytest.mark.slow
 def test_the_domain_imports_the_standard_library_and_msgspec_only() -> None:
     foreign = {name for name in imports("status") if not name.startswith("statusproxy.status")}
     assert {name.partition(".")[0] for name in foreign} - STANDARD == {"msgspec"}
@@ -61,6 +62,7 @@ EXCHANGE = 250
 LISTS = {"doctor/words/en.py", "doctor/words/pt_br.py"}
 
 
+@pytest.mark.slow
 def test_no_class_and_no_file_is_too_long_to_be_one_idea() -> None:
     long: list[tuple[str, int]] = []
     for file in ROOT.rglob("*.py"):

@@ -213,6 +213,7 @@ def test_the_installed_services_state_is_found_from_a_shell() -> None:
         assert systemd.with_state_directory(environ, source) == environ
 
 
+@pytest.mark.slow
 def test_the_descriptors_that_systemd_names_become_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as opened:
         given = os.dup(opened.fileno())

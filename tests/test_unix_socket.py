@@ -231,6 +231,7 @@ async def test_every_python_is_told_to_keep_the_file(
     assert told == [{"sock": sock, "backlog": 7, **keeps}]
 
 
+@pytest.mark.slow
 async def test_a_socket_that_is_served_answers_and_its_file_stays_when_the_server_closes(tmp_path: Path) -> None:
     path = tmp_path / "a.sock"
 

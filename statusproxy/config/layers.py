@@ -164,6 +164,10 @@ class About(msgspec.Struct, frozen=True):
     """Whether the gateway sends each event once, so that one that is not taken is lost."""
 
 
+#: Made once: to read the types of all fields takes longer than to read an `about`.
+_ABOUT_FORM: Final = struct(About)
+
+
 def about(preset: str | None, environ: Mapping[str, str] | None = None) -> About | None:
     """What a preset (a name, or a file as `Settings.preset` has it) says of itself; None where it says nothing.
 
@@ -176,8 +180,9 @@ def about(preset: str | None, environ: Mapping[str, str] | None = None) -> About
     return None if node is None else _about(Spot(node[1], _ABOUT, node[0]))
 
 
+@cache
 def preset_names() -> tuple[str, ...]:
-    """The presets that come with the program."""
+    """The presets that come with the program: looked for once, for they change with the program only."""
     files = (importlib.resources.files("statusproxy") / "presets").iterdir()
     names = (file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
     return tuple(sorted(name for name in names if name != EVERY_GATEWAY))
@@ -318,5 +323,5 @@ def _about(spot: Spot) -> About:
     if isinstance(spot.node, Entries):
         known = Entries({name: placed for name, placed in spot.node.nodes.items() if name != _SIGNS})
         spot = Spot(known, spot.key, spot.mark)
-    said: About = struct(About).read(spot)
+    said: About = _ABOUT_FORM.read(spot)
     return said

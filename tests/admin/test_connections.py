@@ -297,6 +297,7 @@ async def test_a_client_that_does_not_read_its_answer_is_let_go(site: Site, loop
     await until(lambda: len(site.connections) == 0)
 
 
+@pytest.mark.slow
 async def test_a_client_that_reads_slowly_gets_all_of_its_answer(site: Site, loop_clock: LoopClock) -> None:
     wire = await site.ask("/much")
     head = await wire.head()

@@ -254,6 +254,7 @@ async def test_a_look_costs_what_changed_and_not_what_is_known(admin: Admin, mon
     assert set(looked_at) == {"sales"}
 
 
+@pytest.mark.slow
 async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the number of sessions and pages: counted between two turns that someone else has."""
     done, most = Counter[str](), Counter[str]()

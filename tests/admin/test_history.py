@@ -94,6 +94,7 @@ async def test_history_is_given_from_a_time_on_up_to_a_limit(admin: Admin) -> No
     assert (await admin.json("/history?since=2100-01-01"))["history"] == []
 
 
+@pytest.mark.slow
 async def test_a_long_answer_is_written_in_pieces(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_AT_ONCE", 3)
     now = admin.proxy.server.registry.clock.wall()

@@ -30,6 +30,7 @@ def test_numbers_in_ids_count_as_numbers() -> None:
 
 @settings(deadline=None)
 @given(some.lists(some.text(some.characters(codec="utf-8")) | some.from_regex(r"[a-c0-9٣ ]{0,8}")))
+@pytest.mark.slow
 def test_any_ids_have_one_order(ids: list[str]) -> None:
     backwards = ids[::-1]
     assert sorted(ids, key=natural_key) == sorted(backwards, key=natural_key)

@@ -52,6 +52,7 @@ async def test_without_a_gateway_it_says_so_and_a_load_balancer_leaves_it_in(adm
         assert body["gateway"].startswith("gateway_unreachable")
 
 
+@pytest.mark.slow
 async def test_a_damaged_state_is_told_by_every_answer_until_it_is_acknowledged(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

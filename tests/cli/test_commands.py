@@ -49,6 +49,7 @@ def test_every_command_that_prints_a_result_prints_it_as_json() -> None:
     assert {name for name, _ in leaves(main)} - with_json == WITHOUT_JSON
 
 
+@pytest.mark.slow
 def test_the_service_imports_the_module_of_no_other_command() -> None:
     script = "from statusproxy.cli import commands; import sys; commands.main(['run', '--help'], standalone_mode=False)"
     listing = "print(*sorted(name for name in sys.modules if name.startswith('statusproxy.cli.')))"

@@ -103,6 +103,7 @@ def test_check_refuses_a_proof_whose_package_is_missing_and_names_the_command(
     assert "planted-8" not in result.stderr
 
 
+@pytest.mark.slow
 def test_check_refuses_a_target_of_apprise_where_its_package_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

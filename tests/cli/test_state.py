@@ -49,6 +49,7 @@ async def test_damage_is_shown_until_it_is_acknowledged(damaged: Running, tmp_pa
     assert (result.exit_code, result.stdout) == (0, "The state can be written.\n")
 
 
+@pytest.mark.slow
 async def test_a_backup_of_a_running_proxy_can_be_started_from(damaged: Running, tmp_path: Path) -> None:
     await tell(damaged.url + INBOUND, status_find("Front Desk", "browserClose"))
     copy = tmp_path / "copy.db"

@@ -46,6 +46,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\uf8
 
 @settings(deadline=None)
 @given(st.dictionaries(TEXT, TEXT | st.booleans() | st.none() | st.integers() | st.lists(TEXT)))
+@pytest.mark.slow
 def test_whatever_is_shown_reads_back_the_same(values: dict[str, object]) -> None:
     shown = to_yaml(values)
     assert all(line.isprintable() for line in shown.split("\n"))

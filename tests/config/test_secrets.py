@@ -188,6 +188,7 @@ def said_about(text: str, mark: str) -> str:
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.slow
 def test_no_spelling_of_a_secret_is_repeated(place: str) -> None:
     for spelling in [*SPELLINGS, "${PLAIN}", "${PLAIN}#x", "x${PLAIN}"]:
         text = place.replace("@@", spelling.replace("@@", MARK))
@@ -258,6 +259,7 @@ def command() -> Iterator[Command]:
     ],
 )
 @pytest.mark.parametrize("arguments", [["check"], ["run"], ["doctor"], ["doctor", "--json"], ["sessions"]])
+@pytest.mark.slow
 def test_no_command_prints_it(text: str, arguments: list[str], command: Command, tmp_path: Path) -> None:
     file, said = tmp_path / "config.yaml", tmp_path / "said"
     file.write_text(f"gateway: http://127.0.0.1:1\n{text}\n")

@@ -121,6 +121,7 @@ def test_a_password_that_ends_the_user_info_is_refused_with_the_way_to_write_it(
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from("aA1:/?#[]@%. é+&="), max_size=12), st.sampled_from(["redis", "rediss"]))
+@pytest.mark.slow
 def test_what_check_accepts_run_accepts_and_neither_shows_the_password(password: str, scheme: str) -> None:
     url = f"{scheme}://:MARK{password}KRAM@h.example/0"
     try:

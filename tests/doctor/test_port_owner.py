@@ -13,6 +13,7 @@ def me() -> tuple[str, int]:
     return Path("/proc/self/comm").read_text().strip(), os.getpid()
 
 
+@pytest.mark.slow
 def test_the_process_that_listens_on_a_port_is_found() -> None:
     for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
         with socket.create_server((host, 0), family=family) as held:

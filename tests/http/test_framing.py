@@ -136,6 +136,7 @@ async def test_pipelined_requests_are_answered_in_order(origin: Origin, proxy: R
     assert [(await client.message()).body for _ in range(3)] == [b"/1", b"/2", b"/3"]
 
 
+@pytest.mark.slow
 async def test_many_pipelined_requests_are_all_answered(origin: Origin, proxy: Running) -> None:
     origin.answer = lambda request: answer(request.target)
     client = await proxy.connect()

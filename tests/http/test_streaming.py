@@ -27,6 +27,7 @@ from tests.proxy.held_origin import Held
 PIECE = b"x" * 65536
 
 
+@pytest.mark.slow
 async def test_an_upload_waits_for_a_gateway_that_does_not_read(origin: Origin, proxy: Running) -> None:
     read_on = asyncio.Event()
     got = asyncio.get_running_loop().create_future()
@@ -55,6 +56,7 @@ async def test_an_upload_waits_for_a_gateway_that_does_not_read(origin: Origin, 
     assert got.result() == VOLUME
 
 
+@pytest.mark.slow
 async def test_a_download_waits_for_a_client_that_does_not_read(origin: Origin, proxy: Running) -> None:
     taken = asyncio.get_running_loop().create_future()
 

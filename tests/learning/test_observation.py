@@ -64,6 +64,7 @@ WORDS = st.text(string.ascii_lowercase, min_size=1, max_size=6).map(lambda text:
 
 
 @given(st.lists(WORDS, min_size=1, max_size=4, unique=True), st.booleans())
+@pytest.mark.slow
 def test_an_id_that_looks_like_a_word_is_kept_nowhere(ids: list[str], list_first: bool) -> None:
     events = [
         event
@@ -152,6 +153,7 @@ def test_members_of_all_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(seen.groups) == 2
 
 
+@pytest.mark.slow
 def test_the_memory_stays_small_whatever_comes() -> None:
     seen = Observation()
     for number in range(3000):

@@ -65,6 +65,7 @@ def test_no_document_is_an_error_or_kept_and_the_draft_loads(events: list[Any], 
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+@pytest.mark.slow
 def test_no_body_is_an_error(body: bytes) -> None:
     watch = Watch(lambda: 1_768_504_100.0)
     watch.start(60)
@@ -105,6 +106,7 @@ def size(seen: Observation) -> int:
     return sum(map(len, kept(seen)))
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_names_in_a_body_take_no_room() -> None:
     seen = learned([{f"name{chr(97 + n % 26)}{n}x": "open" for n in range(100_000)}], [])
     assert len(seen.all.members) == 1

@@ -32,6 +32,9 @@ UNDER_WAY = 2 * (_most("tcp_rmem") + _most("tcp_wmem")) + 4 * 1024 * 1024
 #: Bytes to send where more must be sent than all those buffers hold.
 VOLUME = UNDER_WAY + 32 * 1024 * 1024
 
+#: libyaml's, where PyYAML has it: it writes such a file in 0.14 ms, the other in 0.6, and hundreds of tests do.
+_Dumper: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -355,7 +358,7 @@ async def running_by(
         **settings,
     }
     file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump(document))
+    file.write_text(yaml.dump(document, Dumper=_Dumper))
     server = Server(load(file, environ={}), lambda: load(file, environ={}), clock=clock)
     await server.start()
     proxy = Running(server)

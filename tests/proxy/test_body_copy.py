@@ -88,6 +88,7 @@ def test_a_small_body_is_copied_whole_however_it_is_cut(body: bytes, cuts: list[
 
 @settings(deadline=None)
 @given(document=DOCUMENTS, cuts=CUTS, ascii_only=st.booleans())
+@pytest.mark.slow
 def test_the_shortened_copy_is_json_with_the_same_keys_and_short_values(
     document: Any, cuts: list[int], ascii_only: bool
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_compressed_body_is_shortened_like_any_other() -> None:
     assert json.loads(whole(fed(gzip.compress(body), 10_000, coding=b"gzip")) or b"")["session"] == "sales"
 
 
+@pytest.mark.slow
 def test_a_bomb_is_given_up_before_it_has_unfolded() -> None:
     bomb = gzip.compress(bytes(DECODED_LIMIT + 1024 * 1024), 9)
     copy = fed(b'"' + bomb, 1000, coding=None)  # not compressed as far as anybody said: nothing to unfold
@@ -402,6 +404,7 @@ def test_a_late_body_may_decode_to_so_much_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("coding", [None, b"gzip", b"br"])
+@pytest.mark.slow
 def test_a_body_in_very_small_pieces_takes_no_more_memory_than_its_bound(coding: bytes | None) -> None:
     body = bytes(range(256)) * 400
     copy = BodyCopy(AtOnce(), len(body) + 1000, coding)

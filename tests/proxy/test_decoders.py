@@ -145,6 +145,7 @@ def test_content_of_just_the_limit_is_given_and_a_byte_more_is_too_large(name: s
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
+@pytest.mark.slow
 def test_no_step_of_a_bomb_gives_much(name: str) -> None:
     coding, compress = COMPRESSORS[name]
     given = steps(Decoder(coding, LIMIT), [compress(bytes(16 * 1024 * 1024))])

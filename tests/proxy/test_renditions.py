@@ -45,6 +45,7 @@ async def test_a_body_is_computed_once_though_many_ask_at_once() -> None:
     assert await several.gzip(body) is forms[0]
 
 
+@pytest.mark.slow
 async def test_who_gives_up_does_not_take_it_from_the_others() -> None:
     several, body = renditions(), bytes(30 * MIB)
     first = asyncio.create_task(several.gzip(body))

@@ -33,6 +33,7 @@ def test_a_possessive_group_is_told_from_others(pattern: str, refused: bool) -> 
     assert bool(_POSSESSIVE_GROUP.search(pattern)) is refused
 
 
+@pytest.mark.slow
 def test_no_group_is_possessive() -> None:
     found = [
         f"{path.relative_to(_SOURCES)}:{number}: write (?>(?:…)*) for (?:…)*+"

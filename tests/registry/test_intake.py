@@ -212,6 +212,7 @@ async def test_bodies_that_wait_are_bounded_and_single_events_are_not_refused(
     await asyncio.gather(*again)  # there is room again
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_read_is_counted_event_by_event(site: Site) -> None:
     good = lines(find("browserClose", "sales"))
     await site.post(good + b"\n{\n{\n" + lines(find("browserClose", "support")))

@@ -1003,6 +1003,7 @@ async def turns_while(work: Awaitable[Any]) -> tuple[Any, int]:
         task.cancel()
 
 
+@pytest.mark.slow
 async def test_a_long_list_is_corrected_alike_while_others_have_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
@@ -1019,6 +1020,7 @@ async def test_a_long_list_is_corrected_alike_while_others_have_their_turns(monk
         assert it.counted("statusproxy_channels_corrected_total") == 4_000
 
 
+@pytest.mark.slow
 async def test_what_is_heard_while_a_long_list_is_corrected_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
@@ -1083,6 +1085,7 @@ async def test_all_that_a_long_list_brought_is_durable_when_awaited(monkeypatch:
             await durable
 
 
+@pytest.mark.slow
 async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
@@ -1102,6 +1105,7 @@ async def test_many_who_ask_for_the_same_long_list_have_it_corrected_once(monkey
         assert (len(answers), len(made)) == (1, 1)
 
 
+@pytest.mark.slow
 async def test_what_a_long_list_changed_is_stored_though_its_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corrections_module, "SLICE", 0.0)
     async with kept() as it:
@@ -1151,6 +1155,7 @@ def lists_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return read
 
 
+@pytest.mark.slow
 async def test_sessions_that_fall_at_once_have_each_kept_answer_read_once(lists_read: list[int]) -> None:
     async with kept() as it:
         it.registry.correct(long_list(1_000), LIST, it.registry.now(), None)
@@ -1198,6 +1203,7 @@ async def test_what_a_fall_costs_does_not_grow_with_the_lists_kept() -> None:
 # A flood of made-up sessions
 
 
+@pytest.mark.slow
 async def test_a_flood_of_made_up_sessions_ends_no_correction_of_one_that_the_list_names() -> None:
     async with kept("sessions: {max_sessions: 40}") as it:
         lose(it, 10)
@@ -1220,6 +1226,7 @@ async def test_before_the_map_is_full_it_learns_from_the_kept_list_which_session
         assert known >= {f"s{number}" for number in range(10)}
 
 
+@pytest.mark.slow
 async def test_a_flood_of_made_up_sessions_pushes_nothing_out_of_the_history() -> None:
     async with kept("sessions: {max_sessions: 40}") as it:
         lose(it, 10)

@@ -87,6 +87,7 @@ def test_cut_into_pieces_an_array_beside_the_list_is_judged_too(others: bytes, f
 
 
 @given(documents, st.integers(1, 60))
+@pytest.mark.slow
 def test_cut_into_pieces_a_document_reads_the_same(body: bytes, piece: int) -> None:
     at_once = essence(read(body))
     with everything_is_long(piece):
@@ -98,6 +99,7 @@ def test_cut_into_pieces_a_document_reads_the_same(body: bytes, piece: int) -> N
         lambda parts: parts[0][: parts[2]] + parts[1] + parts[0][parts[2] :]
     )
 )
+@pytest.mark.slow
 def test_cut_into_pieces_what_is_no_json_is_still_none(body: bytes) -> None:
     at_once = read(body).failure
     with everything_is_long():
@@ -223,7 +225,8 @@ def read_in_pieces(body: bytes) -> ChannelList:
 
 
 def test_an_answer_that_could_not_be_read_has_no_entries() -> None:
-    for body, failure in ((b"{}", "no-list"), (b"{", "not-json"), (b"[" * 1_000_000 + b"]" * 1_000_000, "too-deep")):
+    deep, longer = (b"[" * depth + b"]" * depth for depth in (100_000, 140_000))  # the longer one is read in steps
+    for body, failure in ((b"{}", "no-list"), (b"{", "not-json"), (deep, "too-deep"), (longer, "too-deep")):
         found = read(body)
         assert (found.failure, found.path, list(found.entries()), len(found)) == (failure, None, [], 0)
 

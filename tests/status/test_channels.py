@@ -683,6 +683,7 @@ documents = st.tuples(
 
 
 @given(documents)
+@pytest.mark.slow
 def test_only_the_bytes_of_the_values_set_change(body: bytes) -> None:
     result = corrected(body)
     assert result.failure in (None, "no-list")
@@ -703,6 +704,7 @@ def test_without_an_override_correcting_is_the_identity(body: bytes) -> None:
 
 
 @given(documents, st.sampled_from(["sales", "Support", "x"]))
+@pytest.mark.slow
 def test_no_json_makes_one_channel_raise(body: bytes, path_id: str) -> None:
     result = corrected(body, rule=ONE, path_id=path_id)
     assert result.failure in (None, "no-list")
@@ -793,6 +795,7 @@ def test_in_steps_it_shows_what_is_in_force_when_it_is_done(
 
 
 @given(documents, st.sampled_from(["sales", "Support", "x"]), st.integers(1, 60))
+@pytest.mark.slow
 def test_in_steps_and_in_pieces_nothing_comes_out_different(body: bytes, lost: str, piece: int) -> None:
     one, other = down(lost, "sales"), down(lost, "sales")
     at_once = correct(body, LIST, one, 200.0, 201.0)

@@ -180,6 +180,7 @@ def steps(body: bytes) -> int:
     return sum(1 for _ in READER.find(body, one=False))
 
 
+@pytest.mark.slow
 def test_a_long_list_is_read_in_steps_whichever_way() -> None:
     assert steps(a_list(10)) == 1
     assert steps(a_list(5_000, about="x" * 40)) == 1  # 300 kB in one call

@@ -124,6 +124,7 @@ def longest_step(document: bytes) -> float:
 
 
 @pytest.mark.parametrize("many", MANY.values(), ids=MANY)
+@pytest.mark.slow
 def test_no_step_takes_nearly_as_long_as_to_read_it_at_once(many: Callable[[], str]) -> None:
     """That took 20 to 50 ms. The last step also frees the document. A busy machine makes a round longer, never
     shorter; the garbage collector comes when it likes."""

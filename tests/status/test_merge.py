@@ -119,6 +119,7 @@ _DATED = st.builds(lambda record, lags: replace(record, lags=tuple(lags)), _RECO
 
 
 @given(_RECORDS | _LIVES, _RECORDS | _LIVES, _RECORDS | _LIVES)
+@pytest.mark.slow
 def test_merge_is_commutative_associative_and_idempotent(a: Record, b: Record, c: Record) -> None:
     both = merge(a, b)
     assert both == merge(b, a)
@@ -128,6 +129,7 @@ def test_merge_is_commutative_associative_and_idempotent(a: Record, b: Record, c
 
 
 @given(_LIVES, _LIVES, _LIVES)
+@pytest.mark.slow
 def test_records_that_arise_are_merged_alike_in_any_order(a: Record, b: Record, c: Record) -> None:
     assert len({repr(merge(merge(*pair), last)) for *pair, last in permutations((a, b, c))}) == 1
 
@@ -151,6 +153,7 @@ _LATER = told([(0.5, (DOWN, None, "a")), (0.25, (SignalKind.TRANSIENT, 0.0, "b")
 @example(life((0.25, (DOWN, 0.0, "a")), (0.25, (DOWN, None, "a"))),
          life((0.25, (DOWN, None, "a")), (0.25, (DOWN, 0.0, "a"))))  # fmt: skip
 @example(_LATE, _LATER)
+@pytest.mark.slow
 def test_whoever_takes_over_what_was_united_has_the_same(a: Record, b: Record) -> None:
     both = unite(a, b)
     assert both == unite(b, a)
@@ -158,6 +161,7 @@ def test_whoever_takes_over_what_was_united_has_the_same(a: Record, b: Record) -
 
 
 @given(_RECORDS | _LIVES, _RECORDS | _LIVES)
+@pytest.mark.slow
 def test_nothing_older_wins(a: Record, b: Record) -> None:
     both = merge(a, b)
     for moment in ("known", "alive", "ended"):

@@ -128,6 +128,7 @@ def test_an_event_in_an_event_is_not_unpacked() -> None:
 
 
 @given(st.lists(st.dictionaries(st.text(), st.none() | st.booleans() | st.text() | st.lists(st.integers()))))
+@pytest.mark.slow
 def test_every_element_is_read_whatever_it_holds(elements: list[dict[str, Any]]) -> None:
     documents = numbered([0]) + [{**element, "n": number} for number, element in enumerate(elements, 1)]
     wanted = list(range(len(documents)))
@@ -141,6 +142,7 @@ def test_every_element_is_read_whatever_it_holds(elements: list[dict[str, Any]])
 
 
 @pytest.mark.parametrize("more", [1, 12_345])
+@pytest.mark.slow
 def test_what_is_too_many_is_counted(more: int) -> None:
     documents = list(map(json.dumps, numbered(range(MOST_EVENTS + more))))
     for body in ("[" + ",".join(documents) + "]", "\n".join(documents)):
@@ -293,6 +295,7 @@ def test_a_member_that_is_not_there_is_not_found(body: bytes) -> None:
     assert form_value(body, "m") is None
 
 
+@pytest.mark.slow
 def test_a_long_form_is_decoded_in_steps_that_divide_no_escape() -> None:
     text = json.dumps([{"event": "x", "n": "é%" * FORM_AT_ONCE}], ensure_ascii=False)
     for shift in range(4):

@@ -109,6 +109,7 @@ def test_more_arrays_than_an_answer_can_have_are_refused(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("unit", [b"{}", b"0", b'"\\\\\\""', b"[[[[[{}]]]]]", b'{"a":"b","c":{"d":[1]}}'])
+@pytest.mark.slow
 def test_a_step_looks_at_a_bounded_part_however_long_the_list(unit: bytes) -> None:
     def steps(size: int) -> int:
         return sum(1 for _ in cut(b"[" + b",".join([unit] * (size // len(unit + b","))) + b"]"))

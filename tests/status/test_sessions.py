@@ -528,6 +528,7 @@ turns = st.tuples(
 
 
 @given(st.lists(st.sampled_from(ERRORS), min_size=4, max_size=4), st.lists(turns, min_size=1, max_size=25))
+@pytest.mark.slow
 def test_senders_with_clocks_of_their_own_about_one_session_leave_the_map_true(
     errors: list[float], turns: list[tuple[int, SignalKind, float, float, tuple[int, int] | None]]
 ) -> None:

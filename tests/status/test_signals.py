@@ -607,6 +607,7 @@ json_values = st.recursive(
     ),
     word=st.sampled_from(["close", "open", "unavailable", "inChat"]) | json_values,
 )
+@pytest.mark.slow
 def test_no_json_makes_it_raise(event: object, members: dict[str, object], word: object) -> None:
     found = read(json.dumps({"status": word, **members, "event": event}).encode(), RULES, NOW)
     assert (found.signal is not None) == (found.verdict is Verdict.SIGNAL)

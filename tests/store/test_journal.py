@@ -188,6 +188,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.slow
 async def test_a_session_that_changes_again_and_again_takes_no_more_room(tmp_path: Path) -> None:
     async with opened(tmp_path) as (keeper, _):
         for number in range(500):
@@ -229,6 +230,7 @@ async def test_it_is_rewritten_when_it_has_grown_to_twice_what_matters_and_small
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.slow
 async def test_beyond_its_limit_the_oldest_of_the_history_go_and_no_session_does(tmp_path: Path) -> None:
     async with opened(tmp_path, limit=20_000) as (keeper, _):
         for number in range(20):

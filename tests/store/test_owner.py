@@ -52,6 +52,7 @@ def test_a_process_of_another_user_is_not_gone(monkeypatch: pytest.MonkeyPatch) 
     assert not Owner.new().is_gone()
 
 
+@pytest.mark.slow
 def test_a_process_that_ended_is_gone(dead: Owner) -> None:
     assert dead.is_gone()
 
@@ -97,11 +98,13 @@ def test_of_what_is_no_mark_only_the_beginning_is_told() -> None:
     assert str(Owner.decode(b"x" * 81)) == repr(b"x" * 80)
 
 
+@pytest.mark.slow
 def test_nothing_is_known_of_a_process_elsewhere(dead: Owner) -> None:
     assert not replace(dead, place="another machine").is_gone()
     assert not replace(dead, place=None).is_gone()
 
 
+@pytest.mark.slow
 def test_without_proc_nothing_is_known(dead: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: str) -> str:
         raise OSError

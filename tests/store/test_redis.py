@@ -711,6 +711,7 @@ def _certificate(folder: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 async def test_with_rediss_the_servers_certificate_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = str(_certificate(tmp_path))
     plain = RedisServer(tmp_path / "unused")

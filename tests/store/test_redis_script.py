@@ -74,6 +74,7 @@ async def test_a_session_that_was_forgotten_later_than_it_was_heard_of_is_not_wr
     assert client.zscore(names.forgotten, "a") == 10.0, "the later of the two counts"
 
 
+@pytest.mark.slow
 async def test_what_is_old_goes(link: Link, names: Names, client: "redis.Redis") -> None:
     lines = [(float(n), b"%d" % n) for n in range(6)]
     await run(link, names, commit(a_row("x", row="", at=3.0), a_row("y", row="", at=4.0), history=lines, keep=4))

@@ -177,6 +177,7 @@ async def test_times_are_each_hosts_own(place: Place, tmp_path: Path, client: An
         await behind.until(lambda: behind.known["01"] == an_entry("01", attempts=3))
 
 
+@pytest.mark.slow
 async def test_of_two_changes_at_the_same_time_all_have_the_same(
     place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
@@ -437,6 +438,7 @@ async def test_an_entry_whose_answer_was_lost_is_kept_once(
         await second.knows()
 
 
+@pytest.mark.slow
 async def test_a_connection_that_is_killed_in_the_middle_of_a_keep_is_noticed_by_nobody(
     place: Place, tmp_path: Path, client: Any, names: Names
 ) -> None:
@@ -455,6 +457,7 @@ async def test_a_connection_that_is_killed_in_the_middle_of_a_keep_is_noticed_by
 # A server that goes away -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_what_was_kept_survives_kill_9_of_the_server(server: RedisServer, tmp_path: Path) -> None:
     acknowledged: set[str] = set()
 
@@ -592,6 +595,7 @@ async def test_a_row_that_cannot_be_read_is_set_aside_and_told(
 # A server that lost its data -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_what_a_server_lost_with_its_memory_is_told_as_lost(server: RedisServer, tmp_path: Path) -> None:
     async with proxies(server.place, tmp_path, 2, report_every=0.05) as (first, second):
         await first.save(*(kept(f"{number:03}") for number in range(250)))

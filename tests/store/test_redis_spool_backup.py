@@ -80,6 +80,7 @@ def a_file(path: Path, *ops: Kept) -> Path:
     return path
 
 
+@pytest.mark.slow
 async def test_all_goes_into_a_file_and_back_into_redis_and_into_sqlite(place: Place, tmp_path: Path) -> None:
     store = redis_store(place)
     await store.open()

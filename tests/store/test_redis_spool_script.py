@@ -123,6 +123,7 @@ async def test_a_key_of_another_kind_is_told_before_anything_is_written(
     assert client.exists(names.spool, names.spool_contents, names.changes) == 1
 
 
+@pytest.mark.slow
 async def test_the_stream_of_changes_is_bounded(link: Link, names: Names, client: Any) -> None:
     for number in range(300):
         await run_spool(link, names, SpoolCommit(b"e", b"me", [Put(f"{number}", b"", b"", b"")], stream_length=10))

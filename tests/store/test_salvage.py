@@ -207,6 +207,7 @@ def broken_tree(path: Path) -> None:
     damage_page(path, 1, noise)
 
 
+@pytest.mark.slow
 def test_without_a_tree_the_newest_state_of_a_session_counts_wherever_it_stands(path: Path) -> None:
     old, new = path.with_name("old.db"), path
     ages = [
@@ -332,6 +333,7 @@ def test_a_row_whose_key_names_another_session_is_not_taken(path: Path) -> None:
     assert readable(path).sessions == {"support"}
 
 
+@pytest.mark.slow
 def test_of_the_spool_each_row_is_saved_that_no_damaged_page_is_part_of(path: Path) -> None:
     database, _ = Database.open(path, NOW)
     ops = [kept(f"e{number:02}", bytes([number]) * (number * 300)) for number in range(30)]

@@ -135,6 +135,7 @@ async def said(process: "subprocess.Popen[str]") -> str:
 # Durable ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_what_was_saved_survives_kill_9(path: Path) -> None:
     script = """
         import asyncio, sys
@@ -429,6 +430,7 @@ async def settled(store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.4, 0.6, 0.8])
+@pytest.mark.slow
 async def test_a_start_with_a_damaged_page_saves_all_else_and_tells_until_it_is_acknowledged(
     path: Path, share: float, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -504,6 +506,7 @@ async def test_damage_that_a_question_meets_is_repaired_before_it_is_answered(
         assert len(changes) <= len(await store.history(None, 9999)) < 2 * len(SESSIONS)
 
 
+@pytest.mark.slow
 async def test_damage_that_nothing_meets_is_found_by_the_check(path: Path) -> None:
     filled(path)
     async with opened(path, upkeep=UpkeepTiming(check_every=0.01)) as (store, _):
@@ -765,6 +768,7 @@ async def test_a_full_disk_loses_nothing(
         assert {record.session: record.event for record in records} == {"big": "x" * 20_000, "sales": "newest"}
 
 
+@pytest.mark.slow
 async def test_a_process_that_may_not_write_goes_on_and_catches_up(path: Path) -> None:
     script = """
         import asyncio, resource, sys
@@ -821,6 +825,7 @@ def public_directory() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a user that can become another one")
+@pytest.mark.slow
 async def test_a_file_that_may_only_be_read_is_read_and_told(public_directory: Path) -> None:
     path = public_directory / "state.db"
     async with opened(path) as (store, _):

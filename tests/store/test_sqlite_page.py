@@ -58,6 +58,7 @@ def test_an_interior_page_leads_to_all_its_leaves(path: Path) -> None:
     assert children(page(path, leaves[0]), leaves[0]) == []
 
 
+@pytest.mark.slow
 def test_no_bytes_make_it_fail(file: Path) -> None:
     sound = page(file, 2)
     for seed in range(200):

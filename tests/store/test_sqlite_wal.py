@@ -55,6 +55,7 @@ def test_a_sound_log_is_read_to_its_last_commit(wal: Path) -> None:
 
 @pytest.mark.parametrize("start", [0, 4, 24])
 @pytest.mark.parametrize("number", [1, 2, 60, 118])
+@pytest.mark.slow
 def test_a_damaged_frame_that_others_follow_is_told_and_costs_at_most_its_page(
     wal: Path, path: Path, number: int, start: int
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_damaged_frame_that_others_follow_is_told_and_costs_at_most_its_page(
     assert len(frozenset(SESSIONS) - readable(path).sessions) <= 9
 
 
+@pytest.mark.slow
 def test_with_its_header_damaged_every_session_is_still_read(wal: Path, path: Path) -> None:
     spoil(wal, 0, HEADER)
     with pytest.raises(UnusableError, match="damaged"):
@@ -80,6 +82,7 @@ def test_without_its_database_every_session_is_still_read(wal: Path, path: Path)
     assert readable(path).sessions == frozenset(SESSIONS)
 
 
+@pytest.mark.slow
 def test_a_torn_end_as_a_power_cut_leaves_it_is_no_damage(wal: Path, path: Path) -> None:
     spoil(wal, HEADER + (frames(wal) - 1) * FRAME + 24, PAGE)
     found = read_wal(wal)

@@ -101,6 +101,7 @@ async def test_each_answer_is_told_for_what_it_is(said: bytes, code: str, level:
     assert found[code].level == level
 
 
+@pytest.mark.slow
 async def test_the_fix_names_the_field_that_would_fit() -> None:
     def fix(finding: Finding) -> list[str]:
         first, path, *rest = finding.facts["lines"]

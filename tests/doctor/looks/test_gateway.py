@@ -104,6 +104,7 @@ async def test_each_way_of_not_being_reached_has_its_own_fix() -> None:
     assert levels(await hubs({"http://no-such-name.invalid": asker})) == {"gateway.hub-unreachable": "warning"}
 
 
+@pytest.mark.slow
 def test_a_running_proxy_that_is_not_well_is_told() -> None:
     settings = loads("gateway: http://127.0.0.1:3000")
     report = SelfReport(

@@ -415,6 +415,7 @@ def long_list(channels: int) -> bytes:
 
 @pytest.mark.parametrize("fields", [[], ["Accept-Encoding: gzip"]], ids=["identity", "gzip"])
 @pytest.mark.parametrize("coding", [None, "gzip"])
+@pytest.mark.slow
 async def test_a_list_of_megabytes_is_corrected_whole(
     origin: Origin, lost: Running, coding: str | None, fields: list[str]
 ) -> None:
@@ -676,6 +677,7 @@ async def test_what_failed_on_our_side_for_one_poll_is_tried_again_by_the_others
             assert (got.body, got.get("X-Request-Id")) == (POLLED, b"theirs")
 
 
+@pytest.mark.slow
 async def test_a_leader_that_reads_slowly_does_not_make_the_others_wait(
     origin: Origin, slow: Held, tmp_path: Path
 ) -> None:

@@ -422,6 +422,7 @@ async def test_an_event_of_another_session_is_sent_from_the_copy_with_the_same_b
     await until(lambda: not site.spool.files)
 
 
+@pytest.mark.slow
 async def test_the_connection_of_a_large_body_sent_from_the_copy_is_used_again(site: Spooling) -> None:
     site.spool.is_quiet = False
     for _ in range(3):

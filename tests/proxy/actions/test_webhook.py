@@ -199,6 +199,7 @@ async def test_others_do_not_wait_while_bodies_made_to_cost_time_are_read(
     assert turns[True] < turns[False], "most of it was not done on the loop"
 
 
+@pytest.mark.slow
 async def test_a_compressed_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:
     media = base64.b64encode(random.Random(1).randbytes(4_000_000)).decode()
     body = gzip.compress(event(media=media), 1)
@@ -207,6 +208,7 @@ async def test_a_compressed_event_with_megabytes_of_media_counts(origin: Origin,
     assert origin.requests[0].body == body
 
 
+@pytest.mark.slow
 async def test_an_event_with_megabytes_of_media_counts(origin: Origin, proxy: Running) -> None:
     body = event(media="QUJD" * 2_000_000)
     assert (await post(proxy, body)).status == 200

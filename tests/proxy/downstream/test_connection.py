@@ -176,6 +176,7 @@ async def test_a_body_that_was_whole_and_nobody_read_holds_up_nothing(origin: Or
     assert (await client.message()).body == b"ok"
 
 
+@pytest.mark.slow
 async def test_many_requests_sent_at_once_let_others_in_between(origin: Origin, proxy: Running) -> None:
     flood, other = await proxy.connect(), await proxy.connect()
     requests = proxy.server.clients.requests_count

@@ -58,6 +58,7 @@ async def test_clients_that_do_not_read_hold_no_place_at_the_gateway(
             assert stalled(proxy) == 6
 
 
+@pytest.mark.slow
 async def test_an_answer_larger_than_what_is_read_ahead_keeps_its_place(origin: Origin, tmp_path: Path) -> None:
     """So memory stays bounded: the gateway waits for the client."""
     size = 64 * 1024 * 1024
@@ -142,6 +143,7 @@ async def test_an_answer_that_ends_with_its_connection_arrives_whole(origin: Ori
     await until(lambda: in_use(proxy) == 0)
 
 
+@pytest.mark.slow
 async def test_a_list_too_large_to_correct_arrives_whole_and_in_order(origin: Origin, tmp_path: Path) -> None:
     """What was collected in vain is sent first, then the rest."""
     body = b"".join(b"%08d" % number for number in range(400_000))

@@ -20,6 +20,7 @@ PARTS = 10
 
 
 @pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.slow
 def test_all_proxies_know_the_same_when_all_is_quiet(part: int) -> None:
     for seed in range(part, SCHEDULES, PARTS):
         made = setting(seed)
