@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import forks
 from tests.proxy.harness import Origin, Running, running
 from tests.proxy.loop_clock import LoopClock
+
+forks.allow()
 
 #: The folders made so far, by a number for each.
 _folders = itertools.count()
