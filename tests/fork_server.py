@@ -9,6 +9,7 @@ asking process is gone, this one kills the programs that still run, and ends.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import resource
@@ -40,6 +41,9 @@ _LONGEST: Final = 1 << 17
 
 _STREAMS: Final = 3
 
+#: That a namespace is one of networks: see setns(2).
+_CLONE_NEWNET: Final = 0x40000000
+
 
 class Job(msgspec.Struct):
     """A program to run, as `python -m MODULE ARGUMENTS` would."""
@@ -50,6 +54,8 @@ class Job(msgspec.Struct):
     environ: Mapping[str, str]
     descriptors: int = 0
     """The hard limit on open files; 0: this process's."""
+    network: int = 0
+    """A process whose network it sees; 0: this process."""
 
 
 class _Server:
@@ -126,6 +132,11 @@ def _become(job: Job) -> None:
     os.environ.update(job.environ)
     time.tzset()
     sys.argv = [job.module, *job.arguments]
+    if job.network:
+        with open(f"/proc/{job.network}/ns/net") as network:
+            libc = ctypes.CDLL(None, use_errno=True)  # Python has setns(2) since 3.12
+            if libc.setns(network.fileno(), _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
     if job.descriptors:
         resource.setrlimit(resource.RLIMIT_NOFILE, (job.descriptors, job.descriptors))
 

@@ -184,18 +184,28 @@ def allow() -> None:
 
 
 def start(
-    module: str, *arguments: str, folder: Path, stdin: Stream = subprocess.DEVNULL, stdout: Stream = 1,
-    stderr: Stream = 2, environ: Mapping[str, str] | None = None, descriptors: int = 0, python: str = sys.executable,
-) -> Process:  # fmt: skip
-    """Start `python -m MODULE ARGUMENTS` in `folder`; `descriptors` is the hard limit on open files, if not 0.
+    module: str,
+    *arguments: str,
+    folder: Path,
+    stdin: Stream = subprocess.DEVNULL,
+    stdout: Stream = 1,
+    stderr: Stream = 2,
+    environ: Mapping[str, str] | None = None,
+    descriptors: int = 0,
+    network: int = 0,
+    python: str = sys.executable,
+) -> Process:
+    """Start `python -m MODULE ARGUMENTS` in `folder`.
 
-    Another interpreter than this one starts as its users start it.
+    `descriptors` is the hard limit on open files, `network` a process whose network it sees; 0: as here. With another
+    interpreter than this one, it starts as its users start it.
     """
     if _allowed and python == sys.executable:
-        job = Job(module, arguments, str(folder), dict(environ or os.environ), descriptors)
+        job = Job(module, arguments, str(folder), dict(environ or os.environ), descriptors, network)
         return _allowed[0].start(job, (stdin, stdout, stderr))
+    inside = ["nsenter", f"--net=/proc/{network}/ns/net"] if network else []
     limit = ["/bin/sh", "-c", 'ulimit -n "$0" && exec "$@"', str(descriptors)] if descriptors else []
     return subprocess.Popen(
-        [*limit, python, "-m", module, *arguments],
+        [*inside, *limit, python, "-m", module, *arguments],
         cwd=folder, stdin=stdin, stdout=stdout, stderr=stderr, env=environ,
     )  # fmt: skip

@@ -12,12 +12,13 @@ events without a session.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from random import Random
 from typing import Any, Final, Literal
+
+import msgspec
 
 from statusproxy.demo.events import RawEvent, ack, message, normalise, presence, qr_code, status_find
 
@@ -68,7 +69,7 @@ class TimedEvent:
     @property
     def body(self) -> bytes:
         """The bytes on the wire."""
-        return json.dumps(self.document, ensure_ascii=False, separators=(",", ":")).encode()
+        return msgspec.json.encode(self.document)
 
     @property
     def session(self) -> str | None:

@@ -141,7 +141,7 @@ def events() -> list[Any]:
     return [*raws, *about_a_chat, *normal, *with_secrets]
 
 
-async def requests(proxy: Proxy, port: int) -> None:
+async def requests(proxy: QuickProxy, port: int) -> None:
     """Everything that can go well or wrong with something private in it."""
 
     async def ask(data: bytes) -> None:
