@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import forks
 from tests.proxy.harness import Origin, Running, running
 from tests.proxy.loop_clock import LoopClock
 from tests.scheduler import Scheduler
+
+forks.allow()
 
 #: The folders made so far, by a number for each.
 _folders = itertools.count()

@@ -12,12 +12,13 @@ events without a session.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from random import Random
 from typing import Any, Final, Literal
+
+import msgspec
 
 from statusproxy.demo.events import RawEvent, ack, message, normalise, presence, qr_code, status_find
 
@@ -68,7 +69,7 @@ class TimedEvent:
     @property
     def body(self) -> bytes:
         """The bytes on the wire."""
-        return json.dumps(self.document, ensure_ascii=False, separators=(",", ":")).encode()
+        return msgspec.json.encode(self.document)
 
     @property
     def session(self) -> str | None:
@@ -113,12 +114,15 @@ class Day:
 
 
 @cache
-def day(seed: int = 0, *, unlinked: bool = False) -> Day:
-    """A day for this seed; `unlinked` puts one real unlink and reconnect of `UNLINKED_SESSION` into it."""
+def day(seed: int = 0, *, unlinked: bool = False, presences: int = PRESENCE_EVENTS) -> Day:
+    """A day for this seed; `unlinked` puts one real unlink and reconnect of `UNLINKED_SESSION` into it.
+
+    `presences` is how often a contact goes on- or offline, or types.
+    """
     chance = Random(seed)
     outages = (Outage(UNLINKED_SESSION, UNLINKED_AT, RELINKED_AT),) if unlinked else ()
     raws = [
-        *_presences(chance),
+        *_presences(chance, presences),
         *_statuses(chance),
         *_messages(chance),
     ]
@@ -135,12 +139,12 @@ def day(seed: int = 0, *, unlinked: bool = False) -> Day:
 _Raw = tuple[float, RawEvent]
 
 
-def _presences(chance: Random) -> Iterator[_Raw]:
+def _presences(chance: Random, count: int) -> Iterator[_Raw]:
     """Each contact goes on- and offline in turn, some far more often than others; now and then one types."""
     weights = [chance.paretovariate(1.2) for _ in range(CONTACTS)]
-    turns = chance.choices(range(CONTACTS), weights, k=PRESENCE_EVENTS)
+    turns = chance.choices(range(CONTACTS), weights, k=count)
     online = [False] * CONTACTS
-    moments = sorted(_moment(chance) for _ in range(PRESENCE_EVENTS))
+    moments = sorted(_moment(chance) for _ in range(count))
     for at, contact in zip(moments, turns, strict=True):
         if online[contact] and chance.random() < 0.08:
             state = chance.choice(("composing", "paused", "recording"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tests import forks
 from tests.ports import free_port
 from tests.stand_ins.gateway import Gateway
 from tests.waiting import PATIENCE, wait_until
@@ -25,16 +26,15 @@ class Process:
     admin_url: str
     config: Path
     gateway: Gateway
-    popen: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    popen: forks.Process | None = field(default=None, repr=False)
 
     def start(self) -> None:
         """Start it, and wait until it is healthy."""
         log = self.config.with_name("proxy.log").open("ab")
         with log:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-m", "statusproxy", "run", "--config", str(self.config)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.config.parent,
-            )  # fmt: skip
+            self.popen = forks.start(
+                "statusproxy", "run", "--config", str(self.config), folder=self.config.parent, stdout=log, stderr=log
+            )
         wait_until(self._is_healthy, "the proxy is healthy")
 
     def _is_healthy(self) -> bool:

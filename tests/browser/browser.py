@@ -63,6 +63,12 @@ def prefer(browser: webdriver.Chrome, scheme: str) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
+def speak(browser: webdriver.Chrome, language: str) -> None:
+    """Have a browser that runs ask for pages in `language`."""
+    agent = browser.execute_script("return navigator.userAgent")
+    browser.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": language})
+
+
 def resize(browser: webdriver.Chrome, width: int, height: int, *, phone: bool = False) -> None:
     """Give the page this much room, in CSS pixels."""
     metrics: dict[str, Any] = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}

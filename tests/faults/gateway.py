@@ -22,6 +22,7 @@ from typing import Any, Final, Self, cast
 
 import httptools
 
+from tests import forks
 from tests.faults import scenes
 from tests.faults.worker import ROOT
 
@@ -308,7 +309,7 @@ class Gateway:
     """The gateway as a process of the caller's."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: forks.Process | None = None
         self.port = 0
 
     @property
@@ -317,10 +318,7 @@ class Gateway:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.gateway"],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+        self._process = forks.start("tests.faults.gateway", folder=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
         return self

@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from tests import forks
 from tests.faults.waits import Sample
 from tests.faults.wire import Client, WireError
 from tests.faults.worker import ROOT
@@ -118,10 +119,7 @@ class Probe:
         kinds: Sequence[str] = KINDS,
     ) -> None:
         """`proxy` and `gateway` are ports."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.probe"],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+        self._process = forks.start("tests.faults.probe", folder=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         arguments = {"proxy": proxy, "gateway": gateway, "kinds": list(kinds)}
         assert self._process.stdin is not None
         assert self._process.stdout is not None

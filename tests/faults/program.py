@@ -19,7 +19,9 @@ from typing import Any, Final, Literal, Self
 import msgspec
 import yaml
 
+from tests import forks
 from tests.faults.wire import HOST, Answer, ask
+from tests.forks import Process
 from tests.ports import free_port
 
 Loop = Literal["uvloop", "asyncio"]
@@ -39,6 +41,10 @@ _KIB: Final = 1024
 _CLEAR_PEAK: Final = "5"
 
 
+#: The program of this checkout.
+_OWN: Final = (sys.executable, "-m", "statusproxy")
+
+
 class Use(msgspec.Struct, frozen=True):
     """What a process held at one moment, or at most."""
 
@@ -51,13 +57,18 @@ class Use(msgspec.Struct, frozen=True):
 class Options:
     """Which program is tested, and how it runs."""
 
-    command: Sequence[str] = (sys.executable, "-m", "statusproxy")
+    command: Sequence[str] = _OWN
     loop: Loop = "uvloop"
 
     @classmethod
     def of(cls, binary: Path | None, loop: Loop) -> Self:
         """The program `binary` (None: the one installed for this interpreter)."""
         return cls(loop=loop) if binary is None else cls((str(binary.absolute()),), loop)
+
+    @property
+    def forked(self) -> bool:
+        """Whether it may be a fork of a process that has imported it."""
+        return self.command == _OWN and self.loop == "uvloop"
 
     @property
     def python(self) -> str:
@@ -88,7 +99,7 @@ class Program:
         self.port, self.admin_port = free_port(), free_port()
         self.log = self.folder / "proxy.log"
         self.config = self.folder / "config.yaml"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._watch: _Watch | None = None
         configuration: dict[str, Any] = {
             "listen": f"{HOST}:{self.port}",
@@ -114,6 +125,13 @@ class Program:
 
     def launch(self) -> None:
         """Start it, and wait for nothing."""
+        if self.options.forked:
+            with self.log.open("ab") as log:
+                self._process = forks.start(
+                    "statusproxy", "run", "--config", str(self.config), folder=self.folder, stdout=log, stderr=log,
+                    environ=self._environment(), descriptors=self.descriptors,
+                )  # fmt: skip
+            return
         limit = ["/bin/sh", "-c", 'ulimit -n "$0" && exec "$@"', str(self.descriptors)] if self.descriptors else []
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

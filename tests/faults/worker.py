@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from tests import forks
+
 ROOT: Final = Path(__file__).parents[2]
 
 #: How much less urgent than the others an attacker runs: see nice(2).
@@ -34,10 +36,9 @@ class Worker:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         name = f"{function.__module__}:{function.__qualname__}"
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.worker", name],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+        self._process = forks.start(
+            "tests.faults.worker", name, folder=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
     def ready(self) -> None:
         """Wait until it can begin at once. RuntimeError where it cannot."""
@@ -63,8 +64,9 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.stop()
             raise RuntimeError(f"the attack did not end within {patience:.0f} s") from None
-        if self._process.returncode:
-            raise RuntimeError(f"the attack failed with exit code {self._process.returncode}")
+        code = self._process.wait()
+        if code:
+            raise RuntimeError(f"the attack failed with exit code {code}")
         return json.loads(said)
 
     def stop(self) -> None:

@@ -6,12 +6,13 @@ gateways can stand behind it, the stand-in and the real Express one, with the sa
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import aiohttp
 from yarl import URL
@@ -21,10 +22,12 @@ from statusproxy.demo.events import status_find
 from statusproxy.demo.gateway import StandInGateway
 from statusproxy.demo.proxy import Proxy, configuration
 from statusproxy.server import Server
+from tests import forks
+from tests.faults.worker import ROOT
 from tests.hub import Hub, channel_path
 from tests.peers.processes import express_gateway
 from tests.ports import free_port
-from tests.proxy.harness import running, until
+from tests.proxy.harness import PATIENCE, running, until
 
 #: One that shows a QR code at once, one that nothing happens to, one that needs DELETE and POST first.
 SESSIONS = ("sales", "support", "Front Desk")
@@ -157,6 +160,36 @@ class Town:
         await until(found)
 
 
+class QuickProxy(Proxy):
+    """The program as a process that starts quickly."""
+
+    async def start(self) -> None:
+        """Start it, and wait until requests reach the gateway through it."""
+        module, *arguments = self.command[2:]
+        with self.log.open("ab") as log:
+            process = forks.start(module, *arguments, folder=ROOT, stdout=log, stderr=log)
+        self._process = cast("asyncio.subprocess.Process", _Awaited(process))
+        async with asyncio.timeout(PATIENCE):
+            await self._ready(self._process)
+
+
+class _Awaited:
+    """A process as asyncio shows its own."""
+
+    def __init__(self, process: forks.Process) -> None:
+        self.pid, self.kill, self.terminate = process.pid, process.kill, process.terminate
+        self._process = process
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code; None while it runs."""
+        return self._process.poll()
+
+    async def wait(self) -> int:
+        """The exit code, once it has ended."""
+        return await asyncio.to_thread(self._process.wait)
+
+
 @asynccontextmanager
 async def town(kind: str, folder: Path, *, inside: bool = False, **more: Any) -> AsyncIterator[Town]:
     """Everything, with the stand-in (`stand-in`) or the real Express gateway (`express`)."""
@@ -174,7 +207,7 @@ async def town_with(phones: Phones, folder: Path, *, inside: bool = False, **mor
             _wire(phones, proxy.url)
             yield Town(phones, proxy.url, hub, _inside=proxy.server)
         return
-    async with Proxy(settings, folder) as process, Hub(process.base_url, haste=HASTE) as hub:
+    async with QuickProxy(settings, folder) as process, Hub(process.base_url, haste=HASTE) as hub:
         _wire(phones, process.base_url)
         yield Town(phones, process.base_url, hub, process)
 

@@ -15,9 +15,9 @@ import aiohttp
 import pytest
 
 from statusproxy.demo.events import ack, message, normalise, presence, qr_code, status_find
-from statusproxy.demo.proxy import Proxy, configuration
+from statusproxy.demo.proxy import configuration
 from statusproxy.doctor.command import Request, report
-from tests.integration.stage import INBOUND, OUTBOUND
+from tests.integration.stage import INBOUND, OUTBOUND, QuickProxy
 from tests.ports import free_port
 from tests.proxy.harness import Message, Origin, Wire, answer, get
 
@@ -141,7 +141,7 @@ def events() -> list[Any]:
     return [*raws, *about_a_chat, *normal, *with_secrets]
 
 
-async def requests(proxy: Proxy, port: int) -> None:
+async def requests(proxy: QuickProxy, port: int) -> None:
     """Everything that can go well or wrong with something private in it."""
 
     async def ask(data: bytes) -> None:
@@ -212,7 +212,7 @@ async def test_nothing_private_is_told_anywhere(gateway: Private, tmp_path: Path
         ],
     }
     admin_says: dict[str, bytes] = {}
-    async with Proxy(settings, tmp_path) as proxy:
+    async with QuickProxy(settings, tmp_path) as proxy:
         await requests(proxy, port)
         await gateway.stop()  # and now there is none
         await requests(proxy, port)

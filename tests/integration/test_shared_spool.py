@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -22,6 +21,8 @@ import pytest
 import yaml
 from aiohttp import web
 
+from tests import forks
+from tests.faults.worker import ROOT
 from tests.ports import free_port
 from tests.proxy.harness import PATIENCE
 from tests.store.redis_server import RedisServer, running
@@ -120,7 +121,7 @@ class One:
             **more,
         }
         (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: forks.Process | None = None
 
     @property
     def pid(self) -> int:
@@ -134,17 +135,16 @@ class One:
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
         with (self.folder / "log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.integration.short_lease", str(self._lease)),
-                *("run", "--config", str(self.folder / "config.yaml")),
+            self.process = forks.start(
+                *("tests.integration.short_lease", str(self._lease), "run", "--config", f"{self.folder}/config.yaml"),
                 *("--listen", f"127.0.0.1:{self.port}", "--admin-listen", f"127.0.0.1:{self.admin}"),
-                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                folder=ROOT, stdout=log, stderr=log,
             )  # fmt: skip
         await until(self._ready)
 
     async def _ready(self) -> bool:
         assert self.process is not None
-        assert self.process.returncode is None, self.log
+        assert self.process.poll() is None, self.log
         try:
             await self.ask("GET", "/readyz")
         except aiohttp.ClientError:
@@ -190,8 +190,7 @@ class One:
         if process is not None:
             process.send_signal(number)
             process.send_signal(signal.SIGCONT)
-            async with asyncio.timeout(PATIENCE):
-                await process.wait()
+            await asyncio.to_thread(process.wait, PATIENCE)
 
 
 class Place:

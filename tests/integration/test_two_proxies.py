@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import os
 import re
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ import yaml
 from aiohttp import web
 
 from statusproxy.demo.events import status_find
+from tests import forks
 from tests.docs.pages import ROOT
 from tests.peers.processes import program, requires
 from tests.ports import free_port
@@ -101,7 +103,7 @@ class One:
             **(more or {}),
         }
         self.configure({})
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: forks.Process | None = None
 
     def configure(self, more: Any) -> None:
         """Write its configuration, with more settings."""
@@ -110,15 +112,14 @@ class One:
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
         with (self._folder / "log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(self.python, "-P", "-m", "statusproxy", "run", "--config", str(self._folder / "config.yaml")),
-                *self.flags,
-                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment},
+            self._process = forks.start(
+                "statusproxy", "run", "--config", str(self._folder / "config.yaml"), *self.flags, folder=self._folder,
+                stdout=log, stderr=log, environ={**os.environ, **self.environment}, python=self.python,
             )  # fmt: skip
         process = self._process
 
         async def is_ready() -> bool:
-            assert process.returncode is None, (self._folder / "log").read_text()
+            assert process.poll() is None, (self._folder / "log").read_text()
             return (await self.ready())[0] == 200
 
         await until(is_ready)
@@ -156,17 +157,17 @@ class One:
             return
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), PATIENCE)
-        except TimeoutError:
+            await asyncio.to_thread(process.wait, PATIENCE)
+        except subprocess.TimeoutExpired:
             process.kill()
-            await process.wait()
+            process.wait()
             raise AssertionError(f"it does not end\n{(self._folder / 'log').read_text()[-2000:]}") from None
 
     async def kill(self) -> None:
         """End it as a crash does."""
         assert self._process is not None
         self._process.kill()
-        await self._process.wait()
+        await asyncio.to_thread(self._process.wait)
         self._process = None
 
 

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -19,10 +18,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from threading import Lock, Thread
-from typing import Final
+from typing import IO, Final
 
 import yaml
 
+from tests import forks
+from tests.faults.worker import ROOT
 from tests.kills.alerts_child import STEPS
 
 #: Seconds that one life of the service may take, on a busy machine.
@@ -123,24 +124,32 @@ def _settings(folder: str, url: str) -> dict[str, object]:
 
 def _live(result: AlertsResult, receiver: Receiver, file: Path, step: str, session: str, delay: float) -> None:
     """One life of the service, until it dies or has told everything."""
-    command = [sys.executable, "-m", "tests.kills.alerts_child", str(file), step, session, str(delay)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
+        child = forks.start(
+            "tests.kills.alerts_child", str(file), step, session, str(delay), folder=ROOT, stdout=said, stderr=errors
+        )
         receiver.kill = (step, child.pid)
         try:
-            said, errors = child.communicate(timeout=_LIFE)
+            code = child.wait(_LIFE)
         except subprocess.TimeoutExpired:
             child.kill()
-            said, errors = child.communicate()
+            code = child.wait()
             result.wrong.append(
-                f"at {step!r}: it neither died nor told everything within {_LIFE:.0f} s: {errors[-400:]}"
+                f"at {step!r}: it neither died nor told everything within {_LIFE:.0f} s: {_end(errors)}"
             )
         receiver.kill = None
-    if said.strip():
-        result.lost.add(said.strip())
-    if child.returncode == -signal.SIGKILL:
-        result.kills[step] += 1
-    elif child.returncode:
-        result.wrong.append(f"at {step!r}: it ended with {child.returncode}: {errors[-400:]}")
+        if lost := _end(said).strip():
+            result.lost.add(lost)
+        if code == -signal.SIGKILL:
+            result.kills[step] += 1
+        elif code:
+            result.wrong.append(f"at {step!r}: it ended with {code}: {_end(errors)}")
+
+
+def _end(file: IO[bytes]) -> str:
+    """The last words in a file."""
+    file.seek(0)
+    return file.read().decode()[-400:]
 
 
 def _look(result: AlertsResult, receiver: Receiver) -> None:

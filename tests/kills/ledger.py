@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
+from tests import forks
 from tests.faults.wire import HOST
 from tests.faults.worker import ROOT
 
@@ -52,7 +52,7 @@ class Ledger:
         self._read = 0
         self._arrivals: list[Arrival] = []
         self._reading = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: forks.Process | None = None
         file.touch()
 
     @property
@@ -69,7 +69,7 @@ class Ledger:
         """Start it, and wait until it listens."""
         self._starts += 1
         arguments = [str(self._port), str(self._file), str(self._seed + self._starts)]
-        self._process = subprocess.Popen([sys.executable, "-m", "tests.kills.ledger", *arguments], cwd=ROOT)
+        self._process = forks.start("tests.kills.ledger", *arguments, folder=ROOT)
         end = time.monotonic() + _START
         while True:
             with contextlib.suppress(OSError), socket.create_connection((HOST, self._port), 1.0):

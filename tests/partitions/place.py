@@ -22,6 +22,7 @@ from typing import Any, Final
 import yaml
 
 from statusproxy.demo.events import status_find
+from tests import forks
 from tests.faults.stage import WEBHOOK
 from tests.faults.worker import ROOT
 from tests.partitions.network import Host, Network
@@ -60,7 +61,7 @@ class Proxy:
     timeouts: Mapping[str, str]
     address: str
     """Which the gateway sees."""
-    _process: subprocess.Popen[bytes] | None = None
+    _process: forks.Process | None = None
 
     def start(self, gateway: str, redis: str) -> None:
         """Start it; `ready` tells when it serves."""
@@ -78,12 +79,17 @@ class Proxy:
         }
         config = self.folder / "config.yaml"
         config.write_text(yaml.safe_dump(settings))
-        program = [str(ROOT / "tests/partitions/ahead.py"), str(self.ahead)] if self.ahead else ["-m", "statusproxy"]
+        command, ahead = ("run", "--config", str(config)), [str(ROOT / "tests/partitions/ahead.py"), str(self.ahead)]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self.host.inside, sys.executable, "-P", *program, "run", "--config", str(config)],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+            if self.ahead:  # before anything is imported
+                self._process = subprocess.Popen(
+                    [*self.host.inside, sys.executable, "-P", *ahead, *command],
+                    cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                )  # fmt: skip
+            else:
+                self._process = forks.start(
+                    "statusproxy", *command, folder=self.folder, stdout=log, stderr=log, network=self.host.pid
+                )
         until(self._serves, lambda: f"it does not serve:\n{(self.folder / 'log').read_text()}")
 
     def _serves(self) -> bool:
@@ -197,8 +203,10 @@ def place(*ahead: float, timeouts: Mapping[str, str] | None = None) -> Iterator[
         server = RedisServer(folder / "redis", "--bind", redis_at, "--protected-mode", "no", inside=redis.inside)
         stack.callback(server.stop)
         server.start()
-        command = [*gateway.inside, sys.executable, "-m", "tests.partitions.gateway", gateway_at, str(_PORT), *SESSIONS]
-        behind = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        behind = forks.start(
+            "tests.partitions.gateway", gateway_at, str(_PORT), *SESSIONS,
+            folder=ROOT, stdout=subprocess.PIPE, network=gateway.pid,
+        )  # fmt: skip
         stack.callback(_end, behind)
         assert behind.stdout is not None
         assert behind.stdout.readline() == b"ready\n"
@@ -213,6 +221,6 @@ def place(*ahead: float, timeouts: Mapping[str, str] | None = None) -> Iterator[
         yield Place(network, *proxies)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: forks.Process) -> None:
     process.kill()
     process.communicate()
