@@ -4,6 +4,7 @@ inquire.py listen CONFIG            the drop-in that makes statusproxy.socket li
 inquire.py ports CONFIG             the addresses to listen on, as lines "KEY ADDRESS"
 inquire.py reachable CONFIG         those of `listen` that other machines can reach
 inquire.py packages CONFIG          the Python packages that CONFIG needs and that are not installed, for pip
+inquire.py ONE,OTHER CONFIG         several of these at once, each line with the question before it: "ports: LINE"
 inquire.py state CONFIG FOLDER      the path of the SQLite state, FOLDER being the service's own; nothing if none
 inquire.py schema DATABASE          the number of its schema
 inquire.py snapshot DATABASE COPY   a whole copy, also while the service writes
@@ -140,12 +141,16 @@ def main(action: str, *arguments: str) -> None:
         ),
         "state": lambda settings: state(settings, arguments[1]),
     }
-    if action in about:
+    questions = action.split(",")
+    if all(question in about for question in questions):
         try:
             settings = load(arguments[0], None, environment())
         except ConfigError as error:
             sys.exit(str(error))
-        sys.stdout.write(about[action](settings) + "\n")
+        for question in questions:
+            answer = about[question](settings)
+            named = "".join(f"{question}: {line}\n" for line in answer.splitlines())
+            sys.stdout.write(named if len(questions) > 1 else f"{answer}\n")
     elif action == "schema":
         sys.stdout.write(f"{schema(arguments[0])}\n")
     elif action == "snapshot":

@@ -157,11 +157,13 @@ fetch() {
 }
 
 # Adds to the environment in $1 the packages that the configuration needs, such as those for `state.url: redis://…`,
-# `webhooks[].jwt` and `alerts.to[].apprise`; sets added to what was missing. A configuration that cannot be read is left to `check`.
+# `webhooks[].jwt` and `alerts.to[].apprise`; sets added to what was missing. Sets asked to what else is asked of the
+# configuration, as inquire.py prints it. A configuration that cannot be read is left to `check`.
 add_packages() {
   local folder=$1 wheels=$2 source=$3 packages log
   added=""
-  mapfile -t packages < <(inquire "$folder" packages "$ETC/config.yaml" 2>/dev/null | grep . || true)
+  asked=$(inquire "$folder" packages,ports,reachable "$ETC/config.yaml" 2>/dev/null || true)
+  mapfile -t packages < <(answer packages)
   [ "${#packages[@]}" -gt 0 ] || return 0
   log=$(mktemp)
   if ! fetch "$folder" "$wheels" "$source" "${packages[@]}" >"$log" 2>&1; then
@@ -172,6 +174,9 @@ add_packages() {
   rm -f "$log"
   added="${packages[*]}"
 }
+
+# The lines of $asked that answer the question $1.
+answer() { sed -n "s/^$1: //p" <<<"$asked"; }
 
 # Makes the environment in $1; leaves nothing behind where it fails.
 build() {
@@ -191,6 +196,10 @@ build() {
   (cd "$HERE" && cp "${OURS[@]}" "$folder/share/systemd/")
   for file in README.md config.yaml; do
     [ ! -f "$source/$file" ] || cp "$source/$file" "$folder/share/"
+  done
+  # Made once: each is a start of the program, and a later switch to this version only copies them.
+  for file in bash zsh fish; do
+    "$folder/bin/statusproxy" completion "$file" >"$folder/share/completion.$file" 2>/dev/null || rm -f "$folder/share/completion.$file"
   done
   touch "$folder/.complete"
 }
@@ -292,12 +301,12 @@ completion_of() {
 }
 
 # Puts a version's completion scripts and its man page in place. The service does not need them: no failure stops an
-# installation. Older versions have none; those in place serve them.
+# installation. Older versions have none there; those in place serve them.
 place_help() {
-  local folder=$1 shell script
+  local folder=$1 shell
   for shell in bash zsh fish; do
-    if script=$("$folder/bin/statusproxy" completion "$shell" 2>/dev/null); then
-      write "$(completion_of "$shell")" <<<"$script" || true
+    if [ -f "$folder/share/completion.$shell" ]; then
+      write "$(completion_of "$shell")" <"$folder/share/completion.$shell" || true
     fi
   done
   if [ -f "$folder/share/man/man1/statusproxy.1" ]; then
@@ -462,7 +471,7 @@ install() {
     abandon "$built" "$old" "$new_state"
     fail "version $version does not accept the configuration (above); $UNCHANGED" "correct it, then: $(again)"
   fi
-  held=$(taken "$folder/bin/python" "" "$(inquire "$folder" ports "$ETC/config.yaml")")
+  held=$(taken "$folder/bin/python" "" "$(answer ports)")
   if [ -n "$held" ] && [ -z "$several" ]; then
     abandon "$built" "$old" "$new_state"
     fail_taken "$held"
@@ -494,7 +503,7 @@ install() {
     fi
     forget_package
     prune
-    [ -n "$several" ] || next_steps "$folder" "$source"
+    [ -n "$several" ] || next_steps "$source"
     return
   fi
 
@@ -531,8 +540,8 @@ abandon() {
 next_steps() {
   local listen reachable docs
   listen=$(sed -n 's/^ListenStream=\(..*\)/\1/p' "$UNITS/statusproxy.socket.d/10-listen.conf" | paste -sd' ')
-  reachable=$(inquire "$1" reachable "$ETC/config.yaml" | paste -sd' ')
-  docs=$2/docs
+  reachable=$(answer reachable | paste -sd' ')
+  docs=$1/docs
   [ -d "$docs" ] || docs=docs
   cat <<TEXT
 

@@ -81,7 +81,6 @@ _LONGEST = (
     "tests/packaging/test_deb.py",
     "tests/docs/test_readme.py::test_the_commands_by_hand",
     "tests/systemd/test_installed.py",
-    "tests/docs/test_readme.py::test_the_installer",
     "tests/packaging/test_container.py",
     "tests/systemd/test_ports.py",
     "tests/systemd/test_units.py",

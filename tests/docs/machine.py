@@ -92,9 +92,11 @@ def vps(
         machine.run("bash /vps/set-up.sh", timeout=_PATIENCE)
 
         def bash(script: str) -> tuple[int, str]:
+            before = machines.processor_seconds()
             with machine.start(["/bin/bash", "-c", script]) as started:
                 said, _ = started.communicate(timeout=_PATIENCE)
-            machine.note(f"{script.rstrip()}\n   -> {started.returncode}\n{said}")
+            took = machines.processor_seconds() - before
+            machine.note(f"{script.rstrip()}\n   -> {started.returncode}, {took:.1f} s of processor time\n{said}")
             return started.returncode, said
 
         yield bash, origin

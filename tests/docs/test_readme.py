@@ -18,14 +18,13 @@ from packaging.requirements import Requirement
 from statusproxy.config.load import loads
 from statusproxy.config.restart import AT_START
 from statusproxy.status.signals import Verdict, read
-from tests.docs.machine import Origin, vps
+from tests.docs.machine import Origin
 from tests.docs.network import gateway, own_network
 from tests.docs.pages import PAGES, ROOT, TWINS, Step, blocks, steps
 from tests.docs.shell import Bash, Shell
 
 README, PORTUGUESE = ROOT / "README.md", ROOT / "docs" / "pt-BR" / "README.md"
 CONTRIBUTING, TRIAL = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "try-without-risk.md"
-LOG = ROOT / "artifacts" / "readme.log"
 PIP_CACHE = ROOT / ".pytest_cache" / "pip"
 
 #: The link of a page to a file of this checkout, and the heading in it; and to a picture.
@@ -34,7 +33,6 @@ _PICTURE = re.compile(r'(?:src|srcset)="([^"]+)"')
 
 _DEMO = "make demo"
 _RUN = "statusproxy run "
-_INSTALL = "sudo ./systemd/install.sh"
 _BY_HAND = (
     "python3 -m venv .venv",
     ".venv/bin/pip install -c constraints.txt -e .",
@@ -266,34 +264,3 @@ def tries(inside: list[str], clone: Path, bash: Bash, folder: Path) -> None:
             if step.command.strip() != _DEMO:
                 shell.paste("docs/try-without-risk.md", step)
     assert not (clone / "trial").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.divisible
-@pytest.mark.timeout(1800)
-def test_the_installer_does_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert f"`{_INSTALL}`" in README.read_text()
-    assert f"`{_INSTALL}`" in PORTUGUESE.read_text()
-    with vps(tmp_path, LOG, monkeypatch) as (bash, origin):
-        installs(bash, origin)
-
-
-def installs(bash: Bash, origin: Origin) -> None:
-    """Installed, upgraded, taken back, removed: by the options that the page names."""
-    shell = Shell(bash, "/run/paste", "/root/statusproxy")
-
-    def say(command: str) -> str:
-        return shell.paste("README.md", Step(command, None, 0, ()))
-
-    say("mkdir -p /etc/statusproxy && printf 'gateway: http://172.17.0.1:3000\\n' >/etc/statusproxy/config.yaml")
-    assert "config.yaml (kept)" in say(_INSTALL)
-    assert "statusproxy 0." in say("statusproxy --version")
-    origin.release("9.9.9")
-    say(f"git pull --quiet && {_INSTALL}")
-    assert "statusproxy 9.9.9" in say("statusproxy --version")
-    say(f"{_INSTALL} --rollback")
-    assert "statusproxy 0." in say("statusproxy --version")
-    say(f"{_INSTALL} --uninstall")
-    say("test -f /etc/statusproxy/config.yaml && test ! -e /opt/statusproxy")
-    say(f"{_INSTALL} --uninstall --purge")
-    say("test ! -e /etc/statusproxy && test ! -e /var/lib/private/statusproxy")

@@ -4,12 +4,13 @@ So are the other ways of the webhooks, and each box of the page of operations. W
 artifacts/runbook.log.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 
+from statusproxy import __version__
 from tests.docs.machine import TYPED, Origin, vps
 from tests.docs.pages import ROOT, Step, steps
 from tests.docs.shell import Bash, Shell
@@ -18,6 +19,10 @@ RUNBOOK, WEBHOOKS, OPERATIONS = (f"docs/{name}.md" for name in ("runbook", "webh
 LOG = ROOT / "artifacts" / "runbook.log"
 
 ROLL_BACK = "Roll back"
+
+#: How the README names the installer.
+INSTALL = "sudo ./systemd/install.sh"
+README, PORTUGUESE = ROOT / "README.md", ROOT / "docs" / "pt-BR" / "README.md"
 
 
 @pytest.fixture
@@ -56,15 +61,43 @@ def test_every_block_does_what_the_pages_promise(site: tuple[Bash, Origin]) -> N
             paste(RUNBOOK, forth(some))
             continue
         if title.startswith("6."):
-            origin.release("9.9.9")
+            upgrades_and_goes_back(shell, origin, some, paste)
+            continue
         if title.startswith("7."):
             paste(OPERATIONS, steps((ROOT / OPERATIONS).read_text()))
         paste(RUNBOOK, forth(some))
         if back(some):
             paste(RUNBOOK, back(some))
             paste(RUNBOOK, forth(some))
+        if title.startswith("2."):
+            # As the README says it, in the checkout: it is all there already.
+            says(shell, f'cd "$CHECKOUT" && {INSTALL}', "active (nothing to do)")
+            says(shell, 'cd "$OLDPWD"', "")
     for page, lines in pasted.items():
         assert lines == {step.line for step in steps((ROOT / page).read_text())}, page
+
+
+def upgrades_and_goes_back(
+    shell: Shell, origin: Origin, some: list[Step], paste: Callable[[str, list[Step]], None]
+) -> None:
+    """The block of the upgrade, there, back and there again; each time that very version runs."""
+    origin.release("9.9.9")
+    paste(RUNBOOK, forth(some))
+    says(shell, "statusproxy --version", "statusproxy 9.9.9")
+    paste(RUNBOOK, back(some))
+    says(shell, "statusproxy --version", f"statusproxy {__version__}")
+    paste(RUNBOOK, forth(some))
+    says(shell, "statusproxy --version", "statusproxy 9.9.9")
+
+
+def says(shell: Shell, command: str, expected: str) -> None:
+    """What is not in the page: run in the same shell, with these words in what it prints."""
+    assert expected in shell.paste(RUNBOOK, Step(command, None, 0, ()))
+
+
+@pytest.mark.parametrize("page", [README, PORTUGUESE], ids=["en", "pt-BR"])
+def test_the_readme_names_the_installer_as_it_is_run_here(page: Path) -> None:
+    assert f"`{INSTALL}`" in page.read_text()
 
 
 def by_heading(page: str, level: int) -> dict[str, list[Step]]:

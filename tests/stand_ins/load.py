@@ -1,8 +1,12 @@
 """Clients that ask for the list, each request on a connection of its own, until their input ends; prints a summary.
 
-load.py PORT CLIENTS FILE     ends when FILE is there
+load.py PORT CLIENTS FILE [PATTERN]     ends when FILE is there
+
+Until a path of the PATTERN is there, each client asks only once a second: what happens before that does not touch the
+service, and clients at full speed would only take the processor from it.
 """
 
+import glob
 import http.client
 import json
 import os
@@ -11,11 +15,13 @@ import threading
 import time
 from collections import Counter
 
-PAUSE = 0.02
+#: Seconds between a client's requests. The shortest restart takes half a second: each client asks several times in it.
+PAUSE, LONG_PAUSE = 0.05, 1.0
 
 
-def ask(port: int, file: str, seen: Counter[str], slowest: list[float]) -> None:
+def ask(port: int, file: str, pattern: str, seen: Counter[str], slowest: list[float]) -> None:
     """One client."""
+    waiting = bool(pattern)
     while not os.path.exists(file):
         began = time.monotonic()
         try:
@@ -29,14 +35,20 @@ def ask(port: int, file: str, seen: Counter[str], slowest: list[float]) -> None:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is counted
             seen[f"{type(error).__name__}: {error}"] += 1
         slowest[0] = max(slowest[0], time.monotonic() - began)
-        time.sleep(PAUSE)
+        end = began + LONG_PAUSE
+        while waiting := waiting and not glob.glob(pattern):
+            if time.monotonic() >= end:
+                break
+            time.sleep(PAUSE)
+        else:
+            time.sleep(PAUSE)
 
 
-def main(port: int, clients: int, file: str) -> None:
+def main(port: int, clients: int, file: str, pattern: str = "") -> None:
     """All clients."""
     seen: Counter[str] = Counter()
     slowest = [0.0]
-    threads = [threading.Thread(target=ask, args=(port, file, seen, slowest)) for _ in range(clients)]
+    threads = [threading.Thread(target=ask, args=(port, file, pattern, seen, slowest)) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -45,4 +57,4 @@ def main(port: int, clients: int, file: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -76,10 +76,14 @@ def main_pid(machine: Machine) -> str:
 
 
 @contextlib.contextmanager
-def under_load(machine: Machine) -> Iterator[None]:
-    """Eight clients that ask all the time; at the end, none of them has seen anything but the true list."""
+def under_load(machine: Machine, *, built: str = "") -> Iterator[None]:
+    """Eight clients that ask all the time; at the end, none of them has seen anything but the true list.
+
+    Before a version's environment is built, `built` being its number, they ask more rarely.
+    """
     machine.run("rm -f /run/test/enough")
-    clients = machine.start(["/usr/bin/python3", "/stand-ins/load.py", str(PROXY), "8", "/run/test/enough"])
+    pattern = [f"/opt/statusproxy/{built}-*/.complete"] if built else []
+    clients = machine.start(["/usr/bin/python3", "/stand-ins/load.py", str(PROXY), "8", "/run/test/enough", *pattern])
     try:
         yield
     finally:

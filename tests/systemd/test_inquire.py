@@ -70,6 +70,20 @@ def test_every_package_that_the_configuration_needs_and_that_is_missing_is_asked
     assert capsys.readouterr().out.splitlines() == ["hiredis>=3.5", "redis<9,>=8.1", "pyjwt>=2.15.1", "apprise>=2.3"]
 
 
+def test_several_questions_are_answered_at_once(
+    inquire: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("gateway: http://127.0.0.1:3000\nlisten: [0.0.0.0:8090, 127.0.0.1:8092]\n")
+    inquire.main("packages,ports,reachable", str(file))
+    assert capsys.readouterr().out.splitlines() == [
+        "ports: listen 0.0.0.0:8090",
+        "ports: listen 127.0.0.1:8092",
+        "ports: admin.listen 127.0.0.1:8091",
+        "reachable: 0.0.0.0:8090",
+    ]
+
+
 @pytest.mark.parametrize(
     ("listen", "reachable"),
     [

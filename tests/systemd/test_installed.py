@@ -5,12 +5,14 @@ One machine, one story. What was run and said stands in artifacts/systemd-instal
 
 import contextlib
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.packaging.building import build
 from tests.systemd import machine as machines
 from tests.systemd.machine import CHECKOUT, Machine
 from tests.systemd.service import (
@@ -31,6 +33,9 @@ LOG = CHECKOUT / "artifacts" / "systemd-install.log"
 STAND_INS = CHECKOUT / "tests" / "stand_ins"
 
 INSTALL = "bash /checkouts/{}/systemd/install.sh --wheels /wheels"
+
+#: From a wheel that is there already, as on a machine without the internet; it builds nothing.
+OFFLINE = "bash /checkouts/{0}/systemd/install.sh --wheels /offline/{0}"
 OTHER_GATEWAY = 3001
 
 #: What an administrator gets besides the service, and a text in it.
@@ -83,7 +88,10 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     except subprocess.CalledProcessError as error:
         pytest.skip(f"the machine cannot be made here (a Debian mirror and wheels are needed the first time): {error}")
     assert archive.exists()
-    binds = {"/checkouts": checkouts, "/wheels": wheels, "/stand-ins": STAND_INS}
+    for name in ("second", "broken"):
+        shutil.copytree(wheels, tmp_path / "offline" / name)
+        build(checkouts / name, tmp_path / "offline" / name, "--wheel")
+    binds = {"/checkouts": checkouts, "/offline": tmp_path / "offline", "/wheels": wheels, "/stand-ins": STAND_INS}
     with contextlib.ExitStack() as running:
         try:
             machine = running.enter_context(Machine(tmp_path, LOG, read_only=binds))
@@ -234,8 +242,8 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
 
     machine.note("---- upgraded under load ----")
     pid = main_pid(machine)
-    with under_load(machine):
-        said = machine.run(INSTALL.format("second"))
+    with under_load(machine, built="2.0.0"):
+        said = machine.run(OFFLINE.format("second"))
     assert "is kept" in said
     assert "config.yaml (kept)" in said
     assert running_version(machine) == "2.0.0"
@@ -243,8 +251,8 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
 
     machine.note("---- a new version that does not work is taken back ----")
-    with under_load(machine):
-        said = machine.run(INSTALL.format("broken"), expect=1)
+    with under_load(machine, built="3.0.0"):
+        said = machine.run(OFFLINE.format("broken"), expect=1)
     assert "a new version that does not work" in said
     assert "2.0.0" in said.splitlines()[-1]
     assert "runs again" in said.splitlines()[-1]
@@ -299,7 +307,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     machine.run("test ! -e /opt/statusproxy -a ! -e /usr/local/bin/statusproxy")
     assert machine.run(f"ls {' '.join(HELP)} 2>/dev/null", expect=2) == ""
     machine.run(TO_REDIS)
-    assert re.search("packages .*redis.*, for `state.url`", machine.run(INSTALL.format("second")))
+    assert re.search("packages .*redis.*, for `state.url`", machine.run(OFFLINE.format("second")))
     machine.run("cp /run/test/sqlite.yaml /etc/statusproxy/config.yaml; systemctl restart statusproxy")
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
 
@@ -311,7 +319,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert machine.run(FILES, quiet=True).splitlines() == before.splitlines()
 
     machine.note("---- a version that does not work is not left behind on a new machine; the configuration is ----")
-    said = machine.run(INSTALL.format("broken"), expect=1)
+    said = machine.run(OFFLINE.format("broken"), expect=1)
     assert "the configuration stays in /etc/statusproxy" in said
     machine.run("cmp /checkouts/broken/config.yaml /etc/statusproxy/config.yaml && rm -r /etc/statusproxy")
     assert machine.run(FILES, quiet=True).splitlines() == before.splitlines()
