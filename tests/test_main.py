@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import signal
 import subprocess
@@ -29,9 +30,9 @@ main()
 """
 
 
-def told(what: str, command: str) -> str:
-    """What the command line finds when the command has imported it."""
-    script = WATCHED.replace("{what}", what)
+def told(what: str, command: str, first: str = "") -> str:
+    """What the command line finds when the command has imported it; `first` runs before."""
+    script = first + WATCHED.replace("{what}", what)
     done = subprocess.run([sys.executable, "-c", script, command], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -52,6 +53,30 @@ def test_modules_are_imported_without_looking_for_garbage_which_is_looked_for_la
 @pytest.mark.parametrize(("command", "there"), [("run", "True"), ("sessions", "False")])
 def test_the_service_needs_no_file_of_a_coding_s_library_later_on(command: str, there: str) -> None:
     assert told("'brotli' in sys.modules", command) == there
+
+
+#: Counts the contexts that are made, and notes which file of trusted certificates each of them reads.
+CONTEXTS = """
+import os, ssl
+read = []
+made = ssl.create_default_context
+def create(*given, **named):
+    read.append(os.environ.get("SSL_CERT_FILE"))
+    return made(*given, **named)
+ssl.create_default_context = create
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["mine.pem", None])
+def test_the_service_reads_no_certificates_that_only_requests_of_aiohttp_s_client_need(
+    before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    if before is not None:
+        monkeypatch.setenv("SSL_CERT_FILE", before)
+    found = told("*{*read, os.devnull}, os.environ.get('SSL_CERT_FILE')", "run", CONTEXTS)
+    assert found == f"{os.devnull} {before}"
 
 
 @pytest.fixture
