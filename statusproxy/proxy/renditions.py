@@ -6,9 +6,10 @@ thousand times is hashed and compressed once, also where a thousand clients ask 
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
+
+import msgspec
 
 from statusproxy.proxy.codings import encoding_gzip
 from statusproxy.proxy.steps import StepRunner, Steps
@@ -23,12 +24,11 @@ _TOGETHER: Final = 16 * 1024 * 1024
 _STEP: Final = 1024 * 1024
 
 
-@dataclass(slots=True, eq=False)
-class _Rendition:
+class _Rendition(msgspec.Struct, eq=False):
     body: bytes
     tag: bytes | None = None
     gzip: bytes | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
 class Renditions:
