@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,43 @@ def test_the_service_reads_no_certificates_that_only_requests_of_aiohttp_s_clien
         monkeypatch.setenv("SSL_CERT_FILE", before)
     found = told("*{*read, os.devnull}, os.environ.get('SSL_CERT_FILE')", "run", CONTEXTS)
     assert found == f"{os.devnull} {before}"
+
+
+#: What only other commands, other settings or mistakes need. Each cost a start some milliseconds, or hundreds of KiB.
+UNNEEDED = frozenset({
+    "apprise", "difflib", "importlib.metadata", "jwt", "redis", "statusproxy.alerts", "statusproxy.captures",
+    "statusproxy.demo", "statusproxy.detection", "statusproxy.doctor", "statusproxy.learning.draft",
+    "statusproxy.learning.observation", "statusproxy.learning.unpack", "statusproxy.rehearsal", "xml", "zipfile",
+})  # fmt: skip
+
+#: Serves as the command does; when it is ready, prints what is imported, and ends.
+READY = """
+import sys
+from statusproxy import systemd
+def notify(*lines):
+    if "READY=1" in lines:
+        print(*sorted(sys.modules))
+        raise SystemExit
+systemd.notify = notify
+from statusproxy.__main__ import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_what_an_ordinary_service_does_not_need_is_not_imported_when_it_is_ready(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        f"listen: 127.0.0.1:0\ngateway: http://127.0.0.1:1\nadmin: {{listen: 127.0.0.1:0}}\n"
+        f"state: {{url: 'sqlite:///{tmp_path}/state.db'}}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", READY, "run", "--config", str(file)],
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    imported = set(done.stdout.split())
+    assert {"aiohttp", "sqlite3", "statusproxy.admin.listener"} <= imported, done.stderr
+    assert imported & UNNEEDED == set()
 
 
 @pytest.fixture
