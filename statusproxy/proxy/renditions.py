@@ -17,8 +17,8 @@ from statusproxy.proxy.steps import StepRunner, Steps
 #: Bodies that are remembered: the lists that hubs ask for, and some channels asked for one by one.
 _REMEMBERED: Final = 8
 
-#: Bytes that the remembered bodies have together, except for the latest.
-_TOGETHER: Final = 16 * 1024 * 1024
+#: Bytes that the remembered bodies have together, except for the latest: two lists of 10 000 channels.
+_TOGETHER: Final = 4 * 1024 * 1024
 
 #: Bytes that are hashed in one step: 1 ms.
 _STEP: Final = 1024 * 1024
