@@ -10,8 +10,9 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from statusproxy.admin.listener import AdminListener
 from statusproxy.config.addresses import Target, parse_gateway, parse_target
@@ -58,8 +59,7 @@ _READ: Final = frozenset({"GET", "HEAD"})
 _OTHERS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What settings come to in each room; nothing of it is in force yet."""
 
     settings: Settings
@@ -71,8 +71,7 @@ class Plan:
     client_limits: ClientLimits
 
 
-@dataclass(frozen=True, slots=True)
-class Rooms:
+class Rooms(msgspec.Struct, frozen=True):
     """The parts that serve; made once, at the start."""
 
     registry: SessionRegistry

@@ -1,7 +1,7 @@
 """The status page's files, served from the package, and the security headers that browsers enforce on them."""
 
 from collections.abc import Awaitable, Callable
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -31,6 +31,8 @@ HEADERS: Final = CIMultiDictProxy(
 """The fields of every file's answer; all share this one collection, which cannot be changed."""
 
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+_PAGE: Final = Path(__file__).parent / "page"
 
 #: Path -> file in `page/`.
 FILES: Final = {
@@ -67,7 +69,7 @@ def routes() -> list[web.RouteDef]:
 
 
 def _server(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    body = (files("statusproxy.admin") / "page" / name).read_bytes()
+    body = (_PAGE / name).read_bytes()
     content_type = _TYPES[name.rpartition(".")[2]]
 
     async def serve(request: web.Request) -> web.StreamResponse:

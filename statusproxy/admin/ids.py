@@ -1,6 +1,5 @@
 """Session ids for people: natural sort order, and the nearest known ids for a mistyped one."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -38,6 +37,8 @@ def near_ids(session: str, known: Iterable[str]) -> list[str]:
     plain = {one: _plain(one) for one in known}
     wanted = _plain(session)
     same = [one for one, text in plain.items() if text == wanted]
+    import difflib  # here: hardly any service is asked about an id that it does not know
+
     matcher = difflib.SequenceMatcher(b=wanted[:_COMPARED])  # it keeps what it knows of `b`
     alike = []
     for one, text in plain.items():

@@ -1,6 +1,7 @@
 """The HTTP client of alerts: its session, texts for its errors, and reading an answer that is not needed."""
 
 import asyncio
+import ssl
 from typing import Final
 
 import aiohttp
@@ -17,6 +18,11 @@ DEADLINE: Final = 10.0
 #: Bytes of an answer that are read, so that its sender sees no broken connection. Nothing is done with them.
 _READ: Final = 16 * 1024
 
+#: Made here, where the settings have alerts: reading the system's certificates takes too long for one turn of a loop
+#: that serves. aiohttp's own context has none in the service (`statusproxy.__main__`).
+_TRUSTED: Final = ssl.create_default_context()
+_TRUSTED.set_alpn_protocols(["http/1.1"])
+
 _NO_HTTP: Final = "the other side does not speak HTTP"
 
 
@@ -26,7 +32,7 @@ def open_session(deadline: float = DEADLINE) -> ClientSession:
     To be called in the event loop, and closed.
     """
     return ClientSession(
-        connector=TCPConnector(force_close=True),
+        connector=TCPConnector(force_close=True, ssl=_TRUSTED),
         cookie_jar=DummyCookieJar(),
         timeout=ClientTimeout(total=deadline),
         headers={"User-Agent": f"statusproxy/{__version__}"},

@@ -28,7 +28,7 @@ APPRISE_ALLOWED: Final = "a URL of Apprise, such as ntfy://ntfy.example/topic or
 #: How a secret of Standard Webhooks begins that is written in base64.
 _BASE64: Final = "whsec_"
 
-_APPRISE: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[\x21-\x7e\u0080-\U0010ffff]+")
+_APPRISE: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\x00-\x20\x7f]+")
 _WITH_USER: Final = re.compile(r"[A-Za-z]+://[^/?#]*@")
 
 

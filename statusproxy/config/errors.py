@@ -1,6 +1,5 @@
 """The configuration's error: what was found, what is allowed, and the nearest known word."""
 
-import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -29,6 +28,8 @@ def quote(text: str) -> str:
 
 def nearest(found: str, known: Iterable[str]) -> str | None:
     """The known word that `found` most likely stands for, or None when none is near."""
+    import difflib  # here: only a mistake needs it
+
     folded = {word.casefold(): word for word in known}
     close = difflib.get_close_matches(found[:100].casefold(), folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else None

@@ -4,7 +4,6 @@ All of it works on the tree of the file, before anything is typed, so that an er
 came from.
 """
 
-import importlib.resources
 import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
@@ -61,6 +60,9 @@ _OF_A_SITE: Final = frozenset(
 #: Keys of a webhook that hold a secret.
 _SECRETS: Final = ("secret", "hmac", "jwt", "token")
 
+#: The presets that come with the program. `importlib.resources` would import what reads archives.
+_PRESETS: Final = Path(__file__).parent.parent / "presets"
+
 #: Presets that build on one another.
 _DEEPEST: Final = 8
 
@@ -96,9 +98,16 @@ def read_file(path: Path, environ: Mapping[str, str], keys: Collection[str] | No
     return read_text(content, str(path), environ, keys)
 
 
-def read_text(text: str, source: str, environ: Mapping[str, str] | None, keys: Collection[str] | None = None) -> Layer:
-    """The tree of a configuration file's text; `keys` as for `read_file`."""
-    mark, node = parse(text, source, environ, keys)
+def read_text(
+    text: str,
+    source: str,
+    environ: Mapping[str, str] | None,
+    keys: Collection[str] | None = None,
+    *,
+    ours: bool = False,
+) -> Layer:
+    """The tree of a configuration file's text; `keys` as for `read_file`, `ours` as for `yaml_tree.parse`."""
+    mark, node = parse(text, source, environ, keys, ours=ours)
     if isinstance(node, Entries):
         return mark, node
     if isinstance(node, Scalar) and not node.text:
@@ -183,8 +192,7 @@ def about(preset: str | None, environ: Mapping[str, str] | None = None) -> About
 @cache
 def preset_names() -> tuple[str, ...]:
     """The presets that come with the program: looked for once, for they change with the program only."""
-    files = (importlib.resources.files("statusproxy") / "presets").iterdir()
-    names = (file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+    names = (file.stem for file in _PRESETS.glob("*.yaml"))
     return tuple(sorted(name for name in names if name != EVERY_GATEWAY))
 
 
@@ -239,8 +247,7 @@ def _named(spot: Spot) -> str | Path:
 @cache
 def built_in(name: str) -> Layer:
     """The tree of a file of `presets/`: read once, for it changes with the program only."""
-    resource = importlib.resources.files("statusproxy") / "presets" / f"{name}.yaml"
-    return read_text(resource.read_text("utf-8"), f"preset {name}", None)
+    return read_text((_PRESETS / f"{name}.yaml").read_text("utf-8"), f"preset {name}", None, ours=True)
 
 
 def read_preset(name: str) -> Entries:

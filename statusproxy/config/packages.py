@@ -5,7 +5,6 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +30,8 @@ def missing_requirements(extra: str, module: str, package: str) -> list[str]:
     """
     if importlib.util.find_spec(module) is not None:
         return []
+    from importlib import metadata  # here: it brings in ten modules, and hardly any start needs it
+
     try:
         requirements = metadata.requires(_DISTRIBUTION) or []
     except metadata.PackageNotFoundError:  # run from a folder

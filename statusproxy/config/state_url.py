@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
 
+import msgspec
+
 from statusproxy.config.addresses import parse_host_and_port
 from statusproxy.config.errors import suggest
 
@@ -58,13 +60,11 @@ _OUTSIDE_PATH: Final = re.compile(r"[\x00-\x1f\x7f?#]")
 _SCHEME: Final = re.compile(r"[a-z]{1,20}:(?://)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True):
     """`memory:`: nothing survives the process."""
 
 
-@dataclass(frozen=True, slots=True)
-class SqliteFile:
+class SqliteFile(msgspec.Struct, frozen=True):
     """`sqlite:///relative.db` or `sqlite:////absolute.db`."""
 
     path: str
@@ -204,8 +204,7 @@ def _unfit(meant: str) -> ValueError:
 StateUrl = Memory | SqliteFile | Place
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """How the URL of one kind of store is written, and what belongs to it."""
 
     schemes: tuple[str, ...]
@@ -226,7 +225,7 @@ class Form:
     """… which brings this module."""
 
 
-#: One row per kind of store. A new store is a backend, a dataclass for the parts of its URL (above), and a row here.
+#: One row per kind of store. A new store is a backend, a frozen class for the parts of its URL (above), and a row here.
 FORMS: Final = (
     Form(("memory",), "memory:", _memory, "statusproxy.store.memory"),
     Form(("sqlite",), "sqlite:///path", _sqlite, "statusproxy.store.sqlite"),

@@ -1,14 +1,15 @@
 """Learning from the traffic of a running proxy: for a while, bounded in work and memory, and never an error for it."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Collection, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from statusproxy.learning import notation
-from statusproxy.learning.draft import pieces
-from statusproxy.learning.observation import Observation
-from statusproxy.learning.unpack import MOST, unpack
 from statusproxy.status.fields import Path, parse
+
+if TYPE_CHECKING:
+    from statusproxy.learning.observation import Observation
 
 log = logging.getLogger("statusproxy.learning")
 
@@ -50,11 +51,16 @@ class Watch:
 
     def start(self, seconds: float) -> None:
         """Begin again; what was learned before is forgotten."""
+        # Imported when it is asked for, all of it at once: most services never learn.
+        from statusproxy.learning import draft, unpack  # noqa: F401
+        from statusproxy.learning.notation import number
+        from statusproxy.learning.observation import Observation
+
         self._seen = Observation()
         self.started = self._wall()
         self.until = self.started + seconds
         self.skipped, self.failure, self.on = 0, None, True
-        span = notation.number(round(seconds / 60), "minute")
+        span = number(round(seconds / 60), "minute")
         log.info("learning from the traffic for %s", span, extra={"seconds": round(seconds)})
 
     def stop(self) -> bool:
@@ -83,12 +89,18 @@ class Watch:
 
         Between two pieces others may run, and events may come. `known` as for `draft.pieces`.
         """
-        return None if self._seen is None else pieces(self._seen, known)
+        if self._seen is None:
+            return None
+        from statusproxy.learning.draft import pieces
+
+        return pieces(self._seen, known)
 
     def event(self, body: bytes, path: str) -> None:
         """A trusted webhook came on this path. Never raises."""
         if not self._may_look(1):
             return
+        from statusproxy.learning.unpack import MOST, unpack
+
         try:
             most = MOST if len(body) <= _SMALL else _MOST_LARGE
             unpacked = unpack(body, most) if len(body) <= LARGEST_EVENT else None

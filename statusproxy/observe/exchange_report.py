@@ -1,9 +1,10 @@
 """The report of one finished exchange, for the access log and the metrics."""
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+import msgspec
 
 
 class RouteKind(Enum):
@@ -29,8 +30,7 @@ HIDDEN: Final = "/…"
 SECRET: Final = "***"  # noqa: S105 - what stands for one
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """One finished exchange, for the log and the metrics: never a body, a field's value or a query."""
 
     kind: RouteKind

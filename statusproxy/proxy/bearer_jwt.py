@@ -5,8 +5,9 @@ imports it, and does so before its first request.
 """
 
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from statusproxy.proxy.http1.head import Headers, first
 
@@ -35,8 +36,7 @@ _OPTIONS: Final["Options"] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class BearerJwt:
+class BearerJwt(msgspec.Struct, frozen=True):
     """A field (lower-case name) that must carry a token, with or without `Bearer` before it."""
 
     header: bytes

@@ -1,10 +1,11 @@
 """The client's address behind trusted proxies, and the fields that tell it to the gateway (RFC 7239)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
+
+import msgspec
 
 from statusproxy.proxy.forwarded_field import forwarded_for
 from statusproxy.proxy.http1.head import Header, values
@@ -43,8 +44,7 @@ _UNKNOWN: Final = "unknown"
 _LONGEST_ADDRESS: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(msgspec.Struct, frozen=True):
     """The other end of a client's connection: its address as text, and whether `https` was spoken."""
 
     address: str

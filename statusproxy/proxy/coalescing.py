@@ -5,7 +5,8 @@ what is in flight is shared: when the answer has come, the call is over and noth
 """
 
 import asyncio
-from dataclasses import dataclass
+
+import msgspec
 
 from statusproxy.proxy.http1.response_parser import ResponseHead
 
@@ -13,8 +14,7 @@ Key = bytes
 """What makes two requests the same: the whole head they are sent on with, except for the request's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What a call gave: the gateway's answer. `body` is None where it was too large to be held for others."""
 
     head: ResponseHead

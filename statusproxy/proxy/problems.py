@@ -6,8 +6,9 @@ a text as *perhaps delivered*, so it stands only where the request may have reac
 """
 
 import json
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 from statusproxy.proxy.date_field import date_now
 
@@ -18,8 +19,7 @@ Hop = Literal["client", "proxy", "gateway", "hub"]
 ALLOW: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One kind of error: its status, the hop that failed, and what is said of it in each language."""
 
     code: str

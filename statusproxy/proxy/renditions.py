@@ -6,9 +6,10 @@ thousand times is hashed and compressed once, also where a thousand clients ask 
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
+
+import msgspec
 
 from statusproxy.proxy.codings import encoding_gzip
 from statusproxy.proxy.steps import StepRunner, Steps
@@ -16,19 +17,18 @@ from statusproxy.proxy.steps import StepRunner, Steps
 #: Bodies that are remembered: the lists that hubs ask for, and some channels asked for one by one.
 _REMEMBERED: Final = 8
 
-#: Bytes that the remembered bodies have together, except for the latest.
-_TOGETHER: Final = 16 * 1024 * 1024
+#: Bytes that the remembered bodies have together, except for the latest: two lists of 10 000 channels.
+_TOGETHER: Final = 4 * 1024 * 1024
 
 #: Bytes that are hashed in one step: 1 ms.
 _STEP: Final = 1024 * 1024
 
 
-@dataclass(slots=True, eq=False)
-class _Rendition:
+class _Rendition(msgspec.Struct, eq=False):
     body: bytes
     tag: bytes | None = None
     gzip: bytes | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
 class Renditions:

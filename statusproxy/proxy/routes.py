@@ -6,9 +6,10 @@ the query ignored. What a template's `{session}` takes keeps its own case; templ
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from statusproxy.config.templates import begins, parse_template
 from statusproxy.observe.exchange_report import HIDDEN, RouteKind, path_of
@@ -17,8 +18,7 @@ from statusproxy.status.session_cut import Cut
 Entry = TypeVar("Entry")
 
 
-@dataclass(frozen=True, slots=True)
-class Route(Generic[Entry]):
+class Route(msgspec.Struct, Generic[Entry], frozen=True):
     """One configured route: the methods and path template it serves, and the configuration `entry` behind it."""
 
     kind: RouteKind
@@ -27,8 +27,7 @@ class Route(Generic[Entry]):
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Match(Generic[Entry]):
+class Match(msgspec.Struct, Generic[Entry], frozen=True):
     """The result of a look-up; `session` is the id in the path, decoded, if the template has one.
 
     `template` is the route's path as the configuration has it. Where no route fits it is None, or says that no part of

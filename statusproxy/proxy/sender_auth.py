@@ -9,8 +9,9 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from statusproxy.proxy.bearer_jwt import BearerJwt
 from statusproxy.proxy.body_token import BodyToken
@@ -18,16 +19,14 @@ from statusproxy.proxy.client_address import Network, parse_address, within
 from statusproxy.proxy.http1.head import Headers, first
 
 
-@dataclass(frozen=True, slots=True)
-class SharedSecret:
+class SharedSecret(msgspec.Struct, frozen=True):
     """A field (lower-case name) that must carry a secret."""
 
     header: bytes
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """A field (lower-case name) that must carry an HMAC of the body as it was sent."""
 
     header: bytes
@@ -95,8 +94,7 @@ class Verification:
         return None if hmac.compare_digest(claimed, expected) else "signature"
 
 
-@dataclass(frozen=True, slots=True)
-class SenderPolicy:
+class SenderPolicy(msgspec.Struct, frozen=True):
     """What one webhook path asks of a sender: to be in the networks of `from`, and what else is configured."""
 
     from_: Sequence[Network]

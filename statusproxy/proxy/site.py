@@ -1,8 +1,9 @@
 """The settings in the form that exchanges use: one frozen value, replaced whole by a reload."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from statusproxy.proxy.client_address import Trust
 from statusproxy.proxy.problems import Language
@@ -12,8 +13,7 @@ from statusproxy.proxy.upstream.pool import Pool
 from statusproxy.status.channels import ChannelRule
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookTarget:
+class WebhookTarget(msgspec.Struct, frozen=True):
     """Where one watched path's requests go, and which senders are trusted there."""
 
     senders: SenderPolicy
@@ -35,16 +35,14 @@ class WebhookTarget:
     """Whether events that the receiver does not take are kept, and delivered later."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelsEntry:
+class ChannelsEntry(msgspec.Struct, frozen=True):
     """One corrected route."""
 
     rule: ChannelRule
     share: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CreateEntry:
+class CreateEntry(msgspec.Struct, frozen=True):
     """A route that creates or starts a session; its id stands in the path, or in the body under one of `body`."""
 
     body: tuple[str, ...] = ("channel",)
@@ -57,8 +55,7 @@ class CreateEntry:
 Entry = WebhookTarget | ChannelsEntry | CreateEntry | None
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(msgspec.Struct, frozen=True):
     """Seconds; None means no limit."""
 
     request_body: float | None = 60.0
@@ -68,8 +65,7 @@ class Timeouts:
     """Waiting for a peer before its minimum rate is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Bytes; None means no limit."""
 
     body: int | None = None
@@ -79,8 +75,7 @@ class Limits:
     """Bytes per second that a client must send or read on average while it is waited for (`min_rate.Pace`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """The site's settings in the form the exchanges use."""
 
     pool: Pool
@@ -88,13 +83,13 @@ class Site:
     trust: Trust
     language: Language = "en"
     host: Literal["preserve", "gateway"] = "preserve"
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    limits: Limits = field(default_factory=Limits)
+    timeouts: Timeouts = msgspec.field(default_factory=Timeouts)
+    limits: Limits = msgspec.field(default_factory=Limits)
     at_web_port: bool = False
     """We listen on port 80 or 443 ourselves, so that clients ask for our name without a port."""
-    pools: Mapping[str, Pool] = field(default_factory=dict)
+    pools: Mapping[str, Pool] = msgspec.field(default_factory=dict)
     """Every pool by its origin's name, for reload and shutdown."""
-    webhooks: Mapping[str, WebhookTarget] = field(default_factory=dict)
+    webhooks: Mapping[str, WebhookTarget] = msgspec.field(default_factory=dict)
     """The watched paths by the paths as configured, for what the spool holds of them."""
-    rules: Mapping[str, ChannelRule] = field(default_factory=dict)
+    rules: Mapping[str, ChannelRule] = msgspec.field(default_factory=dict)
     """The corrected routes' rules by the routes' paths, for reload."""

@@ -5,8 +5,9 @@ bytes: an answer about one channel goes before a list, and among either the one 
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.channels import Correction
@@ -21,8 +22,7 @@ Key = tuple[int, str | None]
 """The rule's identity (it holds a dict), and the one channel that the answer is about; None for a list."""
 
 
-@dataclass(slots=True)
-class _Remembered:
+class _Remembered(msgspec.Struct):
     rule: ChannelRule
     body: bytes
     correction: Correction

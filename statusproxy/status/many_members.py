@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -69,7 +70,7 @@ class _Reader:
         document = self._document
         members: dict[str, Any] = {}
         while not document.startswith(b"}", position):
-            end = _match(_MEMBERS, document, position, position + _WINDOW)
+            end = _match(_members(), document, position, position + _WINDOW)
             self._turns += 1
             if end - position > _SMALL or self._turns > _TURNS:
                 self._turns = 0
@@ -91,7 +92,7 @@ class _Reader:
         document, depth, spent = self._document, 1, 0
         while depth:
             before = position
-            position = _match(_PLAIN, document, position, position + _WINDOW)
+            position = _match(_plain(), document, position, position + _WINDOW)
             if position == before and document.startswith(b'"', position):  # a long string
                 position = _match(_NAME, document, position)
             elif document.startswith((b"{", b"["), position):
@@ -145,12 +146,24 @@ def _nested(depth: int) -> bytes:
 _SPACE: Final = re.compile(_BLANK)
 _NAME: Final = re.compile(_STRING, re.DOTALL)
 _SCALAR: Final = re.compile(_STRING + rb"|[^ \t\n\r,}\]]++", re.DOTALL)
-_PLAIN: Final = re.compile(rb'(?>(?:[^"{}\[\]]++|' + _STRING + rb"|" + _nested(_NESTED) + rb")*)", re.DOTALL)
-_MEMBERS: Final = re.compile(
-    rb"(?>(?:" + _BLANK + _STRING + _BLANK + rb":" + _BLANK + rb"(?:" + _STRING + rb'|[^"{}\[\],]++|' + _nested(_NESTED)
-    + rb")" + _BLANK + rb"(?:,|(?=})))*)",
-    re.DOTALL,
-)  # fmt: skip
-"""Whole members of an object, each with what ends it."""
+
+
+# These two take some milliseconds to compile, and few services ever meet such a document.
+
+
+@cache
+def _plain() -> re.Pattern[bytes]:
+    """What stands between brackets."""
+    return re.compile(rb'(?>(?:[^"{}\[\]]++|' + _STRING + rb"|" + _nested(_NESTED) + rb")*)", re.DOTALL)
+
+
+@cache
+def _members() -> re.Pattern[bytes]:
+    """Whole members of an object, each with what ends it."""
+    value = rb"(?:" + _STRING + rb'|[^"{}\[\],]++|' + _nested(_NESTED) + rb")"
+    return re.compile(
+        rb"(?>(?:" + _BLANK + _STRING + _BLANK + rb":" + _BLANK + value + _BLANK + rb"(?:,|(?=})))*)", re.DOTALL
+    )
+
 
 _raw: Final = msgspec.json.Decoder(msgspec.Raw)

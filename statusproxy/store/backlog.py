@@ -7,8 +7,9 @@ the beginning of the open one again: the newest record of a session wins, and ch
 import asyncio
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.errors import StoreError
@@ -23,8 +24,7 @@ WAITING_CHANGES: Final = 100_000
 _BEFORE: Final = 1e-6
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """A change on its way into the history."""
 
     change: Change
@@ -34,8 +34,7 @@ class Entry:
     """Where a backend put it at the first attempt. A commit that reported failure may have been done all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(msgspec.Struct, frozen=True):
     """A session that was forgotten, and when (epoch seconds)."""
 
     session: str
@@ -46,15 +45,14 @@ Item = Record | Dropped | Entry
 """What a journal keeps."""
 
 
-@dataclass(eq=False, slots=True)
-class Batch:
+class Batch(msgspec.Struct, eq=False):
     """What is written together (None: forget the session), and who waits for it."""
 
-    records: dict[str, Record | None] = field(default_factory=dict)
-    changes: list[Entry] = field(default_factory=list)
-    spooled: dict[str, SpoolOp] = field(default_factory=dict)
+    records: dict[str, Record | None] = msgspec.field(default_factory=dict)
+    changes: list[Entry] = msgspec.field(default_factory=list)
+    spooled: dict[str, SpoolOp] = msgspec.field(default_factory=dict)
     """What is written of the spool, by the entry's id: one op an entry."""
-    waiters: list["asyncio.Future[None]"] = field(default_factory=list)
+    waiters: list["asyncio.Future[None]"] = msgspec.field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
     """Ends the wait of those who wait for too long."""
 

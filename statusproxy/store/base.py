@@ -7,8 +7,9 @@ A new store is a subclass of `Backend` in a module of its own, with a function `
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+import msgspec
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
@@ -124,21 +125,19 @@ class Store(Protocol):
         """Acknowledge all damage so far; return how many there were. Raises `StoreError`."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreOptions:
+class StoreOptions(msgspec.Struct, frozen=True):
     """What a store is made with, beside its `state.url`."""
 
     history_days: float | None = 90
     """Days for which changes are kept; None keeps them whatever their age."""
-    log: logging.Logger = field(default_factory=lambda: logging.getLogger("statusproxy.store"))
+    log: logging.Logger = msgspec.field(default_factory=lambda: logging.getLogger("statusproxy.store"))
     journal: str | None = None
     """The directory in which changes are kept while a server does not take them; None for none."""
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = msgspec.field(default_factory=dict)
     """May hold systemd's `STATE_DIRECTORY`, in which relative paths lie (else: the working directory)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reattached:
+class Reattached(msgspec.Struct, frozen=True):
     """The result of reaching a store again."""
 
     missing: Sequence[Record] = ()

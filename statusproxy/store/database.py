@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
+
+import msgspec
 
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Entry
@@ -80,12 +81,11 @@ class UnusableError(Exception):
         self.damaged = damaged
 
 
-@dataclass(slots=True)
-class Contents:
+class Contents(msgspec.Struct):
     """What an open found: the readable records, and the ids of rows that could not be read."""
 
-    records: list[Record] = field(default_factory=list)
-    rejected: list[str] = field(default_factory=list)
+    records: list[Record] = msgspec.field(default_factory=list)
+    rejected: list[str] = msgspec.field(default_factory=list)
 
 
 class Database:

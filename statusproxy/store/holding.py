@@ -10,8 +10,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from statusproxy.store.claims import Claims
 from statusproxy.store.errors import StoreError
@@ -22,8 +23,7 @@ __all__ = ["Holding", "HoldingTiming"]
 _SOON: Final = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class HoldingTiming:
+class HoldingTiming(msgspec.Struct, frozen=True):
     """Times in seconds. Tests shorten them; nothing else has a reason to."""
 
     ask_every: float = 2.0

@@ -20,10 +20,11 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from zlib import crc32
+
+import msgspec
 
 from statusproxy.status.model import Record
 from statusproxy.store.backlog import Dropped, Entry, Item
@@ -46,17 +47,16 @@ _REST: Final = 0.0002
 _LINE: Final = re.compile(rb"([0-9a-f]{8}) ((of|put|drop|log) (.*))", re.DOTALL)
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What an earlier process left."""
 
-    items: list[Item] = field(default_factory=list)
+    items: list[Item] = msgspec.field(default_factory=list)
     """In the order in which they were written."""
     damaged: int = 0
     """Lines that cannot be read, a torn last one not counted."""
     set_aside: Path | None = None
     """Where a damaged file, or one of another server, is kept."""
-    others: list[Path] = field(default_factory=list)
+    others: list[Path] = msgspec.field(default_factory=list)
     """Journals in the same directory that no process uses: left behind under another `state.url`."""
 
 

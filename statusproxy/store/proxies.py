@@ -3,7 +3,6 @@
 import os
 import socket
 import uuid
-from dataclasses import dataclass
 
 import msgspec
 
@@ -33,8 +32,7 @@ class Proxy(msgspec.Struct, frozen=True):
         return f"process {self.pid} on {self.host}, version {self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Sharing:
+class Sharing(msgspec.Struct, frozen=True):
     """Who shares a state with this process, and how often that told something new."""
 
     me: str

@@ -11,10 +11,10 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
 from redis.exceptions import RedisError
 
 from statusproxy.config.state_url import Place

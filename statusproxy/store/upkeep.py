@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
+
+import msgspec
 
 from statusproxy.observe.counted import counted
 from statusproxy.store.age import HistoryAge
@@ -34,8 +35,7 @@ _PRUNE_ROWS: Final = 5_000
 _NEVER: Final = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class UpkeepTiming:
+class UpkeepTiming(msgspec.Struct, frozen=True):
     """Pauses, in seconds. Tests shorten them; nothing else has a reason to."""
 
     prune_every: float = _SECONDS_PER_DAY

@@ -1,7 +1,10 @@
 """YAML to nodes with lines: what a plain word is, what is refused and where, how variables are filled in."""
 
+from pathlib import Path
+
 import pytest
 
+import statusproxy
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.yaml_tree import Entries, Items, Kind, Mark, Node, Scalar, child_key, parse, resolve
 
@@ -238,3 +241,12 @@ def test_a_key_that_is_not_among_the_known_ones_is_not_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
         parse("a:\n  - {b: x,hunter2,hunter2}", "c.yaml", {}, {"a", "b"})
     assert str(caught.value) == "c.yaml:2: a[0].…: found twice, first in line 2; allowed: each key once"
+
+
+PRESETS = sorted((Path(statusproxy.__file__).parent / "presets").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
+def test_libyaml_reads_each_preset_as_pyyaml_does_to_the_line(preset: Path) -> None:
+    text = preset.read_text(encoding="utf-8")
+    assert parse(text, "p.yaml", None, ours=True) == parse(text, "p.yaml", None)

@@ -8,11 +8,11 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.observe import access_log, logs
 from statusproxy.observe.exchange_report import Report, RouteKind

@@ -70,12 +70,12 @@ async def test_what_is_remembered_is_bounded_in_number_and_bytes() -> None:
         return known
 
     assert await remembered(*[100] * 20) == [True] * 8 + [False]
-    assert await remembered(*[6 * MIB] * 5) == [True] * 2 + [False], "16 MiB together"
+    assert await remembered(*[MIB + MIB // 2] * 5) == [True] * 2 + [False], "4 MiB together"
     assert await remembered(6 * MIB, 20 * MIB) == [True, False], "a larger one alone"
 
 
 async def test_bodies_that_just_fill_the_bound_are_all_remembered() -> None:
-    several, bodies = renditions(), [bytes(8 * MIB), bytes(8 * MIB)]
+    several, bodies = renditions(), [bytes(2 * MIB), bytes(2 * MIB)]
     first = [await several.tag(body) for body in bodies]
     assert all(
         again is before for again, before in zip([await several.tag(body) for body in bodies], first, strict=True)

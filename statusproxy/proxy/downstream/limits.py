@@ -1,10 +1,9 @@
 """The limits of clients and their connections."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class ClientLimits:
+class ClientLimits(msgspec.Struct, frozen=True):
     """Times in seconds (None: no limit) and the number of connections, for all clients.
 
     Each has the name of its key in `timeouts` or `limits`. What a request's head may hold is in `HeadLimits`.

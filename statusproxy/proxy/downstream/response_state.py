@@ -9,9 +9,10 @@
 | GONE | the client has left, or reads so slowly that it was disconnected; nothing is written any more |
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+import msgspec
 
 
 class ResponseState(Enum):
@@ -32,8 +33,7 @@ ABORTED: Final = ResponseState.ABORTED
 GONE: Final = ResponseState.GONE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Step(msgspec.Struct, frozen=True, eq=False):
     """Something that happens to an answer."""
 
     sources: tuple[ResponseState, ...]

@@ -8,8 +8,9 @@ cut into segments.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.head import Header
@@ -123,8 +124,7 @@ def last_chunk(trailers: Iterable[Header]) -> bytes:
 # ---- reading chunks ----
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkRules:
+class ChunkRules(msgspec.Struct, frozen=True):
     """The differences between reading a request's chunks and an answer's."""
 
     line: re.Pattern[bytes]

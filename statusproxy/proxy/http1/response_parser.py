@@ -6,10 +6,10 @@ clock here.
 """
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
 
 import httptools
+import msgspec
 
 from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.body_pieces import BodyPieces
@@ -43,14 +43,13 @@ _KEEP_LENGTH: Final = len(b"keep-alive")
 _SWITCHING: Final = 101
 
 
-@dataclass(slots=True)
-class ResponseHead:
+class ResponseHead(msgspec.Struct):
     """The gateway's answer up to its body: status, reason phrase and raw fields as they came."""
 
     status: int = 0
     reason: bytes = b""
     version: tuple[int, int] = (1, 1)
-    headers: list[Header] = field(default_factory=list)
+    headers: list[Header] = msgspec.field(default_factory=list)
     keep_alive: bool = True
     coded: bool = False
     """Whether the body comes in chunks."""

@@ -1,10 +1,9 @@
 """The limits of a pool and its connections."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamLimits:
+class UpstreamLimits(msgspec.Struct, frozen=True):
     """Times in seconds (None: no limit), sizes in bytes and numbers of things for a pool's connections.
 
     Each has the name of its key in `timeouts` or `limits`.

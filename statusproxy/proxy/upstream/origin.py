@@ -4,8 +4,9 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from statusproxy.observe.network_errors import in_words
 from statusproxy.proxy.upstream.errors import UpstreamError
@@ -13,8 +14,7 @@ from statusproxy.proxy.upstream.errors import UpstreamError
 _Protocol = TypeVar("_Protocol", bound=asyncio.Protocol)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a pool connects to: host and port, or a Unix socket; the rest says how requests are addressed."""
 
     host: str = ""
