@@ -1,0 +1,206 @@
+"""Find a few channels of a list by their ids, without reading the others.
+
+Most answers are corrected for one session or two, and thousands of other channels pass. One pass of `msgspec`, which
+skips what it reads, proves that the document is JSON; a search among the bytes finds the ids; and only the objects in
+which one stands are decoded. What this cannot tell for certain is left to `list_reader`, which reads every id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from statusproxy.status.fields import Path, first_scalar
+from statusproxy.status.json_spans import Span, after_value, as_text
+from statusproxy.status.member_types import Tree, attribute, object_type, tree
+from statusproxy.status.pieces import LARGEST
+
+MOST: Final = 8
+"""Ids that are looked for. Each takes a search through the whole document, so that more are found sooner by reading
+every channel."""
+
+_PLACES: Final = 32
+"""Places in the document at which one of the ids stands. A channel's object has its id in one member or two."""
+
+Written = bytes | Raw
+"""A JSON value as it is written."""
+
+_TRIES: Final = 3
+"""Positions that may turn out not to be an object's start. Each takes another pass over what is before it."""
+
+_LONGEST: Final = 64 * 1024
+"""Bytes of a channel's object that are looked at for its end, where that is not seen at once."""
+
+
+class NamedElements:
+    """Finds channels for one rule; its decoders built."""
+
+    def __init__(self, lists: tuple[Path, ...], ids: tuple[Path, ...]) -> None:
+        """`lists`: where the channels are; `ids`: the members that may name one. The first that is there counts."""
+        self._ids = ids
+        self._is_list = () in lists
+        members = tree(lists)
+        self._document = _members(members)
+        self._paths = [(attribute(path[0]), _steps(members[path[0]], path[1:])) for path in lists if path]
+
+    def find(self, body: bytes, names: Sequence[str]) -> Mapping[str, Sequence[Span]] | None:
+        """Where the channels with exactly these ids stand in an answer that lists all channels.
+
+        None if any of them is not found, or if this way cannot tell: every channel is to be read then. Never raises.
+        """
+        if not 0 < len(names) <= MOST or len(body) > LARGEST or not all(map(_SEARCHABLE, names)):
+            return None
+        places: list[int] = []
+        for name in names:
+            if not _search(body, b'"%b"' % name.encode(), places):
+                return None
+        if b"\\" in body and _ESCAPED(body) is not None:
+            return None
+        try:
+            listed = self._list(body)
+            start = None if listed is None else _place(body, listed)
+            if listed is None or start is None:
+                return None
+            places = [place for place in places if start < place < start + len(listed)]
+            places.sort()
+            return self._objects(body, start, places, names)
+        except (ValueError, RecursionError):
+            return None
+
+    def _list(self, body: bytes) -> Raw | None:
+        """The list as it is written. ValueError if the document is not JSON."""
+        if body.startswith(b"["):
+            return _skip(body) if self._is_list else None
+        document = self._document(body)
+        for name, steps in self._paths:
+            node: Raw | None = getattr(document, name)
+            for decode, inner in steps:
+                node = None if node is None or _first(node) != _OBJECT else getattr(decode(node), inner)
+            if node is not None and _first(node) == _ARRAY:
+                return node
+        return None
+
+    def _objects(
+        self, body: bytes, start: int, places: Iterable[int], names: Sequence[str]
+    ) -> Mapping[str, Sequence[Span]] | None:
+        """The channels with these names among the elements of the list that begins at `start`."""
+        found: dict[str, list[Span]] = {}
+        end = start + 1
+        before = b"["  # what stands for the list up to `end`
+        for place in places:
+            if place < end:
+                continue
+            first = _element(body, before, end, place)
+            if first is None:
+                return None
+            document, end = _read(body, first, place)
+            if end <= place:
+                return None
+            channel = first_scalar(document, self._ids)
+            if channel in names:
+                found.setdefault(channel, []).append((first, end))
+            before = b"[0"
+        return found if len(found) == len(names) else None
+
+
+def _members(wanted: Tree) -> Callable[[Written], msgspec.Struct]:
+    """What reads the members of an object that lead on, and skips the others."""
+    return msgspec.json.Decoder(object_type(dict.fromkeys(wanted, Raw))).decode
+
+
+def _steps(wanted: Tree, path: Path) -> list[tuple[Callable[[Written], msgspec.Struct], str]]:
+    """How each member of a path is read from the object that holds it."""
+    steps = []
+    for key in path:
+        steps.append((_members(wanted), attribute(key)))
+        wanted = wanted[key]
+    return steps
+
+
+def _search(body: bytes, wanted: bytes, places: list[int]) -> bool:
+    """Add the places at which these bytes stand; whether there are any, and not too many."""
+    place = body.find(wanted)
+    if place < 0:
+        return False
+    while place >= 0:
+        places.append(place)
+        if len(places) > _PLACES:
+            return False
+        place = body.find(wanted, place + len(wanted))
+    return True
+
+
+def _place(body: bytes, listed: Raw) -> int | None:
+    """Where a list begins of which the document is known to hold a copy; `None` if that may be several places."""
+    last = len(body) - len(listed) + 1
+    start = body.find(b"[", 0, last)
+    other = body.find(b"[", start + 1, last)
+    if other < 0:
+        return start
+    written, starts = bytes(listed), []
+    for _ in range(_PLACES):
+        if body.startswith(written, start):
+            starts.append(start)
+        if other < 0:
+            return starts[0] if len(starts) == 1 else None
+        start, other = other, body.find(b"[", other + 1, last)
+    return None
+
+
+def _element(body: bytes, before: bytes, end: int, place: int) -> int | None:
+    """Where the list's element begins in which `place` is, if it is an object.
+
+    Up to `end` the list is the same as `before`. An element begins where the list would go on with any other value:
+    if what is before it and a number are a list. (A number in its place could go on with digits before it, but an
+    object, which stands there, could not.)
+    """
+    first = place
+    tries = 0
+    while tries < _TRIES:
+        first = body.rfind(b"{", end, first)
+        if first < 0:
+            return None
+        if body[first - 1] in _BEFORE:
+            tries += 1
+            try:
+                _skip(b"".join((before, memoryview(body)[end:first], b"0]")))
+            except ValueError:
+                continue
+            return first
+    return None
+
+
+def _read(body: bytes, first: int, place: int) -> tuple[Any, int]:
+    """The object that begins at `first`, and where it ends. ValueError if it is not read easily."""
+    end = body.find(b"},{", place) + 1
+    if end:
+        try:
+            return _quick(memoryview(body)[first:end]), end
+        except ValueError:  # this is not its end, or it holds what the quick decoder refuses
+            pass
+    end = first + after_value(as_text(body[first : first + _LONGEST]), 0)
+    return _quick(memoryview(body)[first:end]), end
+
+
+def _first(written: Raw) -> int:
+    return memoryview(written)[0]
+
+
+_ARRAY: Final = ord("[")
+_OBJECT: Final = ord("{")
+_BEFORE: Final = b"[, \t\n\r"
+"""What may stand before an element."""
+
+_SEARCHABLE: Final = re.compile(r"(?![-+.0-9e]*\Z)[ !#-.0-\[\]-~]+\Z").match
+"""An id that is always written like this between quotes, unless characters of it are written as `\\u00` and two digits.
+Other ids may be numbers in the document, or need an escape, or be written in bytes that are not UTF-8."""
+
+_ESCAPED: Final = re.compile(rb"\\u00[2-7]").search
+"""A character of such an id, written as an escape."""
+
+_quick: Final = msgspec.json.Decoder().decode
+_skip: Final = msgspec.json.Decoder(Raw).decode
