@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Raw
@@ -25,6 +25,12 @@ every channel."""
 
 _PLACES: Final = 32
 """Places in the document at which one of the ids stands. A channel's object has its id in one member or two."""
+
+_LONGEST_KNOWN: Final = 2048
+"""Bytes of the longest object that is remembered with its id. Most are the same in the next answer."""
+
+_MOST_KNOWN: Final = 64
+"""Objects remembered."""
 
 Written = bytes | Raw
 """A JSON value as it is written."""
@@ -42,6 +48,9 @@ class NamedElements:
     def __init__(self, lists: tuple[Path, ...], ids: tuple[Path, ...]) -> None:
         """`lists`: where the channels are; `ids`: the members that may name one. The first that is there counts."""
         self._ids = ids
+        self._names: Sequence[str] = ()
+        self._searches: Sequence[bytes] = ()
+        self._channels: dict[bytes, str | None] = {}
         self._is_list = () in lists
         members = tree(lists)
         self._document = _members(members)
@@ -52,11 +61,13 @@ class NamedElements:
 
         None if any of them is not found, or if this way cannot tell: every channel is to be read then. Never raises.
         """
-        if not 0 < len(names) <= MOST or len(body) > LARGEST or not all(map(_SEARCHABLE, names)):
+        if names != self._names:
+            self._prepare(names)
+        if not self._searches or len(body) > LARGEST:
             return None
         places: list[int] = []
-        for name in names:
-            if not _search(body, b'"%b"' % name.encode(), places):
+        for wanted in self._searches:
+            if not _search(body, wanted, places):
                 return None
         if b"\\" in body and _ESCAPED(body) is not None:
             return None
@@ -65,11 +76,17 @@ class NamedElements:
             start = None if listed is None else _place(body, listed)
             if listed is None or start is None:
                 return None
-            places = [place for place in places if start < place < start + len(listed)]
-            places.sort()
-            return self._objects(body, start, places, names)
+            if len(names) > 1:
+                places.sort()
+            return self._objects(body, start, start + len(listed) - 1, places)
         except (ValueError, RecursionError):
             return None
+
+    def _prepare(self, names: Sequence[str]) -> None:
+        """Be ready to look for these: there are mostly the same ones as before."""
+        possible = 0 < len(names) <= MOST and all(map(_SEARCHABLE, names))
+        self._searches = [b'"%b"' % name.encode() for name in names] if possible else ()
+        self._names = names
 
     def _list(self, body: bytes) -> Raw | None:
         """The list as it is written. ValueError if the document is not JSON."""
@@ -85,26 +102,50 @@ class NamedElements:
         return None
 
     def _objects(
-        self, body: bytes, start: int, places: Iterable[int], names: Sequence[str]
+        self, body: bytes, start: int, last: int, places: Iterable[int]
     ) -> Mapping[str, Sequence[Span]] | None:
-        """The channels with these names among the elements of the list that begins at `start`."""
-        found: dict[str, list[Span]] = {}
+        """The channels to look for in the list between these two brackets; the places are where an id stands."""
+        found: dict[str, list[Span]] = {name: [] for name in self._names}
         end = start + 1
         before = b"["  # what stands for the list up to `end`
         for place in places:
             if place < end:
                 continue
+            if place > last:
+                break
             first = _element(body, before, end, place)
             if first is None:
                 return None
-            document, end = _read(body, first, place)
+            channel, end = self._channel(body, first, place, last)
             if end <= place:
                 return None
-            channel = first_scalar(document, self._ids)
-            if channel in names:
-                found.setdefault(channel, []).append((first, end))
+            if channel in found:
+                found[channel].append((first, end))
             before = b"[0"
-        return found if len(found) == len(names) else None
+        return found if all(found.values()) else None
+
+    def _channel(self, body: bytes, first: int, place: int, last: int) -> tuple[str | None, int]:
+        """The id in the object that begins at `first`, and where that ends; ValueError if it is not read easily."""
+        end = body.find(b"},{", place, last) + 1 or last
+        written = body[first:end]
+        if written in self._channels:
+            return self._channels[written], end
+        if written.endswith(b"}"):
+            try:
+                document = _quick(written)
+            except ValueError:  # this is not its end, or it holds what the quick decoder refuses
+                pass
+            else:
+                return self._remember(written, first_scalar(document, self._ids)), end
+        end = first + after_value(as_text(body[first : first + _LONGEST]), 0)
+        return first_scalar(_quick(body[first:end]), self._ids), end
+
+    def _remember(self, written: bytes, channel: str | None) -> str | None:
+        if len(written) <= _LONGEST_KNOWN:
+            if len(self._channels) == _MOST_KNOWN:
+                self._channels.clear()
+            self._channels[written] = channel
+        return channel
 
 
 def _members(wanted: Tree) -> Callable[[Written], msgspec.Struct]:
@@ -165,25 +206,13 @@ def _element(body: bytes, before: bytes, end: int, place: int) -> int | None:
         if first < 0:
             return None
         if body[first - 1] in _BEFORE:
-            tries += 1
             try:
                 _skip(b"".join((before, memoryview(body)[end:first], b"0]")))
             except ValueError:
-                continue
-            return first
+                tries += 1
+            else:
+                return first
     return None
-
-
-def _read(body: bytes, first: int, place: int) -> tuple[Any, int]:
-    """The object that begins at `first`, and where it ends. ValueError if it is not read easily."""
-    end = body.find(b"},{", place) + 1
-    if end:
-        try:
-            return _quick(memoryview(body)[first:end]), end
-        except ValueError:  # this is not its end, or it holds what the quick decoder refuses
-            pass
-    end = first + after_value(as_text(body[first : first + _LONGEST]), 0)
-    return _quick(memoryview(body)[first:end]), end
 
 
 def _first(written: Raw) -> int:
