@@ -154,19 +154,26 @@ class ChannelList:
             return None
         return self.path_id or next(iter(self.ids.exact), "")
 
-    def find(self, channels: Sequence[str]) -> bool:
-        """Find these channels without reading the others; false where any of them is not there by exactly this id, or
-        where that cannot be told, so that the ids are to be read.
+    def find(self, channels: tuple[str, ...]) -> bool:
+        """Find these channels without reading the others, where the answer is short enough to be read in one go.
 
-        Where it is true, the channels can be asked for as after `read`, except that a place counts bytes.
+        False where any of them is not there by exactly this id, or where that cannot be told: the ids are to be read
+        then. Where it is true, these channels can be asked for as after `read`, except that a place counts bytes.
         """
         if self.is_read or not self.whole:
             return False
-        named = self.rule.named_elements.find(self.body, channels)
-        if named is None:
-            return False
-        self._named = named
-        return True
+        self._named = self.rule.named_elements.find(self.body, channels) or _NONE_NAMED
+        return bool(self._named)
+
+    def find_in_steps(self, channels: tuple[str, ...]) -> Generator[None, None, None]:
+        """Find channels as `find` does, also in a long answer; yields after each short step. See `has_found`."""
+        if not self.is_read and self.whole:
+            named = yield from self.rule.named_elements.find_in_steps(self.body, channels)
+            self._named = named or _NONE_NAMED
+
+    def has_found(self, channels: Sequence[str]) -> bool:
+        """Whether these, of which there are some, were found without reading the others."""
+        return bool(channels) and self._named.keys() >= set(channels)
 
     def read(self) -> None:
         """Read the ids, unless that has been done. Never raises, see `failure`."""

@@ -56,9 +56,9 @@ def correct_at_once(answer: ChannelList, sessions: SessionMap, asked_at: float, 
     """Correct an answer as `correct` does; parts of it may have been read before."""
     if not sessions.has_overrides:
         return Correction(answer.body)
-    assigned = _found(answer, sessions)
-    if assigned is not None:
-        return _finish(answer, sessions, assigned, list(assigned), asked_at, now)
+    wanted = sessions.answers.unmistakable()
+    if wanted and answer.find(wanted):
+        return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
     answer.read()
     if answer.failure is not None:
         return Correction(answer.body, failure=answer.failure)
@@ -82,9 +82,13 @@ def correct_in_steps(
     """
     if not sessions.has_overrides:
         return Correction(answer.body)
-    assigned = _found(answer, sessions)
-    if assigned is not None:
-        return _finish(answer, sessions, assigned, list(assigned), asked_at, now)
+    wanted = sessions.answers.unmistakable()
+    if wanted:
+        for _ in answer.find_in_steps(wanted):
+            yield ()
+        wanted = sessions.answers.unmistakable()
+        if answer.has_found(wanted):
+            return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
     for _ in answer.steps():
         yield ()
     if answer.failure is not None:
@@ -111,12 +115,6 @@ def correct_in_steps(
         return _finish(answer, sessions, assigned, channels, asked_at, now)
     except RecursionError:
         return Correction(answer.body, failure="too-deep")
-
-
-def _found(answer: ChannelList, sessions: SessionMap) -> Mapping[str, Sequence[str]] | None:
-    """The channels with an override, each with the sessions that it is, where they can be told without the others."""
-    wanted = sessions.answers.unmistakable()
-    return sessions.answers.assign_named(wanted) if answer.find(wanted) else None
 
 
 def _finish(

@@ -63,7 +63,7 @@ class Observer:
             assigned[session] = [session]
         return assigned
 
-    def unmistakable(self) -> Sequence[str]:
+    def unmistakable(self) -> tuple[str, ...]:
         """The few sessions with an override, if no other session may be the channel that has the id of one of them.
 
         Where an answer lists a channel with exactly that id for each, the other channels do not matter to `assign`.
@@ -71,7 +71,7 @@ class Observer:
         records = self._records
         if len(records.overridden) > MOST:
             return ()
-        wanted = list(records.overridden)
+        wanted = tuple(records.overridden)
         if records.spelt_alike and any(len(records.kin(session)) > 1 for session in wanted):
             return ()
         return wanted

@@ -3,8 +3,8 @@
 import json
 import math
 import sys
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusproxy.status import channel_list, list_reader
+from statusproxy.status import channel_list, list_reader, named_elements
 from statusproxy.status import channels as module
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct, correct_at_once, correct_in_steps
@@ -42,7 +42,15 @@ def everything_is_long(piece: int = 16) -> Iterator[None]:
     with (
         mock.patch.multiple(channel_list, SMALL=0, FEW=1, _LOOKED_AT=2),
         mock.patch.multiple(list_reader, SMALL=0, _OBJECTS=-1, _STEP=2, FEW=1, cut=partial(cut, piece=piece)),
+        every_channel_is_read(),
     ):
+        yield
+
+
+@contextmanager
+def every_channel_is_read() -> Iterator[None]:
+    """Read every id, as where an answer does not list each channel that is looked for by exactly this id."""
+    with mock.patch.object(Observer, "unmistakable", return_value=()):
         yield
 
 
@@ -691,6 +699,30 @@ def test_only_the_bytes_of_the_values_set_change(body: bytes) -> None:
     assert bool(result.corrected) is (result.body != body)
 
 
+@contextmanager
+def every_list_is_cut() -> Iterator[None]:
+    """Find a few channels even in the shortest document as if it were many megabytes."""
+    with mock.patch.multiple(named_elements, SMALL=0, _PIECE=16):
+        yield
+
+
+@given(documents, st.sampled_from([nullcontext, every_list_is_cut]))
+def test_a_few_channels_are_corrected_as_where_every_channel_is_read(
+    body: bytes, form: Callable[[], AbstractContextManager[None]]
+) -> None:
+    def outcome() -> tuple[Correction, list[Any], list[str]]:
+        sessions = down("sales", "Support")
+        answer = ChannelList(body, LIST)
+        done = to_the_end(correct_in_steps(answer, sessions, 200.0, 201.0))[0]
+        return done, sessions.records(), sessions.answers.take_first_shown()
+
+    with every_channel_is_read():
+        thorough = outcome()
+    assert correct_at_once(ChannelList(body, LIST), down("sales", "Support"), 200.0, 201.0) == thorough[0]
+    with form():
+        assert outcome() == thorough
+
+
 @given(documents)
 def test_correcting_twice_is_correcting_once(body: bytes) -> None:
     once = corrected(body).body
@@ -870,7 +902,8 @@ def test_each_channel_is_observed_in_one_step_only(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Observer, "observe", observed)
     monkeypatch.setattr(module, "_STEP", 2)
-    to_the_end(correct_in_steps(ChannelList(body, LIST), down(*NAMES[:5]), 200.0, 201.0))
+    with every_channel_is_read():
+        to_the_end(correct_in_steps(ChannelList(body, LIST), down(*NAMES[:5]), 200.0, 201.0))
     assert told == [["s0", "s1"], ["s2", "s3"], ["s4"]]
 
 
