@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 from array import array
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from itertools import accumulate
 from operator import attrgetter
@@ -301,8 +301,8 @@ def _attributes(path: Path) -> Path:
 
 
 def _follow(node: object, attributes: Path) -> object:
-    for attribute in attributes:
-        node = getattr(node, attribute, None)
+    for name in attributes:
+        node = getattr(node, name, None)
     return node
 
 

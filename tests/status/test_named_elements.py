@@ -170,7 +170,7 @@ def test_each_of_them_must_be_there_and_there_must_be_few() -> None:
     assert find(body, "s1", "s2") is not None
 
 
-OTHERS = ",".join('{"id":"a%d","tags":[{"n":1},{"n":2}]}' % number for number in range(9))
+OTHERS = ",".join(f'{{"id":"a{number}","tags":[{{"n":1}},{{"n":2}}]}}' for number in range(9))
 
 
 @pytest.mark.parametrize("around", ["[%s]", '{"a":{"b":[1]},"channels":[%s],"total":9}', '{"data":{"channels":[%s]}}'])
@@ -198,7 +198,7 @@ def test_in_a_long_document_a_channel_is_found_among_the_pieces(around: str, lis
 )
 def test_in_doubt_nothing_is_found_in_a_long_document(body: str) -> None:
     for number, text in enumerate((SALES, OTHERS, '{"id":"a"},{"id":"b"]},{"id":"c"}', "x" * 200)):
-        body = body.replace("{%d}" % number, text)
+        body = body.replace(f"{{{number}}}", text)
     assert find(body, "sales", piece=60) is None
 
 
@@ -234,7 +234,7 @@ def test_where_only_members_hold_lists_the_document_is_none() -> None:
 def test_what_is_remembered_of_objects_is_bounded() -> None:
     elements = NamedElements(LISTS, IDS)
     for number in range(200):
-        written = '{"id":"sales","n":%d}' % number
+        written = f'{{"id":"sales","n":{number}}}'
         body = f"[1,{written}]".encode()
         for _ in range(2):
             assert elements.find(body, ("sales",)) == {"sales": [(3, 3 + len(written))]}
@@ -291,7 +291,7 @@ def test_what_is_no_json_has_no_channels(body: bytes, more: bytes, at: int, less
 
 def test_paths_may_lead_through_several_objects() -> None:
     lists = tuple(map(parse_path, ("a.b.c", "a.b", "a.x")))
-    assert find('{"a":{"b":{"c":[%s]}}}' % SALES, "sales", lists=lists) == {"sales": [SALES]}
-    assert find('{"a":{"b":[%s]}}' % SALES, "sales", lists=lists) == {"sales": [SALES]}
-    assert find('{"a":{"b":1,"x":[%s]}}' % SALES, "sales", lists=lists) == {"sales": [SALES]}
-    assert find('{"a":[%s]}' % SALES, "sales", lists=lists) is None
+    assert find('{"a":{"b":{"c":[%s]}}}'.replace("%s", SALES), "sales", lists=lists) == {"sales": [SALES]}
+    assert find('{"a":{"b":[%s]}}'.replace("%s", SALES), "sales", lists=lists) == {"sales": [SALES]}
+    assert find('{"a":{"b":1,"x":[%s]}}'.replace("%s", SALES), "sales", lists=lists) == {"sales": [SALES]}
+    assert find('{"a":[%s]}'.replace("%s", SALES), "sales", lists=lists) is None
