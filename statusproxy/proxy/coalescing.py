@@ -7,18 +7,21 @@ what is in flight is shared: when the answer has come, the call is over and noth
 import asyncio
 from dataclasses import dataclass
 
+from statusproxy.proxy.common_answer import CommonAnswer
 from statusproxy.proxy.http1.response_parser import ResponseHead
 
 Key = bytes
 """What makes two requests the same: the whole head they are sent on with, except for the request's id."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """What a call gave: the gateway's answer. `body` is None where it was too large to be held for others."""
 
     head: ResponseHead
     body: bytes | None
+    common: CommonAnswer | None = None
+    """What the first of the followers has worked out for all of them."""
 
 
 class SharedCall:

@@ -1,7 +1,6 @@
 """Conditional requests on corrected routes: the gateway's request, the answer's validator (RFC 9110 §13)."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip
 from statusproxy.proxy.http1.head import Header, Headers, WellKnown, values
@@ -54,8 +53,7 @@ def ask(headers: Headers) -> list[Header]:
     return asked
 
 
-@dataclass(frozen=True, slots=True)
-class Representation:
+class Representation(NamedTuple):
     """What the client is answered with a body: status, reason, fields without framing, and the body's form."""
 
     status: int

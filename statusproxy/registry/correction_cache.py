@@ -5,7 +5,6 @@ bytes: an answer about one channel goes before a list, and among either the one 
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
@@ -21,19 +20,20 @@ Key = tuple[int, str | None]
 """The rule's identity (it holds a dict), and the one channel that the answer is about; None for a list."""
 
 
-@dataclass(slots=True)
 class _Remembered:
-    rule: ChannelRule
-    body: bytes
-    correction: Correction
-    asked_by: float | None
-    since: float
+    __slots__ = ("asked_by", "body", "correction", "rule", "since", "size")
 
-    @property
-    def size(self) -> int:
+    def __init__(
+        self, rule: ChannelRule, body: bytes, correction: Correction, asked_by: float | None, since: float
+    ) -> None:
+        self.rule = rule
+        self.body = body
+        self.correction = correction
+        self.asked_by = asked_by
+        self.since = since
+        corrected = correction.body
+        self.size = len(body) + (len(corrected) if corrected is not body else 0)
         """Bytes kept for it; what was not changed is kept once."""
-        corrected = self.correction.body
-        return len(self.body) + (len(corrected) if corrected is not self.body else 0)
 
 
 class CorrectionCache:
