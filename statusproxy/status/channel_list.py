@@ -93,7 +93,7 @@ _NO_IDS: Final = ChannelIds(frozenset())
 _ARRAY: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*+\[").match
 
 _NONE_REPEATED: Final[Mapping[str, list[int]]] = {}
-_NONE_NAMED: Final[Mapping[str, Sequence[Span]]] = {}
+_NONE_FOUND: Final[Mapping[str, Sequence[Span]]] = {}
 
 
 class ChannelList:
@@ -107,13 +107,15 @@ class ChannelList:
         "_all",
         "_asked",
         "_is_array",
-        "_named",
         "_objects",
         "_parts",
         "_places",
         "_repeated",
+        "_sought",
         "body",
+        "edited",
         "failure",
+        "found",
         "ids",
         "is_read",
         "path",
@@ -140,7 +142,11 @@ class ChannelList:
         self._repeated: Mapping[str, list[int]] = _NONE_REPEATED
         self._parts: Sequence[Part] = ()
         self._objects: dict[str, tuple[ChannelObject, ...]] = {}
-        self._named = _NONE_NAMED  # where those stand that `find` has found
+        self.found = _NONE_FOUND
+        """Where the channels stand that were found without reading the others."""
+        self._sought: tuple[str, ...] = ()  # the channels that were looked for
+        self.edited: Sequence[Edit] = ()
+        """What was edited when this answer was last corrected."""
 
     @property
     def whole(self) -> bool:
@@ -162,18 +168,20 @@ class ChannelList:
         """
         if self.is_read or not self.whole:
             return False
-        self._named = self.rule.named_elements.find(self.body, channels) or _NONE_NAMED
-        return bool(self._named)
+        if channels != self._sought:
+            self.found = self.rule.named_elements.find(self.body, channels) or _NONE_FOUND
+            self._sought = channels
+        return bool(self.found)
 
     def find_in_steps(self, channels: tuple[str, ...]) -> Generator[None, None, None]:
         """Find channels as `find` does, also in a long answer; yields after each short step. See `has_found`."""
         if not self.is_read and self.whole:
             named = yield from self.rule.named_elements.find_in_steps(self.body, channels)
-            self._named = named or _NONE_NAMED
+            self.found, self._sought = named or _NONE_FOUND, channels
 
     def has_found(self, channels: Sequence[str]) -> bool:
         """Whether these, of which there are some, were found without reading the others."""
-        return bool(channels) and self._named.keys() >= set(channels)
+        return bool(channels) and self.found.keys() >= set(channels)
 
     def read(self) -> None:
         """Read the ids, unless that has been done. Never raises, see `failure`."""
@@ -184,7 +192,7 @@ class ChannelList:
         """Read the ids as `read` does, but yield after each step of some milliseconds at most."""
         if self.is_read:
             return
-        self._named = _NONE_NAMED
+        self.found = _NONE_FOUND
         try:
             found = yield from self.rule.list_reader.find(self.body, one=not self.whole)
             if found is None:
@@ -281,8 +289,8 @@ class ChannelList:
         return found
 
     def _spans(self, channel: str) -> Iterable[Span]:
-        if self._named:
-            return self._named[channel]
+        if self.found:
+            return self.found[channel]
         if self._repeated and channel in self._repeated:
             return map(self._span, self._repeated[channel])
         return (self._span(self.place(channel)),)
@@ -296,8 +304,8 @@ class ChannelList:
 
     def place(self, channel: str) -> int:
         """How many channels stand before this one in the answer."""
-        if self._named:
-            return self._named[channel][0][0]
+        if self.found:
+            return self.found[channel][0][0]
         if self._places is None:
             self._asked += 1
             if self._asked <= FEW:

@@ -17,7 +17,14 @@ from msgspec.structs import replace
 from statusproxy.status import channel_list, list_reader, named_elements
 from statusproxy.status import channels as module
 from statusproxy.status.channel_list import ChannelList
-from statusproxy.status.channels import ChannelRule, Correction, correct, correct_at_once, correct_in_steps
+from statusproxy.status.channels import (
+    ChannelRule,
+    Correction,
+    correct,
+    correct_alike,
+    correct_at_once,
+    correct_in_steps,
+)
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
 from statusproxy.status.observation import Observer
@@ -836,6 +843,64 @@ def test_in_steps_and_in_pieces_nothing_comes_out_different(body: bytes, lost: s
 def in_steps(body: bytes, sessions: SessionMap) -> tuple[bytes, tuple[str, ...], str | None, tuple[Change, ...]]:
     done, changes = to_the_end(correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0))
     return done.body, done.corrected, done.failure, (*changes, *done.changes)
+
+
+@given(st.lists(documents, min_size=2, max_size=2), st.sampled_from(["sales", "Support"]))
+def test_an_answer_is_corrected_like_the_one_before_only_where_that_gives_the_same(
+    bodies: list[bytes], session: str
+) -> None:
+    sessions = down(session)
+    before, answer = (ChannelList(body, LIST) for body in bodies)
+    correct_at_once(before, sessions, 200.0, 201.0)
+    first = correct_at_once(before, sessions, 200.0, 201.0)
+    alike = correct_alike(answer, before, first)
+    if alike is not None:
+        assert alike == correct_at_once(ChannelList(answer.body, LIST), sessions, 200.0, 201.0)
+
+
+def alike(first: str, second: str) -> Correction | None:
+    """The second answer as corrected like the first."""
+    sessions = down("sales", "support")
+    before = ChannelList(first.encode(), LIST)
+    done = correct_at_once(before, sessions, 200.0, 201.0)
+    found = correct_alike(ChannelList(second.encode(), LIST), before, done)
+    if found is not None:
+        assert found == correct(second.encode(), LIST, sessions, 200.0, 201.0)
+    return found
+
+
+LOST = '{"id":"sales","status":"connected","state":1},{"id":"support","status":"connected"}'
+
+
+@pytest.mark.parametrize(
+    ("second", "corrected_ids"),
+    [
+        ("[%s]", ("sales", "support")),
+        ('{"turn":2,"channels":[{"id":"other","status":"x"},%s]}', ("sales", "support")),
+        ('[{"id":"support","status":"connected"},{"id":"sales","status":"connected","state":1}]', ("support", "sales")),
+        (f"[{LOST.replace('connected', 'open')}]", None),
+        ('[%s,{"id":"sales"}]', None),
+        ('[{"id":"sales","status":"connected","state":1}]', None),
+        ("[%s", None),
+    ],
+)
+def test_an_answer_is_corrected_like_the_one_before_where_the_channels_are_written_alike(
+    second: str, corrected_ids: tuple[str, ...] | None
+) -> None:
+    found = alike(f'{{"turn":1,"channels":[{LOST}]}}', second.replace("%s", LOST))
+    assert (None if found is None else found.corrected) == corrected_ids
+
+
+def test_what_was_left_alone_is_left_alone_again() -> None:
+    kept = '[{"id":"sales","status":"qr_required"},{"id":"support","status":"disconnected"}%s]'
+    found = alike(kept % "", kept % ',{"id":"other"}')
+    assert found == Correction((kept % ',{"id":"other"}').encode())
+
+
+def test_after_an_answer_that_was_read_whole_none_is_corrected_alike() -> None:
+    before, answer = (ChannelList(b'[{"id":"Sales","status":"connected"}]', LIST) for _ in range(2))
+    done = correct_at_once(before, down("sales"), 200.0, 201.0)
+    assert (done.corrected, correct_alike(answer, before, done)) == (("Sales",), None)
 
 
 def to_the_end(steps: Generator[Sequence[Change], None, Correction]) -> tuple[Correction, list[Change]]:
