@@ -8,17 +8,20 @@ import asyncio
 
 import msgspec
 
+from statusproxy.proxy.common_answer import CommonAnswer
 from statusproxy.proxy.http1.response_parser import ResponseHead
 
 Key = bytes
 """What makes two requests the same: the whole head they are sent on with, except for the request's id."""
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct):
     """What a call gave: the gateway's answer. `body` is None where it was too large to be held for others."""
 
     head: ResponseHead
     body: bytes | None
+    common: CommonAnswer | None = None
+    """What the first of the followers has worked out for all of them."""
 
 
 class SharedCall:

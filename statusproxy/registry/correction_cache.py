@@ -7,10 +7,8 @@ bytes: an answer about one channel goes before a list, and among either the one 
 from collections import OrderedDict
 from typing import Final
 
-import msgspec
-
-from statusproxy.status.channel_list import ChannelList, ChannelRule
-from statusproxy.status.channels import Correction
+from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.channels import Correction, correct_alike
 
 #: Answers remembered: the lists, and the channels that are asked for one by one.
 REMEMBERED: Final = 64
@@ -22,18 +20,20 @@ Key = tuple[int, str | None]
 """The rule's identity (it holds a dict), and the one channel that the answer is about; None for a list."""
 
 
-class _Remembered(msgspec.Struct):
-    rule: ChannelRule
-    body: bytes
-    correction: Correction
-    asked_by: float | None
-    since: float
+class _Remembered:
+    __slots__ = ("asked_by", "body", "correction", "listing", "rule", "since", "size")
 
-    @property
-    def size(self) -> int:
+    def __init__(self, listing: ChannelList, correction: Correction, asked_by: float | None, since: float) -> None:
+        self.listing = listing if listing.found else None
+        """The answer, if it was corrected without reading every channel: else it would hold all the ids."""
+        self.rule = listing.rule
+        self.body = body = listing.body
+        self.correction = correction
+        self.asked_by = asked_by
+        self.since = since
+        corrected = correction.body
+        self.size = len(body) + (len(corrected) if corrected is not body else 0)
         """Bytes kept for it; what was not changed is kept once."""
-        corrected = self.correction.body
-        return len(self.body) + (len(corrected) if corrected is not self.body else 0)
 
 
 class CorrectionCache:
@@ -57,11 +57,21 @@ class CorrectionCache:
         self._entries.move_to_end(key)
         return entry.correction
 
+    def find_alike(self, listing: ChannelList, since: float) -> tuple[Correction, float] | None:
+        """The correction of an answer by that of the one before, if that was good for any and made at `since` or later,
+        and if the channels with an override are written alike in both. Also, when that one was made.
+        """
+        entry = self._entries.get((id(listing.rule), listing.subject))
+        if entry is None or entry.listing is None or entry.since < since or entry.asked_by is not None:
+            return None
+        correction = correct_alike(listing, entry.listing, entry.correction)
+        return None if correction is None else (correction, entry.since)
+
     def put(self, listing: ChannelList, correction: Correction, asked_by: float | None, now: float) -> None:
         """Remember a correction made at `now`, good for answers asked for at `asked_by` or before; None: for any."""
         key = id(listing.rule), listing.subject
         self._drop(key)
-        entry = _Remembered(listing.rule, listing.body, correction, asked_by, now)
+        entry = _Remembered(listing, correction, asked_by, now)
         if entry.size > TOTAL:
             return
         self._entries[key] = entry

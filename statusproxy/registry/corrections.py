@@ -46,6 +46,10 @@ class Corrections:
         known = self._remembered(listing, asked_at, now)
         if known is not None:
             return known
+        alike = self._cache.find_alike(listing, now - SAME_WORD)
+        if alike is not None:
+            self._cache.put(listing, alike[0], None, alike[1])
+            return alike[0]
         version = self._sessions.version
         correction = correct_at_once(listing, self._sessions, asked_at, now)
         return self._remember(listing, correction, version, asked_at, now)

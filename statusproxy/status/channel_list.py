@@ -23,6 +23,7 @@ from statusproxy.status.identity import ChannelIds
 from statusproxy.status.json_spans import Span, as_text
 from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Part
 from statusproxy.status.model import Said
+from statusproxy.status.named_elements import NamedElements
 from statusproxy.status.pieces import TooLargeError
 from statusproxy.status.set_values import OTHERWISE, SetValue, any_values, named_words, values_for
 from statusproxy.status.splice import Edit
@@ -57,6 +58,11 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         return ListReader(self.list, self.id)
 
     @cached_property
+    def named_elements(self) -> NamedElements:
+        """What finds a few channels by their ids."""
+        return NamedElements(self.list, self.id)
+
+    @cached_property
     def object_reader(self) -> ObjectReader:
         """What reads a channel's object."""
         return ObjectReader(any_values(self.set), self.keep, self.connected)
@@ -87,6 +93,7 @@ _NO_IDS: Final = ChannelIds(frozenset())
 _ARRAY: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*+\[").match
 
 _NONE_REPEATED: Final[Mapping[str, list[int]]] = {}
+_NONE_FOUND: Final[Mapping[str, Sequence[Span]]] = {}
 
 
 class ChannelList:
@@ -104,8 +111,11 @@ class ChannelList:
         "_parts",
         "_places",
         "_repeated",
+        "_sought",
         "body",
+        "edited",
         "failure",
+        "found",
         "ids",
         "is_read",
         "path",
@@ -132,6 +142,11 @@ class ChannelList:
         self._repeated: Mapping[str, list[int]] = _NONE_REPEATED
         self._parts: Sequence[Part] = ()
         self._objects: dict[str, tuple[ChannelObject, ...]] = {}
+        self.found = _NONE_FOUND
+        """Where the channels stand that were found without reading the others."""
+        self._sought: tuple[str, ...] = ()  # the channels that were looked for
+        self.edited: Sequence[Edit] = ()
+        """What was edited when this answer was last corrected."""
 
     @property
     def whole(self) -> bool:
@@ -145,6 +160,29 @@ class ChannelList:
             return None
         return self.path_id or next(iter(self.ids.exact), "")
 
+    def find(self, channels: tuple[str, ...]) -> bool:
+        """Find these channels without reading the others, where the answer is short enough to be read in one go.
+
+        False where any of them is not there by exactly this id, or where that cannot be told: the ids are to be read
+        then. Where it is true, these channels can be asked for as after `read`, except that a place counts bytes.
+        """
+        if self.is_read or not self.whole:
+            return False
+        if channels != self._sought:
+            self.found = self.rule.named_elements.find(self.body, channels) or _NONE_FOUND
+            self._sought = channels
+        return bool(self.found)
+
+    def find_in_steps(self, channels: tuple[str, ...]) -> Generator[None, None, None]:
+        """Find channels as `find` does, also in a long answer; yields after each short step. See `has_found`."""
+        if not self.is_read and self.whole:
+            named = yield from self.rule.named_elements.find_in_steps(self.body, channels)
+            self.found, self._sought = named or _NONE_FOUND, channels
+
+    def has_found(self, channels: Sequence[str]) -> bool:
+        """Whether these, of which there are some, were found without reading the others."""
+        return bool(channels) and self.found.keys() >= set(channels)
+
     def read(self) -> None:
         """Read the ids, unless that has been done. Never raises, see `failure`."""
         for _ in self.steps():
@@ -154,6 +192,7 @@ class ChannelList:
         """Read the ids as `read` does, but yield after each step of some milliseconds at most."""
         if self.is_read:
             return
+        self.found = _NONE_FOUND
         try:
             found = yield from self.rule.list_reader.find(self.body, one=not self.whole)
             if found is None:
@@ -232,9 +271,7 @@ class ChannelList:
         Each call parses the channel's objects: such channels are few.
         """
         keep = frozenset(map(fold_word, self.rule.keep))
-        for index in self._indices(channel):
-            part = self._part(index)
-            start, end = part.span(index - part.first)
+        for start, end in self._spans(channel):
             document = parse(self.body[start:end])
             for name in self.rule.set:
                 value = lookup(document, parse_path(name))
@@ -248,23 +285,27 @@ class ChannelList:
         found = self._objects.get(channel)
         if found is None:
             reader = self.rule.object_reader
-            found = self._objects[channel] = tuple([self._object(index, reader) for index in self._indices(channel)])
+            found = self._objects[channel] = tuple([self._object(span, reader) for span in self._spans(channel)])
         return found
 
-    def _indices(self, channel: str) -> Sequence[int]:
+    def _spans(self, channel: str) -> Iterable[Span]:
+        if self.found:
+            return self.found[channel]
         if self._repeated and channel in self._repeated:
-            return self._repeated[channel]
-        return (self.place(channel),)
+            return map(self._span, self._repeated[channel])
+        return (self._span(self.place(channel)),)
 
     def edits(self, channel: str, word: str | None) -> list[Edit]:
         """What changes so that a channel reads disconnected, by an event with this word, or without one."""
         reader = self.rule.reader_for(word)
         if reader is self.rule.object_reader:
             return [edit for one in self.objects(channel) for edit in one.edits]
-        return [edit for index in self._indices(channel) for edit in self._object(index, reader).edits]
+        return [edit for span in self._spans(channel) for edit in self._object(span, reader).edits]
 
     def place(self, channel: str) -> int:
         """How many channels stand before this one in the answer."""
+        if self.found:
+            return self.found[channel][0][0]
         if self._places is None:
             self._asked += 1
             if self._asked <= FEW:
@@ -275,17 +316,19 @@ class ChannelList:
     def entries(self) -> Iterator[tuple[str | None, Span]]:
         """Every channel in its order, those without an id too: its id, and where it stands."""
         for index, channel in enumerate(self._all):
-            part = self._part(index)
-            yield channel, part.span(index - part.first)
+            yield channel, self._span(index)
 
     def __len__(self) -> int:
         """How many ids the answer names."""
         return len(self.ids.exact)
 
-    def _object(self, index: int, reader: ObjectReader) -> ChannelObject:
-        part = self._part(index)
-        start, end = part.span(index - part.first)
+    def _object(self, span: Span, reader: ObjectReader) -> ChannelObject:
+        start, end = span
         return reader.read(as_text(self.body[start:end]), start)
+
+    def _span(self, index: int) -> Span:
+        part = self._part(index)
+        return part.span(index - part.first)
 
     def _part(self, index: int) -> Part:
         parts = self._parts

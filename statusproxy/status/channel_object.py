@@ -21,6 +21,12 @@ _LONGEST_KNOWN: Final = 64
 _MOST_KNOWN: Final = 256
 """Values remembered for each member. A gateway has some ten words; beyond, values are read each time."""
 
+_LONGEST_OBJECT: Final = 2048
+"""Characters of the longest object that is remembered with what it says. Most are the same in the next answer."""
+
+_MOST_OBJECTS: Final = 64
+"""Objects remembered: those of the few channels that are shown as disconnected."""
+
 
 class ChannelObject(msgspec.Struct, frozen=True, gc=False):
     """What one channel's object says."""
@@ -44,6 +50,7 @@ class ObjectReader:
         self._keep = frozenset(map(fold_word, keep))
         self._connected = frozenset(map(fold_word, connected))
         self._known: dict[str, dict[str, _Value]] = {name: {} for name in values}
+        self._objects: dict[str, ChannelObject] = {}
         self._nested: dict[str, Path] = {name: parse_path(name) for name in values if "." in name}
         self._flat = values.keys() - self._nested.keys()
         names = "|".join(map(re.escape, sorted(self._flat))) or "(?!)"
@@ -59,6 +66,20 @@ class ObjectReader:
 
         A value that is not an object says nothing.
         """
+        known = self._objects.get(text)
+        if known is None:
+            known = self._look(text)
+            if len(text) <= _LONGEST_OBJECT:
+                if len(self._objects) == _MOST_OBJECTS:
+                    self._objects.clear()
+                self._objects[text] = known
+        if not known.edits:
+            return known
+        edits = tuple([(start + first, start + end, value) for first, end, value in known.edits])
+        return ChannelObject(known.word, known.keeps, known.connected, edits)
+
+    def _look(self, text: str) -> ChannelObject:
+        """Read a value that stands at the beginning of its document."""
         usual = None if self._nested else self._usual(text)
         if usual is not None:
             name = usual[1]
@@ -67,12 +88,11 @@ class ObjectReader:
             value = self._known[name].get(usual[2]) or self._value(name, usual[2])
             if not value.differs:
                 return value.alone
-            first, end = usual.span(2)
-            edit = start + first, start + end, self._encoded[name]
+            edit = *usual.span(2), self._encoded[name]
             return ChannelObject(value.alone.word, value.alone.keeps, value.alone.connected, (edit,))
-        return self._read(text, start) if text[0] == "{" else _NOTHING
+        return self._read(text) if text[0] == "{" else _NOTHING
 
-    def _read(self, text: str, start: int) -> ChannelObject:
+    def _read(self, text: str) -> ChannelObject:
         """Read an object of any form: names with escapes, several status members, one of them more than once."""
         last: dict[str, _Value] = {}
         edits: list[Edit] = []
@@ -97,7 +117,7 @@ class ObjectReader:
             value = self._value(name, text[first:end])
             last[name] = value  # of a repeated key JavaScript sees the last
             if value.differs:
-                edits.append((start + first, start + end, self._encoded[name]))
+                edits.append((first, end, self._encoded[name]))
         for name, path in self._nested.items():
             span, _ = locate(text, 0, path, partial(after_value, text))
             if span is None:
@@ -105,7 +125,7 @@ class ObjectReader:
             value = self._value(name, text[span[0] : span[1]])
             last[name] = value
             if value.differs:
-                edits.append((start + span[0], start + span[1], self._encoded[name]))
+                edits.append((*span, self._encoded[name]))
         if not last:
             return _NOTHING
         said = [last[name] for name in self._values if name in last]

@@ -16,7 +16,7 @@ from statusproxy.status.model import Change
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.splice import Edit, splice
 
-__all__ = ["ChannelRule", "Correction", "correct", "correct_at_once", "correct_in_steps", "rewrite"]
+__all__ = ["ChannelRule", "Correction", "correct", "correct_alike", "correct_at_once", "correct_in_steps", "rewrite"]
 
 _STEP: Final = 128
 """Channels observed between two yields: 1 ms, and 5 ms where each of them ends an override and is logged."""
@@ -56,6 +56,9 @@ def correct_at_once(answer: ChannelList, sessions: SessionMap, asked_at: float, 
     """Correct an answer as `correct` does; parts of it may have been read before."""
     if not sessions.has_overrides:
         return Correction(answer.body)
+    wanted = sessions.answers.unmistakable()
+    if wanted and answer.find(wanted):
+        return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
     answer.read()
     if answer.failure is not None:
         return Correction(answer.body, failure=answer.failure)
@@ -79,6 +82,13 @@ def correct_in_steps(
     """
     if not sessions.has_overrides:
         return Correction(answer.body)
+    wanted = sessions.answers.unmistakable()
+    if wanted:
+        for _ in answer.find_in_steps(wanted):
+            yield ()
+        wanted = sessions.answers.unmistakable()
+        if answer.has_found(wanted):
+            return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
     for _ in answer.steps():
         yield ()
     if answer.failure is not None:
@@ -143,4 +153,33 @@ def rewrite(answer: ChannelList, shown: Mapping[str, str | None]) -> tuple[bytes
         if asked:
             edits += asked
             corrected.append(channel)
+    answer.edited = edits
     return (splice(answer.body, edits), tuple(corrected)) if edits else (answer.body, ())
+
+
+def correct_alike(answer: ChannelList, before: ChannelList, correction: Correction) -> Correction | None:
+    """Correct an answer as the one before was corrected; None where the channels that matter are not written alike.
+
+    Only while the map is as it was then: it is told nothing, since it was told the same by the answer before.
+    """
+    if not before.found or not answer.find(tuple(before.found)):
+        return None
+    edits: list[Edit] = []
+    for channel, spans in answer.found.items():
+        spans_before = before.found[channel]
+        if len(spans) != len(spans_before):
+            return None
+        for (start, end), (start_before, end_before) in zip(spans, spans_before, strict=True):
+            if answer.body[start:end] != before.body[start_before:end_before]:
+                return None
+            by = start - start_before
+            edits += [
+                (first + by, last + by, value)
+                for first, last, value in before.edited
+                if start_before <= first < end_before
+            ]
+    answer.edited = edits
+    corrected = correction.corrected
+    if len(corrected) > 1:
+        corrected = tuple(sorted(corrected, key=answer.place))
+    return Correction(splice(answer.body, edits) if edits else answer.body, corrected)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 from array import array
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from itertools import accumulate
 from operator import attrgetter
@@ -21,6 +21,7 @@ from msgspec import Raw
 
 from statusproxy.status.fields import LONGEST_TEXT, Path, first_scalar, lookup, parse, usable_text
 from statusproxy.status.json_spans import Span, after_space, after_value, as_text, elements, locate
+from statusproxy.status.member_types import Tree, attribute, object_type, tree
 from statusproxy.status.pieces import LARGEST, TooLargeError, cut
 
 SMALL: Final = 256 * 1024
@@ -103,9 +104,9 @@ class ListReader:
         """`lists`: where the channels are; `ids`: the members that may name one. The first that is there counts."""
         self._list_paths = lists
         self._id_paths = ids
-        id_tree, list_tree = _tree(ids), _tree(lists)
-        either = _tree([*lists, *(path + tail for path in lists for tail in ids)])
-        element = _object_type({name: _id_type(inner) for name, inner in id_tree.items()})
+        id_tree, list_tree = tree(ids), tree(lists)
+        either = tree([*lists, *(path + tail for path in lists for tail in ids)])
+        element = object_type({name: _id_type(inner) for name, inner in id_tree.items()})
         anything: Any = Union[element, list[Raw], str, int, float, bool, None]  # noqa: UP007
         decoder = msgspec.json.Decoder
         self._one = decoder(_node_type(either, element))
@@ -284,52 +285,24 @@ def _decode(decoders: tuple[msgspec.json.Decoder[Any], msgspec.json.Decoder[Any]
         return decoders[1].decode(document)
 
 
-class _Tree(dict[str, "_Tree"]):
-    """The members on the way of some paths, each with what is further down."""
-
-
-def _tree(paths: Iterable[Path]) -> _Tree:
-    root = _Tree()
-    for path in paths:
-        node = root
-        for key in path:
-            node = node.setdefault(key, _Tree())
-    return root
-
-
-def _node_type(tree: _Tree, element: Any) -> Any:
+def _node_type(tree: Tree, element: Any) -> Any:
     """The type of a value that may be or hold a list, or be anything else."""
     members = {name: _node_type(inner, element) for name, inner in tree.items()}
-    return Union[list[element], _object_type(members), str, int, float, bool, None]  # noqa: UP007
+    return Union[list[element], object_type(members), str, int, float, bool, None]  # noqa: UP007
 
 
-def _id_type(tree: _Tree) -> Any:
+def _id_type(tree: Tree) -> Any:
     """The type of a value that may be or hold an id."""
     return _node_type(tree, Raw) if tree else Any
 
 
-def _object_type(members: Mapping[str, Any]) -> type[msgspec.Struct]:
-    """The type of an object whose other members are not decoded; `None` stands for an absent one."""
-    return msgspec.defstruct(
-        "Members",
-        [(_attribute(name), kind, None) for name, kind in members.items()],
-        rename={_attribute(name): name for name in members},
-        gc=False,  # thousands live for a moment, and none can be part of a cycle
-    )
-
-
-def _attribute(name: str) -> str:
-    """A valid attribute's name for any member's name."""
-    return f"member_{name.encode().hex()}"
-
-
 def _attributes(path: Path) -> Path:
-    return tuple(map(_attribute, path))
+    return tuple(map(attribute, path))
 
 
 def _follow(node: object, attributes: Path) -> object:
-    for attribute in attributes:
-        node = getattr(node, attribute, None)
+    for name in attributes:
+        node = getattr(node, name, None)
     return node
 
 

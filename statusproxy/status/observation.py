@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from statusproxy.status.identity import ChannelIds, known_channel, learn_channel
 from statusproxy.status.model import Change, Observed, Said
+from statusproxy.status.named_elements import MOST
 from statusproxy.status.records import Records
 from statusproxy.status.statements import Statement
 from statusproxy.status.transitions import step_answer, step_kin
@@ -51,6 +52,29 @@ class Observer:
                     known = set(sessions)
                     sessions += [one for one in kin if one not in known and owner(one, channels) == channel]
         return assigned
+
+    def assign_named(self, sessions: Iterable[str]) -> dict[str, list[str]]:
+        """What `assign` tells where an answer lists all channels, and among them these of `unmistakable`."""
+        assigned: dict[str, list[str]] = {}
+        for session in sessions:
+            record = self._records[session]
+            if record.channel != session or not record.confirmed:
+                self._records.put(replace(record, channel=session, confirmed=True))
+            assigned[session] = [session]
+        return assigned
+
+    def unmistakable(self) -> tuple[str, ...]:
+        """The few sessions with an override, if no other session may be the channel that has the id of one of them.
+
+        Where an answer lists a channel with exactly that id for each, the other channels do not matter to `assign`.
+        """
+        records = self._records
+        if len(records.overridden) > MOST:
+            return ()
+        wanted = tuple(records.overridden)
+        if records.spelt_alike and any(len(records.kin(session)) > 1 for session in wanted):
+            return ()
+        return wanted
 
     def confirm(self, channels: ChannelIds) -> Iterator[None]:
         """Note which sessions the gateway's own list, which has these channels, names; yields now and then."""

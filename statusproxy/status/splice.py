@@ -12,7 +12,8 @@ def splice(document: bytes, edits: Iterable[Edit]) -> bytes:
     view = memoryview(document)
     position = 0
     for start, end, value in sorted(edits):
-        pieces += (view[position:start], value)
+        pieces.append(view[position:start])
+        pieces.append(value)
         position = end
     pieces.append(view[position:])
     return b"".join(pieces)

@@ -212,6 +212,8 @@ def step_answer(
 
     `source` names the corrected route it came on; `None` where it is no corrected answer.
     """
+    if not _CELLS[said][known(record, source)]:  # as of most answers: nothing is to be told of them
+        return Step(record, None, False)
     return step(record, said, Details(now, Stamp(now), asked_at=asked_at, source=source), rules)
 
 

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from statusproxy.registry import correction_cache as module
 from statusproxy.registry.correction_cache import CorrectionCache
 from statusproxy.status.channel_list import ChannelList
-from statusproxy.status.channels import Correction
-from tests.status.test_channels import LIST, ONE
+from statusproxy.status.channels import Correction, correct_at_once
+from tests.status.test_channels import LIST, ONE, down
 
 
 def remember(
@@ -26,6 +26,23 @@ def test_the_same_bytes_on_the_same_route_are_corrected_as_they_were() -> None:
     assert cache.find(ChannelList(b"[2]", LIST), 50.0, 0.0) is None
     assert cache.find(ChannelList(b"[1]", replace(LIST)), 50.0, 0.0) is None
     assert cache.find(ChannelList(b"[1]", LIST, "sales"), 50.0, 0.0) is None
+
+
+def test_an_answer_is_corrected_like_the_one_before_where_that_is_good_for_any() -> None:
+    sessions, cache = down("sales"), CorrectionCache()
+    bodies = [b'{"turn":%d,"channels":[{"id":"sales","status":"connected"}]}' % turn for turn in range(2)]
+
+    def found(asked_by: float | None = None, since: float = 100.0, before: bytes = bodies[0]) -> object:
+        answer = ChannelList(before, LIST)
+        cache.put(answer, correct_at_once(answer, sessions, 50.0, 51.0), asked_by, 100.0)
+        return cache.find_alike(ChannelList(bodies[1], LIST), since)
+
+    assert cache.find_alike(ChannelList(bodies[1], LIST), 0.0) is None
+    assert found() == (correct_at_once(ChannelList(bodies[1], LIST), sessions, 50.0, 51.0), 100.0)
+    assert found(since=100.1) is None
+    assert found(asked_by=50.0) is None
+    assert found(before=bodies[0].replace(b"sales", b"Sales")) is None, "it was read whole"
+    assert found(before=bodies[0].replace(b"connected", b"open")) is None
 
 
 def test_answers_that_name_their_one_channel_are_remembered_for_each() -> None:

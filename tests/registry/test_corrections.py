@@ -61,6 +61,23 @@ def test_the_same_answer_is_corrected_once(made: list[bytes]) -> None:
     assert len(made) == 1, "another answer"
 
 
+def test_an_answer_in_which_the_lost_sessions_say_the_same_is_not_made_anew(made: list[bytes]) -> None:
+    sessions = down("sales")
+    corrections = warm(sessions)
+    corrections.correct(listing(**SALES), NOW + 1, NOW + 1)
+    made.clear()
+    for turn in range(59):
+        got = corrections.correct(listing(other=f"{turn}", **SALES), NOW + turn, NOW + turn)
+        assert (got.corrected, got.changes) == (("sales",), ())
+        assert got.body == listing(other=f"{turn}", sales="disconnected").body
+    assert made == []
+    corrections.correct(listing(other="x", **SALES), NOW + 61.1, NOW + 61.1)
+    assert len(made) == 1, "after a minute"
+    sessions.qr_seen("sales", NOW + 62, NOW + 62)
+    got = corrections.correct(listing(other="y", **SALES), NOW + 63, NOW + 63)
+    assert ([change.what for change in got.changes], got.corrected) == (["released"], ()), "the map has changed"
+
+
 def test_after_a_minute_it_is_made_anew_for_the_map_notes_what_the_gateway_says(made: list[bytes]) -> None:
     sessions = down("sales")
     corrections = warm(sessions)

@@ -12,6 +12,7 @@ from statusproxy.status import list_reader
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Said
+from statusproxy.status.named_elements import NamedElements
 from statusproxy.status.pieces import LARGEST
 from statusproxy.status.set_values import OTHERWISE, ByWord
 from tests.status.test_channels import LIST, ONE, documents, everything_is_long
@@ -269,6 +270,39 @@ def test_what_is_written_in_each_object_of_a_channel_goes_by_the_events_word(
     assert rule.reader_for(word) is rule.reader_for(word)
     plain = read(body)
     assert plain.edits("a", word) == [edit for one in plain.objects("a") for edit in one.edits]
+
+
+@pytest.mark.parametrize("in_steps", [False, True])
+def test_a_few_channels_are_found_without_reading_the_others(in_steps: bool) -> None:
+    def find(found: ChannelList, *channels: str) -> bool:
+        if not in_steps:
+            return found.find(channels)
+        for _ in found.find_in_steps(channels):
+            pass
+        return found.has_found(channels)
+
+    found, thorough = ChannelList(listing(3), LIST), read(listing(3))
+    assert find(found, "s2", "s0")
+    assert not found.is_read
+    assert [found.has_found(channels) for channels in (["s2"], ["s0", "s2"], ["s1"], [])] == [True, True, False, False]
+    for channel in ("s0", "s2"):
+        assert found.objects(channel) == thorough.objects(channel)
+        assert found.said(channel) == thorough.said(channel)
+        assert found.edits(channel, None) == thorough.edits(channel, None)
+    assert found.place("s0") < found.place("s2")
+    assert not find(found, "s0", "nobody")
+    assert not find(ChannelList(listing(3), LIST, "s0"), "s0"), "it is about one channel"
+    assert find(found, "s1")
+    found.read()
+    assert (essence(found), find(found, "s1")) == (essence(thorough), False)
+
+
+def test_the_same_channels_are_looked_for_once() -> None:
+    for channel, there in (("s1", True), ("nobody", False)):
+        found = ChannelList(listing(3), LIST)
+        assert found.find((channel,)) is there
+        with mock.patch.object(NamedElements, "find", side_effect=AssertionError):
+            assert found.find((channel,)) is there
 
 
 def test_the_id_in_the_path_names_a_single_channel_without_one() -> None:

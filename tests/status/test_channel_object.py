@@ -62,8 +62,23 @@ def test_both_ways_of_reading_say_the_same(text: str, known: bool) -> None:
     if known:  # values met before are remembered with what they mean
         one.read(as_text(text.encode()), 0)
     written = as_text(text.encode())
-    thorough = one._read(written, 7) if text.startswith("{") else ChannelObject(None, False, False, ())
-    assert one.read(written, 7) == thorough
+    thorough = one._read(written) if text.startswith("{") else ChannelObject(None, False, False, ())
+    assert one.read(written, 0) == thorough
+    moved = one.read(written, 7)
+    assert moved.edits == tuple((start + 7, end + 7, value) for start, end, value in thorough.edits)
+    assert (moved.word, moved.keeps, moved.connected) == (thorough.word, thorough.keeps, thorough.connected)
+
+
+def test_objects_that_were_read_before_are_known_and_few_are_remembered() -> None:
+    one = reader()
+    for number in range(1_000):
+        text = json.dumps({"n": number % 100, "status": "connected"})
+        at = text.index('"connected"')
+        assert one.read(text, number).edits == ((number + at, number + at + 11, b'"disconnected"'),)
+    large = json.dumps({"status": "connected", "about": "x" * 3_000})
+    assert one.read(large, 0) == one.read(large, 0)
+    assert len(one._objects) <= 64
+    assert large not in one._objects
 
 
 def test_a_gateway_that_makes_up_words_fills_no_memory() -> None:

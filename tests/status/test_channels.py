@@ -3,8 +3,8 @@
 import json
 import math
 import sys
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -14,10 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusproxy.status import channel_list, list_reader
+from statusproxy.status import channel_list, list_reader, named_elements
 from statusproxy.status import channels as module
 from statusproxy.status.channel_list import ChannelList
-from statusproxy.status.channels import ChannelRule, Correction, correct, correct_at_once, correct_in_steps
+from statusproxy.status.channels import (
+    ChannelRule,
+    Correction,
+    correct,
+    correct_alike,
+    correct_at_once,
+    correct_in_steps,
+)
 from statusproxy.status.fields import fold_word, parse_path
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
 from statusproxy.status.observation import Observer
@@ -42,7 +49,15 @@ def everything_is_long(piece: int = 16) -> Iterator[None]:
     with (
         mock.patch.multiple(channel_list, SMALL=0, FEW=1, _LOOKED_AT=2),
         mock.patch.multiple(list_reader, SMALL=0, _OBJECTS=-1, _STEP=2, FEW=1, cut=partial(cut, piece=piece)),
+        every_channel_is_read(),
     ):
+        yield
+
+
+@contextmanager
+def every_channel_is_read() -> Iterator[None]:
+    """Read every id, as where an answer does not list each channel that is looked for by exactly this id."""
+    with mock.patch.object(Observer, "unmistakable", return_value=()):
         yield
 
 
@@ -692,6 +707,30 @@ def test_only_the_bytes_of_the_values_set_change(body: bytes) -> None:
     assert bool(result.corrected) is (result.body != body)
 
 
+@contextmanager
+def every_list_is_cut() -> Iterator[None]:
+    """Find a few channels even in the shortest document as if it were many megabytes."""
+    with mock.patch.multiple(named_elements, SMALL=0, _PIECE=16):
+        yield
+
+
+@given(documents, st.sampled_from([nullcontext, every_list_is_cut]))
+def test_a_few_channels_are_corrected_as_where_every_channel_is_read(
+    body: bytes, form: Callable[[], AbstractContextManager[None]]
+) -> None:
+    def outcome() -> tuple[Correction, list[Any], list[str]]:
+        sessions = down("sales", "Support")
+        answer = ChannelList(body, LIST)
+        done = to_the_end(correct_in_steps(answer, sessions, 200.0, 201.0))[0]
+        return done, sessions.records(), sessions.answers.take_first_shown()
+
+    with every_channel_is_read():
+        thorough = outcome()
+    assert correct_at_once(ChannelList(body, LIST), down("sales", "Support"), 200.0, 201.0) == thorough[0]
+    with form():
+        assert outcome() == thorough
+
+
 @given(documents)
 def test_correcting_twice_is_correcting_once(body: bytes) -> None:
     once = corrected(body).body
@@ -809,6 +848,64 @@ def in_steps(body: bytes, sessions: SessionMap) -> tuple[bytes, tuple[str, ...],
     return done.body, done.corrected, done.failure, (*changes, *done.changes)
 
 
+@given(st.lists(documents, min_size=2, max_size=2), st.sampled_from(["sales", "Support"]))
+def test_an_answer_is_corrected_like_the_one_before_only_where_that_gives_the_same(
+    bodies: list[bytes], session: str
+) -> None:
+    sessions = down(session)
+    before, answer = (ChannelList(body, LIST) for body in bodies)
+    correct_at_once(before, sessions, 200.0, 201.0)
+    first = correct_at_once(before, sessions, 200.0, 201.0)
+    alike = correct_alike(answer, before, first)
+    if alike is not None:
+        assert alike == correct_at_once(ChannelList(answer.body, LIST), sessions, 200.0, 201.0)
+
+
+def alike(first: str, second: str) -> Correction | None:
+    """The second answer as corrected like the first."""
+    sessions = down("sales", "support")
+    before = ChannelList(first.encode(), LIST)
+    done = correct_at_once(before, sessions, 200.0, 201.0)
+    found = correct_alike(ChannelList(second.encode(), LIST), before, done)
+    if found is not None:
+        assert found == correct(second.encode(), LIST, sessions, 200.0, 201.0)
+    return found
+
+
+LOST = '{"id":"sales","status":"connected","state":1},{"id":"support","status":"connected"}'
+
+
+@pytest.mark.parametrize(
+    ("second", "corrected_ids"),
+    [
+        ("[%s]", ("sales", "support")),
+        ('{"turn":2,"channels":[{"id":"other","status":"x"},%s]}', ("sales", "support")),
+        ('[{"id":"support","status":"connected"},{"id":"sales","status":"connected","state":1}]', ("support", "sales")),
+        (f"[{LOST.replace('connected', 'open')}]", None),
+        ('[%s,{"id":"sales"}]', None),
+        ('[{"id":"sales","status":"connected","state":1}]', None),
+        ("[%s", None),
+    ],
+)
+def test_an_answer_is_corrected_like_the_one_before_where_the_channels_are_written_alike(
+    second: str, corrected_ids: tuple[str, ...] | None
+) -> None:
+    found = alike(f'{{"turn":1,"channels":[{LOST}]}}', second.replace("%s", LOST))
+    assert (None if found is None else found.corrected) == corrected_ids
+
+
+def test_what_was_left_alone_is_left_alone_again() -> None:
+    kept = '[{"id":"sales","status":"qr_required"},{"id":"support","status":"disconnected"}%s]'
+    found = alike(kept % "", kept % ',{"id":"other"}')
+    assert found == Correction((kept % ',{"id":"other"}').encode())
+
+
+def test_after_an_answer_that_was_read_whole_none_is_corrected_alike() -> None:
+    before, answer = (ChannelList(b'[{"id":"Sales","status":"connected"}]', LIST) for _ in range(2))
+    done = correct_at_once(before, down("sales"), 200.0, 201.0)
+    assert (done.corrected, correct_alike(answer, before, done)) == (("Sales",), None)
+
+
 def to_the_end(steps: Generator[Sequence[Change], None, Correction]) -> tuple[Correction, list[Change]]:
     changes: list[Change] = []
     while True:
@@ -873,7 +970,8 @@ def test_each_channel_is_observed_in_one_step_only(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Observer, "observe", observed)
     monkeypatch.setattr(module, "_STEP", 2)
-    to_the_end(correct_in_steps(ChannelList(body, LIST), down(*NAMES[:5]), 200.0, 201.0))
+    with every_channel_is_read():
+        to_the_end(correct_in_steps(ChannelList(body, LIST), down(*NAMES[:5]), 200.0, 201.0))
     assert told == [["s0", "s1"], ["s2", "s3"], ["s4"]]
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
+from statusproxy.status.named_elements import MOST
 from tests.status.maps import ALIVE, DOWN, UP, confirm, down, hear, override, reasons, record, see, without
 
 # Ids: which session a channel is
@@ -30,6 +31,34 @@ def test_a_channel_is_found_exactly_then_folded_then_by_alias(
 ) -> None:
     sessions = down(session, rules=SessionRules(aliases={"wa1": "Front Desk"}))
     assert see(sessions, *channels)[0] == (frozenset() if owner is None else {owner})
+
+
+@pytest.mark.parametrize(
+    ("known", "aliases", "expected"),
+    [
+        (["sales", "support"], {}, ("sales", "support")),
+        (["sales", "Sales"], {}, ()),
+        (["sales", "x", "X"], {}, ()),
+        (["sales"], {"wa1": "sales"}, ("sales",)),
+        (["sales", "wa1"], {"wa1": "sales"}, ()),
+        ([f"s{number}" for number in range(MOST)], {}, tuple(f"s{number}" for number in range(MOST))),
+        ([f"s{number}" for number in range(MOST + 1)], {}, ()),
+        ([], {}, ()),
+    ],
+)
+def test_a_few_sessions_are_unmistakable_unless_another_may_be_the_same_channel(
+    known: list[str], aliases: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    assert down(*known, rules=SessionRules(aliases=aliases)).answers.unmistakable() == expected
+
+
+def test_unmistakable_sessions_are_assigned_as_in_a_list_of_all_channels() -> None:
+    one, other = down("sales", "support"), down("sales", "support")
+    for _ in range(2):
+        assigned = one.answers.assign_named(one.answers.unmistakable())
+        assert assigned == other.answers.assign(ChannelIds({"sales", "support", "other"}), whole=True)
+        assert one.records() == other.records()
+    assert (record(one, "sales").channel, record(one, "sales").confirmed) == ("sales", True)
 
 
 def test_an_alias_settles_what_folding_leaves_open() -> None:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from statusproxy.proxy import conditional
 from statusproxy.proxy.actions import answers
 from statusproxy.proxy.coalescing import Result
+from statusproxy.proxy.common_answer import CommonAnswer
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.problems import PROBLEMS
 from statusproxy.proxy.request_head import PreparedHead
@@ -29,12 +29,19 @@ async def serve(exchange: Exchange) -> None:
         assert exchange.call.body is not None
         await response.stream(head, exchange.call.body)
         return
-    fields, well_known = response_fields(head, exchange.request_id.encode(), replace_id=followed)
-    text, failure = await answers.decode(exchange, head.status, well_known, body, exchange.site.limits.corrected)
+    request_id = exchange.request_id.encode()
+    common = result.common if followed else None
+    if common is None:
+        fields, said = response_fields(head, request_id, replace_id=followed)
+        text, failure = await answers.decode(exchange, head.status, said, body, exchange.site.limits.corrected)
+        common = CommonAnswer(head, fields, said, request_id, text, failure)
+        if followed:
+            result.common = common
+    text = common.text
     if text is None:
-        if failure is not None:
-            registry.unreadable("channels", failure)
-        await response.answer(head.status, head.reason, fields, body)
+        if common.failure is not None:
+            registry.unreadable("channels", common.failure)
+        await response.answer(head.status, head.reason, common.fields(request_id), body)
         return
     if registry.learning.on:
         registry.learning.answer(text, entry.rule.source, configured=True)
@@ -51,15 +58,10 @@ async def serve(exchange: Exchange) -> None:
     renditions = exchange.shared.renditions
     changed = correction.body is not text
     shown = correction.body if changed else body
-    answer = conditional.represent(
-        exchange.well_known,
-        head.status,
-        head.reason,
-        fields,
-        well_known,
-        len(shown),
-        await renditions.tag(shown) if changed else None,
-    )
+    answer = common.known(exchange.well_known, shown, request_id)
+    if answer is None:
+        tag = await renditions.tag(shown) if changed else None
+        answer = common.represent(exchange.well_known, shown, tag, request_id)
     wire = b"" if answer.bodiless else await renditions.gzip(shown) if answer.gzip else shown
     await response.answer(answer.status, answer.reason, answer.headers, wire)
 
