@@ -150,7 +150,7 @@ class ListReader:
             node = _follow(root, attributes)
             if type(node) is list:
                 spans = partial(self._spans, document, offset, path, attributes)
-                return Found(path, [Part(self._read_ids(node), spans)])
+                return Found(path, [Part((yield from self._read_ids(node)), spans)])
             if one and isinstance(node, msgspec.Struct):
                 return Found(path, [Part([self._read_id(node)], partial(_object_span, document, offset, path))])
         return None
@@ -208,7 +208,7 @@ class ListReader:
             self._check(piece, slowly=True)
             yield
             return (yield from self._read_slowly(piece, offset + place[0] - 1, elements(as_text(piece), 0)))
-        return Part(self._read_ids(nodes), partial(self._piece_spans, document, place, offset))
+        return Part((yield from self._read_ids(nodes)), partial(self._piece_spans, document, place, offset))
 
     def _check(self, piece: bytes, *, slowly: bool = False) -> None:
         """Raise ValueError unless the piece is JSON."""
@@ -223,7 +223,7 @@ class ListReader:
             # A value that begins here ends with the piece: `cut` has counted the brackets, outside of strings.
             after_value(as_text(piece), 0)
 
-    def _read_ids(self, nodes: Sequence[object]) -> list[str | None]:
+    def _read_ids(self, nodes: Sequence[object]) -> Generator[None, None, list[str | None]]:
         if self._first_id is not None and nodes:
             # Nearly always each channel has a plain string under the first path: thousands are read without a loop.
             try:
@@ -232,7 +232,11 @@ class ListReader:
                     return ids
             except (AttributeError, TypeError):  # an element is not an object, or an id is not a string
                 pass
-        return list(map(self._read_id, nodes))
+        found = [self._read_id(node) for node in nodes[:_STEP]]
+        for start in range(_STEP, len(nodes), _STEP):  # a piece may have 65 000: `1,1,1,…`
+            yield
+            found += map(self._read_id, nodes[start : start + _STEP])
+        return found
 
     def _read_id(self, node: object) -> str | None:
         for attributes in self._ids:

@@ -188,6 +188,13 @@ def test_a_long_list_is_read_in_steps_whichever_way() -> None:
     assert steps(b"[" + b",".join([b'{"id":"\\ud800"}'] * 20_000) + b"]") >= 8  # not for the quick decoder
 
 
+@pytest.mark.parametrize("count", [100_000, 400_000], ids=["in one piece", "in pieces"])
+def test_elements_that_are_no_channels_are_looked_at_in_steps_however_short_they_are(count: int) -> None:
+    body = b"[" + b"1," * count + b'{"id":"a"}]'
+    # Each look takes some µs: a step of them all, or of a piece's 65 000, would hold up everybody else.
+    assert steps(body) > count // 1_000
+
+
 def test_a_long_document_that_the_quick_decoder_refuses_is_read_in_pieces() -> None:
     body = (
         b'[{"id":"a","x":"\\ud800"}' + b"".join(b',{"id":"%d","x":"%b"}' % (n, b"x" * 9_000) for n in range(40)) + b"]"
