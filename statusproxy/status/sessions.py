@@ -37,6 +37,9 @@ from statusproxy.status.statements import Statement
 from statusproxy.status.transitions import Step, step_answer, step_own, step_signal
 from statusproxy.status.unsaved import Watch
 
+NOTHING: Final = Outcome(UNCHANGED)
+"""What becomes of an event that changes nothing but that it was heard."""
+
 AFTER_A_START: Final = 30.0
 """Seconds after a start in which a transient state with a longer grace does not count: its end may have been sent while
 the proxy was down."""
@@ -153,6 +156,11 @@ class SessionMap:
         return self._records.has_room
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nothing is unsaved that must be durable, and a quarter of the map is free."""
+        return self._records.has_room and not self._records.unsaved
+
+    @property
     def is_full(self) -> bool:
         """Whether another session would push one out."""
         return self._records.is_full
@@ -189,17 +197,22 @@ class SessionMap:
         `sender` names whose clock a signal's own time is of. `at` is the own time of an event that is not a signal,
         where someone looked for it: it tells about the clock only.
         """
-        if reading.session is None:
-            return Outcome(UNCHANGED)
+        session, signal = reading.session, reading.signal
+        if session is None:
+            return NOTHING
         records = self._records
-        record = records.get(reading.session) or self._adoption.begun(reading.session)
+        record = records.get(session)
+        if signal is None and at is None and record is not None and record.first_heard:
+            records.note_heard(record, reading.event, arrival)
+            gone = self._evict(arrival)
+            return Outcome(UNCHANGED, gone) if gone else NOTHING
+        record = record or self._adoption.begun(session)
         record = replace(
             record,
             heard_at=max(record.heard_at, arrival),
             event=reading.event or record.event,
             first_heard=record.first_heard or _earliest(record, arrival),
         )
-        signal = reading.signal
         if signal is not None:
             at = signal.at
             if at is None and signal.ahead is not None:
@@ -207,7 +220,7 @@ class SessionMap:
         repeat = None if signal is None else self._event_ids.repeated(signal, at, confirmed=record.confirmed)
         when: Translated | None = None
         if at is not None and repeat is None:  # the time of a repeat may be of another sender's clock
-            when = self.clocks.observe(reading.session, sender, at, arrival)
+            when = self.clocks.observe(session, sender, at, arrival)
             lags = with_lag(record.lags, when.stamp)
             if lags is not record.lags:
                 record = replace(record, lags=lags)

@@ -19,6 +19,7 @@ import msgspec
 from statusproxy.status.dialect import Dialect, is_jid
 from statusproxy.status.fields import (
     BOOLEANS,
+    MISSING,
     LongError,
     Path,
     first_scalar,
@@ -205,7 +206,10 @@ def read_document(document: object, rules: SignalRules, now: float, path_session
 def _session(document: object, paths: tuple[Path, ...], cut: Cut | None) -> str | None:
     """The session's id: the first that is usable."""
     for path in paths:
-        session = _usable_session(lookup(document, path))
+        value = lookup(document, path)
+        if value is MISSING:
+            continue
+        session = _usable_session(value)
         if session is not None and cut is not None:
             session = cut.bare(session)
         if session is not None:
