@@ -38,7 +38,8 @@ class Rhythm:
     def came(self, now: float) -> None:
         """It came once more."""
         if self.count:
-            self.gap = max(now - self.last, self.gap * _FADING)
+            gap, faded = now - self.last, self.gap * _FADING
+            self.gap = gap if gap > faded else faded
         self.count += 1
         self.last = now
 

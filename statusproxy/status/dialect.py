@@ -49,7 +49,7 @@ class Shape(msgspec.Struct, frozen=True):
 
 def is_jid(text: str) -> bool:
     """Whether a text is the address of a contact, group or list."""
-    return "@" in text and fold_word(text).endswith(JID_SERVERS)  # no other character folds to an @
+    return fold_word(text).endswith(JID_SERVERS)
 
 
 class Dialect(msgspec.Struct, frozen=True, dict=True):

@@ -223,7 +223,7 @@ def _usable_session(value: object) -> str | None:
     Some events carry such an address where others name the session. It is private, and never a session's.
     """
     text = usable_text(value)
-    return None if text is None or is_jid(text) else text
+    return None if text is None or ("@" in text and is_jid(text)) else text
 
 
 def _apply(
