@@ -38,8 +38,7 @@ class Rhythm:
     def came(self, now: float) -> None:
         """It came once more."""
         if self.count:
-            gap, faded = now - self.last, self.gap * _FADING
-            self.gap = gap if gap > faded else faded
+            self.gap = max(now - self.last, self.gap * _FADING)
         self.count += 1
         self.last = now
 

@@ -73,11 +73,12 @@ class Intake:
         reading = self._read(body, arrival.wall, arrival.session)
         if reading.verdict is _BATCH or self._waiting:
             return self._queue(body, arrival, many=reading.verdict is _BATCH)
-        at, sender, now, sessions = None, self._sender(arrival), arrival.now, self._sessions
-        if reading.signal is None and reading.session is not None and sessions.clocks.due(reading.session, sender, now):
+        at, sender, now = None, self._sender(arrival), arrival.now
+        due = self._sessions.clocks.due
+        if reading.signal is None and reading.session is not None and due(reading.session, sender, now):
             at = signals.stated_time(body, self.rules.dialect, arrival.wall)
         outcome = self._take(reading, sender, at, now, arrival)
-        if outcome is NOTHING and sessions.at_rest:
+        if outcome is NOTHING:
             return None
         durable = self._follow(outcome.changes)
         if durable is None and outcome.verdict == DUPLICATE:

@@ -138,9 +138,9 @@ class Records:
 
     def note_heard(self, record: Record, event: str | None, now: float) -> None:
         """Note that an event came about the session of this record, and nothing else. It is what comes most."""
-        self._by_id[record.session] = replace(
-            record, heard_at=max(record.heard_at, now), event=event or record.event
-        )
+        if now < record.heard_at:
+            now = record.heard_at
+        self._by_id[record.session] = replace(record, heard_at=now, event=event or record.event)
         self._retention.put(record, heard=True)
         self.unsaved.changed(record.session, decisive=False)
 
@@ -186,6 +186,11 @@ class Records:
     def has_room(self) -> bool:
         """Whether a quarter of the map is free."""
         return len(self._by_id) * 4 < self.rules.max_sessions * 3
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether a quarter of the map is free, and nothing is unsaved that must be durable."""
+        return len(self._by_id) * 4 < self.rules.max_sessions * 3 and not self.unsaved
 
     @property
     def is_full(self) -> bool:

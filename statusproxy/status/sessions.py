@@ -38,7 +38,7 @@ from statusproxy.status.transitions import Step, step_answer, step_own, step_sig
 from statusproxy.status.unsaved import Watch
 
 NOTHING: Final = Outcome(UNCHANGED)
-"""What becomes of an event that changes nothing but that it was heard."""
+"""What becomes of most events: all that is known is that one came, and nothing of the map waits to be done."""
 
 AFTER_A_START: Final = 30.0
 """Seconds after a start in which a transient state with a longer grace does not count: its end may have been sent while
@@ -156,11 +156,6 @@ class SessionMap:
         return self._records.has_room
 
     @property
-    def at_rest(self) -> bool:
-        """Whether nothing is unsaved that must be durable, and a quarter of the map is free."""
-        return self._records.has_room and not self._records.unsaved
-
-    @property
     def is_full(self) -> bool:
         """Whether another session would push one out."""
         return self._records.is_full
@@ -199,13 +194,12 @@ class SessionMap:
         """
         session, signal = reading.session, reading.signal
         if session is None:
-            return NOTHING
+            return Outcome(UNCHANGED)
         records = self._records
         record = records.get(session)
         if signal is None and at is None and record is not None and record.first_heard:
             records.note_heard(record, reading.event, arrival)
-            gone = self._evict(arrival)
-            return Outcome(UNCHANGED, gone) if gone else NOTHING
+            return NOTHING if records.at_rest else Outcome(UNCHANGED, self._evict(arrival))
         record = record or self._adoption.begun(session)
         record = replace(
             record,
