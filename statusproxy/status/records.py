@@ -111,7 +111,7 @@ class Records:
         """Put a session's record in place of the one before; `heard`: because an event came."""
         session = record.session
         old = self._by_id.get(session)
-        if old == record and not heard:
+        if not heard and old == record:
             return
         self._by_id[session] = record
         if old is None:

@@ -329,12 +329,13 @@ def test_noting_that_an_event_came_does_what_putting_the_record_would(record: Re
 def test_a_map_is_at_rest_while_it_has_room_and_nothing_of_it_must_be_durable() -> None:
     records = kept("a", rules=SessionRules(max_sessions=4))
     records.unsaved.saved()
-    assert records.at_rest
+    found = [records.at_rest]
     records.unsaved.changed("a", decisive=True)
-    assert not records.at_rest
+    found.append(records.at_rest)
     records.unsaved.saved()
+    found.append(records.at_rest)
     records.configure(SessionRules(max_sessions=1))
-    assert not records.at_rest
+    assert [*found, records.at_rest] == [True, False, True, False]
 
 
 def test_a_name_means_the_session_its_spellings_and_its_aliases() -> None:
