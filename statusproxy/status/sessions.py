@@ -215,20 +215,15 @@ class SessionMap:
         when: Translated | None = None
         if at is not None and repeat is None:  # the time of a repeat may be of another sender's clock
             when = self.clocks.observe(session, sender, at, arrival)
-            lags = with_lag(record.lags, when.stamp)
-            if lags is not record.lags:
+            if (lags := with_lag(record.lags, when.stamp)) is not record.lags:
                 record = replace(record, lags=lags)
         change: Change | None = None
-        if signal is None:
-            verdict = UNCHANGED
-        elif repeat is not None:
-            verdict = repeat
-        else:
+        verdict = UNCHANGED if repeat is None else repeat
+        if signal is not None and repeat is None:
             record, change, applied = step_signal(record, signal, when, arrival, records.rules, records.doubted_at)
             verdict = APPLIED if applied else LATE
         records.put(record, heard=True)
-        changes = () if change is None else (change,)
-        return Outcome(verdict, changes + self._evict(arrival))
+        return Outcome(verdict, (() if change is None else (change,)) + self._evict(arrival))
 
     def _evict(self, now: float) -> tuple[Change, ...]:
         """Keep to the bounds; give what that ended."""
