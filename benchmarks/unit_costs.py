@@ -3,6 +3,7 @@
 Run by `units_before` as a program of its own, once for each checkout.
 """
 
+import asyncio
 import gc
 import json
 import sys
@@ -10,9 +11,13 @@ import time
 from collections.abc import Callable, Mapping
 
 from statusproxy.config.load import load
+from statusproxy.config.settings import Settings
+from statusproxy.observe.metrics import Metrics
+from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
 from statusproxy.status.channels import correct
 from statusproxy.status.sessions import SessionMap
+from statusproxy.store import open_store
 
 #: Seconds of processor time for a round, and rounds of a step; the least counts.
 _ROUND = 0.02
@@ -33,11 +38,26 @@ def main() -> None:
     for name, text in bodies["events"].items():
         body = text.encode()
         costs[name] = _least(lambda body=body: signals.read(body, rules, now))  # type: ignore[misc]
+    costs |= asyncio.run(_entered(settings, bodies["events"]))
     for name, text in bodies["lists"].items():
         body = text.encode()
         assert correct(body, rule, sessions, now, now).corrected
         costs[name] = _least(lambda body=body: correct(body, rule, sessions, now, now))  # type: ignore[misc]
     json.dump(costs, sys.stdout)
+
+
+async def _entered(settings: Settings, events: dict[str, str]) -> dict[str, float]:
+    """The costs of reading events and entering them into the map, of those that start no override."""
+    store = open_store("memory:", None)
+    registry = SessionRegistry(settings.signal_rules(), settings.session_rules(), store, Metrics())
+    await registry.open()
+    costs: dict[str, float] = {}
+    for name, text in events.items():
+        body = text.encode()
+        if registry.hear(body, "127.0.0.1", "/in") is None:
+            costs[f"{name}, entered"] = _least(lambda body=body: registry.hear(body, "127.0.0.1", "/in"))  # type: ignore[misc]
+    await registry.close()
+    return costs
 
 
 def _least(step: Callable[[], object]) -> float:

@@ -5,6 +5,7 @@ Each function gives its text back, tidied, or raises ValueError with the end of 
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 from statusproxy.config.errors import suggest
@@ -64,6 +65,7 @@ def check_header_name(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=256)
 def fold_path(path: str) -> str:
     """What two paths have in common that a gateway cannot tell apart: Express ignores case and a last slash."""
     return unquote(path).casefold().rstrip("/") or "/"

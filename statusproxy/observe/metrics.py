@@ -102,7 +102,10 @@ class Metrics:
 
     def signal(self, kind: str, verdict: str) -> None:
         """Count one webhook read: what it says, and what became of it."""
-        _count_pair(self.signals, (kind, verdict))
+        try:
+            self.signals[kind, verdict] += 1
+        except KeyError:
+            _count_pair(self.signals, (kind, verdict))
 
     def changed(self, changes: Sequence[Change], now: float) -> None:
         """Count changes of overrides; what began one has too many spellings for a label."""

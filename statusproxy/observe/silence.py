@@ -38,7 +38,10 @@ class Rhythm:
     def came(self, now: float) -> None:
         """It came once more."""
         if self.count:
-            self.gap = max(now - self.last, self.gap * _FADING)
+            gap, faded = now - self.last, self.gap * _FADING
+            if gap < faded:
+                gap = faded
+            self.gap = gap
         self.count += 1
         self.last = now
 

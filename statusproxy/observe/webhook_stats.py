@@ -117,7 +117,7 @@ class WebhookStats:
     def __init__(self) -> None:
         self._senders: dict[str, _Sender] = {}
         self._paths: dict[str, _Path] = {}
-        self._events: Counter[tuple[str, str]] = Counter()
+        self._events: dict[tuple[str, str], int] = {}
         self._lags: deque[float] = deque(maxlen=TIMED)
         self._ahead = 0
         self.rhythm = Rhythm()
@@ -132,14 +132,17 @@ class WebhookStats:
         """
         if first:
             self.rhythm.came(now)
-            sender = self._sender(source)
+            sender = self._senders.get(source) or self._sender(source)
             sender.trusted += 1
             sender.by_address += by_address
             sender.last = now
-        key = ((event or "")[:_NAME], verdict)
-        if key not in self._events and len(self._events) >= EVENTS:
-            key = (OTHER, verdict if len(self._events) < 2 * EVENTS else OTHER)
-        self._events[key] += 1
+        key, events = ((event or "")[:_NAME], verdict), self._events
+        try:
+            events[key] += 1
+        except KeyError:
+            if len(events) >= EVENTS:
+                key = (OTHER, verdict if len(events) < 2 * EVENTS else OTHER)
+            events[key] = events.get(key, 0) + 1
 
     def untrusted(self, source: str, why: str, now: float) -> None:
         """A webhook came from a sender that is not trusted, and why not."""
@@ -206,7 +209,7 @@ class WebhookStats:
                 )
                 for path, one in self._paths.items()
             ],
-            events=[EventReport(*key, count) for key, count in self._events.most_common()],
+            events=[EventReport(*key, count) for key, count in Counter(self._events).most_common()],
             # Deliveries can be late but not early: the quickest of the last few tells how the clocks differ.
             clock=ClockReport(len(self._lags), min(self._lags, default=None), self._ahead),
         )

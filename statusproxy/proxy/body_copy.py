@@ -104,10 +104,18 @@ class BodyCopy:
             return self._work(self._steps())
         return None
 
+    @property
+    def ready(self) -> bytes | None:
+        """The copy of a body that has ended, where it takes no work: the usual, small and not coded. Else None."""
+        if self.failure is None and self._decoder is None and self._elider is None:
+            return bytes(self._copy)
+        return None
+
     async def result(self) -> bytes | None:
         """The copy, once the body has ended; None if there is none, and `failure` says why."""
-        if self.failure is None and self._decoder is None and self._elider is None:
-            return bytes(self._copy)  # the usual: small and not coded
+        ready = self.ready
+        if ready is not None:
+            return ready
         if self.failure is None:
             await self._work(self._last_steps())
         return None if self.failure is not None else bytes(self._copy)

@@ -19,7 +19,7 @@ from statusproxy.status.events import Event, read_each
 from statusproxy.status.many_members import has_many
 from statusproxy.status.model import DUPLICATE, Change, Outcome
 from statusproxy.status.packing import Unread
-from statusproxy.status.sessions import SessionMap
+from statusproxy.status.sessions import NOTHING, SessionMap
 from statusproxy.status.signals import Reading, SignalRules, Verdict
 
 log = logging.getLogger("statusproxy.sessions")
@@ -78,6 +78,8 @@ class Intake:
         if reading.signal is None and reading.session is not None and due(reading.session, sender, now):
             at = signals.stated_time(body, self.rules.dialect, arrival.wall)
         outcome = self._take(reading, sender, at, now, arrival)
+        if outcome is NOTHING:
+            return None
         durable = self._follow(outcome.changes)
         if durable is None and outcome.verdict == DUPLICATE:
             # The first delivery may still be on its way to the disk: this one is answered no sooner.

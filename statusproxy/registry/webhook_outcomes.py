@@ -1,18 +1,23 @@
 """Outcomes of webhooks: counted for the metrics and the doctor; ignored signals are logged."""
 
+from typing import Final
+
 import msgspec
 
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.registry.change_log import ChangeLog
-from statusproxy.status import signals
 from statusproxy.status.dialect import Dialect
 from statusproxy.status.fields import fold_word
 from statusproxy.status.model import DUPLICATE, LATE, Outcome
-from statusproxy.status.signals import Reading
+from statusproxy.status.signals import Reading, Verdict
 
 #: What a signal comes to that changes nothing (`Outcome.verdict`).
 _IGNORED = frozenset({LATE, DUPLICATE})
+
+_SAID: Final = {verdict: verdict.value for verdict in Verdict}  # an attribute of an enum takes as long as all else here
+_UNMATCHED: Final = Verdict.UNMATCHED.value
+_PRESENCE: Final = Verdict.PRESENCE.value
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
@@ -57,13 +62,12 @@ class WebhookOutcomes:
         source, wall, by_address = arrival.source, arrival.wall, arrival.by_address
         signal = reading.signal
         if signal is None:
-            verdict = reading.verdict
-            event = reading.event
-            if verdict is signals.Verdict.UNMATCHED and event and fold_word(event) in dialect.presence_events:
+            event, said = reading.event, _SAID[reading.verdict]
+            if said == _UNMATCHED and event and fold_word(event) in dialect.presence_events:
                 # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
-                verdict = signals.Verdict.PRESENCE
-            self._metrics.signal("none", verdict.value)
-            self._stats.heard(source, reading.event, verdict.value, wall, by_address, first)
+                said = _PRESENCE
+            self._metrics.signal("none", said)
+            self._stats.heard(source, event, said, wall, by_address, first)
             return
         self._metrics.signal(signal.kind.value, outcome.verdict)
         self._stats.heard(source, reading.event, outcome.verdict, wall, by_address, first)

@@ -19,7 +19,7 @@ from statusproxy.status.model import Change, Record
 from statusproxy.status.records import Records
 from statusproxy.status.stored_times import in_microseconds, moved
 from statusproxy.status.transitions import step_kin
-from statusproxy.status.unsaved import shows
+from statusproxy.status.unsaved import shows_alike
 
 TOMBSTONES: Final = 10_000
 """Forgotten sessions whose older records are known to be gone; those forgotten first go first."""
@@ -107,7 +107,7 @@ class Adoption:
         if united == theirs and not changes:
             records.unsaved.taken_over(session)
         else:
-            shown = shows(united) != shows(theirs) or united.transient != theirs.transient
+            shown = not shows_alike(united, theirs) or united.transient != theirs.transient
             records.unsaved.changed(session, decisive=shown or bool(changes))
         return changes
 

@@ -121,6 +121,8 @@ def first_scalar(document: object, paths: Iterable[Path], booleans: bool = False
     """
     for path in paths:
         value = lookup(document, path)
+        if value is MISSING:
+            continue
         text = usable_text(value)
         if text is not None:
             return text
@@ -165,7 +167,10 @@ def parse_members(body: bytes) -> Any:
 
     Raises `LongError` where the quick decoder refuses more than `LENIENT_AT_ONCE` bytes.
     """
-    return _parse(body, _members.decode, LENIENT_AT_ONCE)
+    try:
+        return _members.decode(body)  # nearly every body is what the quick decoder takes as it is
+    except ValueError:
+        return _parse(body, _members.decode, LENIENT_AT_ONCE)
 
 
 def parse_members_in_steps(body: bytes) -> Generator[None, None, Any]:

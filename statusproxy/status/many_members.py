@@ -15,13 +15,29 @@ import msgspec
 MOST_AT_ONCE: Final = 30_000
 """Members and arrays that are decoded in one go: 8 ms at most."""
 
+_FEW: Final = 256
+"""Members that are searched for one by one before the rest is counted."""
+
 _WINDOW: Final = 64 * 1024
 """Bytes decoded or passed over between two yields: 2 ms at most."""
 
 
 def has_many(document: bytes) -> bool:
     """Whether there may be more members and arrays than are decoded at once, told by colons and brackets."""
-    return len(document) > 2 * MOST_AT_ONCE and document.count(b":") + document.count(b"[") > MOST_AT_ONCE
+    return len(document) > 2 * MOST_AT_ONCE and _count(document, b":") + _count(document, b"[") > MOST_AT_ONCE
+
+
+def _count(document: bytes, mark: bytes) -> int:
+    """How often a character stands in a document.
+
+    A message with a picture has few of them. To find those takes a tenth of the time of counting byte by byte.
+    """
+    position = -1
+    for number in range(_FEW):
+        position = document.find(mark, position + 1)
+        if position < 0:
+            return number
+    return _FEW + document.count(mark, position + 1)
 
 
 def decode_in_steps(

@@ -18,7 +18,7 @@ from statusproxy.status.fields import fold_id
 from statusproxy.status.identity import Aliases, Spellings, may_be
 from statusproxy.status.model import EVICTED, RELEASED, Change, Record, SessionRules
 from statusproxy.status.retention import Retention, rank
-from statusproxy.status.unsaved import Unsaved, shows
+from statusproxy.status.unsaved import Unsaved, shows_alike
 
 SAME_WORD: Final = 60.0
 """Seconds after which it is noted again that the gateway still says the same of a session."""
@@ -111,7 +111,7 @@ class Records:
         """Put a session's record in place of the one before; `heard`: because an event came."""
         session = record.session
         old = self._by_id.get(session)
-        if old == record and not heard:
+        if not heard and old == record:
             return
         self._by_id[session] = record
         if old is None:
@@ -119,7 +119,7 @@ class Records:
                 self._crowded[fold_id(session)] = None
             self.unsaved.added(session)
             old = Record(session)
-        self._retention.put(old, record, heard=heard)
+        self._retention.put(record, heard=heard)
         if record.override is not None:
             self.overridden[session] = None
         elif old.override is not None:
@@ -129,12 +129,20 @@ class Records:
             self.transient_due = min(self.transient_due, record.transient.due)
         else:
             self.transient.pop(session, None)
-        shown = shows(old) != shows(record)
+        shown = not shows_alike(old, record)
         self.unsaved.changed(session, decisive=shown or old.transient != record.transient)
         if shown:
             self.version += 1
         if old.channel != record.channel or (old.alive_at != record.alive_at and self._may_outlive(session)):
             self.version += 1
+
+    def note_heard(self, record: Record, event: str | None, now: float) -> None:
+        """Note that an event came about the session of this record, and nothing else. It is what comes most."""
+        if now < record.heard_at:
+            now = record.heard_at
+        self._by_id[record.session] = replace(record, heard_at=now, event=event or record.event)
+        self._retention.put(record, heard=True)
+        self.unsaved.changed(record.session, decisive=False)
 
     def note_word(self, session: str, word: str | None, now: float) -> None:
         """Note what the gateway said; the same again only once a minute, for a list of thousands is asked often."""
@@ -178,6 +186,11 @@ class Records:
     def has_room(self) -> bool:
         """Whether a quarter of the map is free."""
         return len(self._by_id) * 4 < self.rules.max_sessions * 3
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether a quarter of the map is free, and nothing is unsaved that must be durable."""
+        return len(self._by_id) * 4 < self.rules.max_sessions * 3 and not self.unsaved
 
     @property
     def is_full(self) -> bool:

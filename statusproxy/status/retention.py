@@ -35,12 +35,14 @@ class Retention:
     def __init__(self) -> None:
         self._queues: tuple[dict[str, None], ...] = tuple({} for _ in range(_RANKS))  # each longest untouched first
 
-    def put(self, old: Record, record: Record, *, heard: bool) -> None:
+    def put(self, record: Record, *, heard: bool) -> None:
         """A record is new or has changed; `heard`: an event came, so that it is the last of its rank again."""
-        session, now = record.session, rank(record)
-        if heard or rank(old) != now:
-            self.remove(session)
-        self._queues[now][session] = None
+        session, queue = record.session, self._queues[rank(record)]
+        if session not in queue:
+            self.remove(session)  # it may have had another rank
+        elif heard:
+            del queue[session]
+        queue[session] = None
 
     def remove(self, session: str) -> None:
         """The session is forgotten."""

@@ -37,6 +37,9 @@ from statusproxy.status.statements import Statement
 from statusproxy.status.transitions import Step, step_answer, step_own, step_signal
 from statusproxy.status.unsaved import Watch
 
+NOTHING: Final = Outcome(UNCHANGED)
+"""What becomes of most events: all that is known is that one came, and nothing of the map waits to be done."""
+
 AFTER_A_START: Final = 30.0
 """Seconds after a start in which a transient state with a longer grace does not count: its end may have been sent while
 the proxy was down."""
@@ -189,17 +192,21 @@ class SessionMap:
         `sender` names whose clock a signal's own time is of. `at` is the own time of an event that is not a signal,
         where someone looked for it: it tells about the clock only.
         """
-        if reading.session is None:
+        session, signal = reading.session, reading.signal
+        if session is None:
             return Outcome(UNCHANGED)
         records = self._records
-        record = records.get(reading.session) or self._adoption.begun(reading.session)
+        record = records.get(session)
+        if signal is None and at is None and record is not None and record.first_heard:
+            records.note_heard(record, reading.event, arrival)
+            return NOTHING if records.at_rest else Outcome(UNCHANGED, self._evict(arrival))
+        record = record or self._adoption.begun(session)
         record = replace(
             record,
             heard_at=max(record.heard_at, arrival),
             event=reading.event or record.event,
             first_heard=record.first_heard or _earliest(record, arrival),
         )
-        signal = reading.signal
         if signal is not None:
             at = signal.at
             if at is None and signal.ahead is not None:
@@ -207,21 +214,16 @@ class SessionMap:
         repeat = None if signal is None else self._event_ids.repeated(signal, at, confirmed=record.confirmed)
         when: Translated | None = None
         if at is not None and repeat is None:  # the time of a repeat may be of another sender's clock
-            when = self.clocks.observe(reading.session, sender, at, arrival)
-            lags = with_lag(record.lags, when.stamp)
-            if lags is not record.lags:
+            when = self.clocks.observe(session, sender, at, arrival)
+            if (lags := with_lag(record.lags, when.stamp)) is not record.lags:
                 record = replace(record, lags=lags)
         change: Change | None = None
-        if signal is None:
-            verdict = UNCHANGED
-        elif repeat is not None:
-            verdict = repeat
-        else:
+        verdict = UNCHANGED if repeat is None else repeat
+        if signal is not None and repeat is None:
             record, change, applied = step_signal(record, signal, when, arrival, records.rules, records.doubted_at)
             verdict = APPLIED if applied else LATE
         records.put(record, heard=True)
-        changes = () if change is None else (change,)
-        return Outcome(verdict, changes + self._evict(arrival))
+        return Outcome(verdict, (() if change is None else (change,)) + self._evict(arrival))
 
     def _evict(self, now: float) -> tuple[Change, ...]:
         """Keep to the bounds; give what that ended."""

@@ -19,6 +19,7 @@ import msgspec
 from statusproxy.status.dialect import Dialect, is_jid
 from statusproxy.status.fields import (
     BOOLEANS,
+    MISSING,
     LongError,
     Path,
     first_scalar,
@@ -205,7 +206,10 @@ def read_document(document: object, rules: SignalRules, now: float, path_session
 def _session(document: object, paths: tuple[Path, ...], cut: Cut | None) -> str | None:
     """The session's id: the first that is usable."""
     for path in paths:
-        session = _usable_session(lookup(document, path))
+        value = lookup(document, path)
+        if value is MISSING:
+            continue
+        session = _usable_session(value)
         if session is not None and cut is not None:
             session = cut.bare(session)
         if session is not None:
@@ -219,7 +223,7 @@ def _usable_session(value: object) -> str | None:
     Some events carry such an address where others name the session. It is private, and never a session's.
     """
     text = usable_text(value)
-    return None if text is None or is_jid(text) else text
+    return None if text is None or ("@" in text and is_jid(text)) else text
 
 
 def _apply(

@@ -100,6 +100,12 @@ class Unsaved:
         self._watches.remove(watch)
 
 
-def shows(record: Record) -> tuple[object, ...]:
-    """The part of a record that decides what is shown now."""
-    return (record.verdict, record.known_at, record.override, record.released, record.released_at)
+def shows_alike(one: Record, other: Record) -> bool:
+    """Whether two records agree in what decides what is shown now."""
+    return (
+        one.known_at == other.known_at
+        and one.verdict == other.verdict
+        and (one.override is other.override or one.override == other.override)
+        and one.released == other.released
+        and one.released_at == other.released_at
+    )

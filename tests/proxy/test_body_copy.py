@@ -81,6 +81,14 @@ def assert_alike(copy: Any, document: Any, ascii_only: bool) -> None:
         assert copy == document
 
 
+def test_only_a_copy_that_takes_no_more_work_is_ready() -> None:
+    assert fed(b"body", 4).ready == fed(b"body", 4, [2]).ready == b"body"
+    assert fed(b"", 4).ready == b""
+    assert fed(b"body", 0).ready is None
+    assert fed(gzip.compress(b"body"), 100, coding=b"gzip").ready is None
+    assert fed(b'"' + b"x" * 2000 + b'"', 1000).ready is None
+
+
 @given(body=st.binary(max_size=300), cuts=CUTS)
 def test_a_small_body_is_copied_whole_however_it_is_cut(body: bytes, cuts: list[int]) -> None:
     assert whole(fed(body, 300, cuts)) == body

@@ -39,6 +39,14 @@ def test_a_sender_of_whom_no_secret_and_no_signature_is_asked_proves_nothing() -
     assert not SenderPolicy(NEAR, token=BodyToken("apikey", b"key")).proves_nothing
 
 
+def test_a_sender_is_told_alike_again_and_however_long_its_address_is_written() -> None:
+    policy = SenderPolicy([*NEAR, ip_network("fe80::/10")])
+    assert [heard(policy, client=client) for client in ("10.0.0.1", "203.0.113.9") * 2] == [None, "network"] * 2
+    assert heard(policy, client="fe80::1%" + "x" * 100) is None
+    assert heard(policy, client="203.0.113.9" + " " * 100) == "network"
+    assert SenderPolicy(NEAR) == SenderPolicy(NEAR)
+
+
 @pytest.mark.parametrize("client", ["203.0.113.9", "unknown", "", "2001:db8::1"])
 def test_a_sender_from_elsewhere_is_not(client: str) -> None:
     assert heard(SenderPolicy(NEAR), client=client) == "network"

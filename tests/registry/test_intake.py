@@ -96,6 +96,18 @@ async def test_what_says_nothing_of_a_session_is_answered_at_once(site: Site) ->
     await lost
 
 
+async def test_an_event_that_changes_nothing_leads_to_nothing_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = b'{"event": "other", "session": "sales"}'
+    site.post(quiet)
+    saved: list[object] = []
+    monkeypatch.setattr(site.registry.saving, "save", lambda *more: saved.append(more))
+    assert (site.post(quiet), saved) == (None, [])
+    assert site.metrics.signals == {("none", "unmatched"): 2}
+    record = site.registry.sessions.get("sales")
+    assert record is not None
+    assert (record.event, record.heard_at > NOW) == ("other", True)
+
+
 async def test_events_of_a_body_count_in_their_order(site: Site) -> None:
     words = find("browserClose", "a", "b") + find("inChat", "b", "c") + find("browserClose", "c")
     await site.post(array(words))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from statusproxy.status.dialect import Dialect, Shape, is_jid, is_true
+from statusproxy.status.dialect import JID_SERVERS, Dialect, Shape, is_jid, is_true
 from statusproxy.status.fields import Path, parse_members, parse_path
 from tests.known_dialect import KNOWN, known
 
@@ -157,6 +157,12 @@ def test_an_event_has_the_gateways_name_and_the_engines() -> None:
 )  # fmt: skip
 def test_the_address_of_a_contact_is_known_by_its_end(text: str, jid: bool) -> None:
     assert is_jid(text) is jid
+
+
+def test_no_character_but_an_at_sign_folds_to_one() -> None:
+    folded = "".join(map(chr, range(0xD800))).casefold() + "".join(map(chr, range(0xE000, 0x110000))).casefold()
+    assert folded.count("@") == 1, "text without one is the address of nobody"
+    assert all("@" in server for server in JID_SERVERS)
 
 
 def test_of_a_gateway_nothing_is_known_unless_it_is_told() -> None:

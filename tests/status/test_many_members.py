@@ -47,6 +47,16 @@ _json = st.recursive(
 )
 
 
+@pytest.mark.parametrize("arrays", [0, 1, 255, 256, 257, 20_000])
+@pytest.mark.parametrize("pad", [(b"", b" " * 2 * MOST_AT_ONCE), (b" " * 2 * MOST_AT_ONCE, b"")])
+def test_very_many_are_told_from_many_wherever_they_stand(arrays: int, pad: tuple[bytes, bytes]) -> None:
+    many = b"[" * arrays + b":" * (MOST_AT_ONCE - arrays)
+    assert not has_many(pad[0] + many + pad[1])
+    assert has_many(pad[0] + many + b":" + pad[1])
+    assert has_many(pad[0] + many + b"[" + pad[1])
+    assert not has_many(b":" * MOST_AT_ONCE), "no document with so many is as short"
+
+
 @given(_json, st.sampled_from([None, 1]), st.booleans())
 def test_a_document_is_read_as_any_decoder_reads_it(value: Any, indent: int | None, ascii_only: bool) -> None:
     document = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()

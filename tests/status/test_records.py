@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from statusproxy.status.identity import ChannelIds
-from statusproxy.status.model import EVICTED, Change, Override, Record, SessionRules, Transient
+from statusproxy.status.model import EVICTED, Change, Override, Record, Release, SessionRules, Transient
 from statusproxy.status.records import SPELLINGS, Records
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Reading, SignalKind, Verdict
@@ -296,6 +296,46 @@ def test_an_equal_record_changes_nothing_unless_an_event_came() -> None:
     assert records.unsaved.take_rest() == ["a"]
     records.put(Record("c"))
     assert records.evict(5.0) == [("b", None)]
+
+
+@pytest.mark.parametrize("event", ["onack", None])
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record("a", UP, 3.0, heard_at=3.0, event="ev", first_heard=1.0),
+        Record("a", UP, 3.0, heard_at=9.0, first_heard=1.0, confirmed=True, channel="A", lags=(("/in", 3.0),)),
+        Record("a", DOWN, 3.0, first_heard=1.0, override=Override(1.0, 1.0, 1.0, "ev")),
+        Record("a", first_heard=1.0, transient=Transient(1.0, 1.0, 1.0, 91.0, "ev")),
+        Record("a", UP, first_heard=1.0, released=Release.ALIVE, released_at=2.0),
+    ],
+)
+def test_noting_that_an_event_came_does_what_putting_the_record_would(record: Record, event: str | None) -> None:
+    other = replace(record, session="b")
+    noted, put = Records(SessionRules(max_sessions=1)), Records(SessionRules(max_sessions=1))
+    for records in (noted, put):
+        records.put(record)
+        records.put(other)
+        records.unsaved.saved()
+    noted.note_heard(record, event, 5.0)
+    put.put(replace(record, heard_at=max(record.heard_at, 5.0), event=event or record.event), heard=True)
+    assert list(noted) == list(put)
+    assert noted.unsaved.take_rest() == put.unsaved.take_rest() == ["a"]
+    for name in ("version", "overridden", "transient", "transient_due"):
+        assert getattr(noted, name) == getattr(put, name)
+    assert not noted.unsaved
+    assert [session for session, _ in noted.evict(6.0)] == [session for session, _ in put.evict(6.0)] == ["b"]
+
+
+def test_a_map_is_at_rest_while_it_has_room_and_nothing_of_it_must_be_durable() -> None:
+    records = kept("a", rules=SessionRules(max_sessions=4))
+    records.unsaved.saved()
+    found = [records.at_rest]
+    records.unsaved.changed("a", decisive=True)
+    found.append(records.at_rest)
+    records.unsaved.saved()
+    found.append(records.at_rest)
+    records.configure(SessionRules(max_sessions=1))
+    assert [*found, records.at_rest] == [True, False, True, False]
 
 
 def test_a_name_means_the_session_its_spellings_and_its_aliases() -> None:

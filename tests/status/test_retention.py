@@ -36,8 +36,8 @@ def order(retention: Retention, count: int) -> list[str]:
 def test_those_that_matter_least_go_first_and_longest_untouched_first() -> None:
     retention = Retention()
     for record in (*reversed(MATTERS), Record("b"), Record("c")):
-        retention.put(Record(record.session), record, heard=True)
-    retention.put(Record("b"), Record("b"), heard=True)
+        retention.put(record, heard=True)
+    retention.put(Record("b"), heard=True)
     assert order(retention, 6) == ["never-down", "c", "b", "deleted", "once-down", "overridden"]
     with pytest.raises(StopIteration):
         retention.first()
@@ -46,10 +46,10 @@ def test_those_that_matter_least_go_first_and_longest_untouched_first() -> None:
 def test_what_is_noted_without_an_event_moves_a_session_only_if_it_matters_more_now() -> None:
     retention = Retention()
     for name in ("a", "b"):
-        retention.put(Record(name), Record(name), heard=True)
-    retention.put(Record("a"), Record("a", gateway_said="open"), heard=False)
+        retention.put(Record(name), heard=True)
+    retention.put(Record("a", gateway_said="open"), heard=False)
     assert retention.first() == "a"
-    retention.put(Record("a"), Record("a", confirmed=True), heard=False)
+    retention.put(Record("a", confirmed=True), heard=False)
     assert order(retention, 2) == ["b", "a"]
 
 
@@ -57,5 +57,5 @@ def test_every_rank_has_its_place_in_the_order() -> None:
     retention = Retention()
     records = [*MATTERS, *(replace(one, session=f"real-{one.session}", confirmed=True) for one in MATTERS)]
     for record in reversed(records):
-        retention.put(Record(record.session), record, heard=True)
+        retention.put(record, heard=True)
     assert order(retention, 8) == [record.session for record in records]

@@ -17,7 +17,7 @@ from statusproxy.status.effects import SOURCES
 from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
-from statusproxy.status.sessions import SessionMap
+from statusproxy.status.sessions import NOTHING, SessionMap
 from statusproxy.status.signals import EventRule, Reading, Signal, SignalKind, Verdict, read
 from tests.known_dialect import known, known_rules
 from tests.status.maps import (
@@ -79,6 +79,21 @@ def test_an_event_that_says_nothing_is_noted_as_heard() -> None:
     assert sessions.hear(Reading(Verdict.PRESENCE, "connection.update", "sales"), 100.0).verdict == "unchanged"
     sessions.hear(Reading(Verdict.UNMATCHED, None, "sales"), 101.0)
     assert record(sessions, "sales") == Record("sales", heard_at=101.0, event="connection.update", first_heard=100.0)
+
+
+def test_an_event_that_changes_nothing_is_told_from_one_after_which_something_is_to_be_done() -> None:
+    quiet = Reading(Verdict.UNMATCHED, "ev", "sales")
+    sessions = SessionMap()
+    assert sessions.hear(quiet, 100.0) is not NOTHING, "the session is new"
+    assert sessions.hear(quiet, 101.0) is NOTHING
+    assert sessions.hear(quiet, 102.0, "sender", at=90.0) is not NOTHING, "the sender's clock is noted"
+    hear(sessions, "support", DOWN, at=103.0)
+    assert sessions.hear(quiet, 104.0) is not NOTHING, "a change must be durable"
+    sessions.take_unsaved()
+    assert sessions.hear(quiet, 105.0) is NOTHING
+    sessions.configure(SessionRules(max_sessions=1))
+    assert [change.session for change in sessions.hear(quiet, 106.0).changes] == []
+    assert [one.session for one in sessions.records()] == ["support"], "the new bound holds from the next event on"
 
 
 # Order

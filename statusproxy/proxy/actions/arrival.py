@@ -14,6 +14,11 @@ async def read_to_end(exchange: Exchange) -> None:
     await body.finish()
 
 
+def unsettled(exchange: Exchange) -> bool:
+    """Whether `settle` has anything to wait for: not where the body came with its head and changed nothing."""
+    return exchange.durable is not None or (exchange.body is not None and exchange.body.carried is not None)
+
+
 async def settle(exchange: Exchange) -> None:
     """Wait until the body has been read, which the gateway's answer may precede, and what it changed is on disk."""
     body = exchange.body

@@ -4,7 +4,7 @@ import contextlib
 import logging
 
 from statusproxy.proxy.actions import spooled_webhook
-from statusproxy.proxy.actions.arrival import read_to_end, settle
+from statusproxy.proxy.actions.arrival import read_to_end, settle, unsettled
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.client_address import NAMING, REWRITTEN
 from statusproxy.proxy.exchange import Exchange
@@ -31,10 +31,10 @@ class Event:
         self._target = target
         self._verification = verification = target.senders.verify(exchange.client, exchange.request.headers)
         # Nothing is decoded or kept for a sender that is not trusted anyway.
-        limit, coding = exchange.site.limits.tap, b",".join(exchange.well_known.get(b"content-encoding", ()))
+        limit, codings = exchange.site.limits.tap, exchange.well_known.get(b"content-encoding", ())
         if not verification.open:
-            limit, coding = 0, b""
-        self._copy = BodyCopy(exchange.shared.runner, limit, coding)
+            limit, codings = 0, ()
+        self._copy = BodyCopy(exchange.shared.runner, limit, b",".join(codings) if codings else None)
         self.trusted = False
         """Whether its sender is trusted; known once it was read."""
         self.text: bytes | None = None
@@ -59,7 +59,9 @@ class Event:
             if doubt is not None:
                 registry.doubt(exchange.client, doubt)
                 return
-            text = await self._copy.result()
+            text = self._copy.ready
+            if text is None:
+                text = await self._copy.result()
             token = self._verification.token
             if text is None:
                 self.trusted = token is None
@@ -110,7 +112,8 @@ async def serve(exchange: Exchange) -> None:
                 await read_to_end(exchange)
         await settle(exchange)
         raise
-    await settle(exchange)
+    if unsettled(exchange):
+        await settle(exchange)
     assert exchange.call.body is not None
     await exchange.response.stream(head, exchange.call.body)
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from statusproxy.proxy.actions.arrival import read_to_end, settle
+from statusproxy.proxy.actions.arrival import read_to_end, settle, unsettled
 
 pytestmark = pytest.mark.divisible
 
@@ -69,3 +69,12 @@ def test_what_the_event_changed_is_durable_once_its_body_was_read() -> None:
     assert done(settle, carried=True, durable=True, held_back=True) == ["settled"], "the client may wait for ever"
     assert done(settle) == []
     assert done(settle, body=False, durable=True) == ["settled"]
+
+
+@pytest.mark.parametrize("durable", [False, True])
+@pytest.mark.parametrize("carried", [False, True])
+@pytest.mark.parametrize("body", [False, True])
+def test_it_is_unsettled_where_settling_would_wait(body: bool, carried: bool, durable: bool) -> None:
+    exchange = Exchange(Body([], carried=carried) if body else None, [])
+    exchange.durable = object() if durable else None
+    assert unsettled(cast(Any, exchange)) is bool(done(settle, body=body, carried=carried, durable=durable))
