@@ -202,6 +202,11 @@ def test_in_doubt_nothing_is_found_in_a_long_document(body: str) -> None:
     assert find(body, "sales", piece=60) is None
 
 
+def test_a_space_may_stand_between_the_elements_of_a_long_list() -> None:
+    body = json.dumps(json.loads(f"[{OTHERS},{SALES},{OTHERS}]"))
+    assert find(body, "sales", piece=60) == {"sales": [json.dumps(json.loads(SALES))]}
+
+
 def test_a_long_document_names_each_of_them_and_not_too_often() -> None:
     body = f"[{OTHERS},{SALES},{OTHERS}]"
     assert find(body, "sales", "nobody", piece=60) is None
