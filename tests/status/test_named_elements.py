@@ -120,6 +120,7 @@ def test_several_are_found_and_all_of_one_id() -> None:
         '{"channels":[[{"id":"sales"}]]}',
         '{"channels":[{"a":[{"id":"sales"}]}]}',
         '{"channels":[{"a": {"b": {"c": {"d": {"id":"sales"}}}},"id":"sales"}]}',
+        "[" + '{"a":' * 20 + '"sales"' + "}" * 20 + "]",
         '{"channel":[{"id":"sales"}]}',
         '{"channels":{"id":"sales"}}',
         '{"channels":"[]","id":"sales"}',
