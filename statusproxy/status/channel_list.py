@@ -196,7 +196,6 @@ class ChannelList:
         """Read the ids as `read` does, but yield after each step of some milliseconds at most."""
         if self.is_read:
             return
-        self.found = _NONE_FOUND
         try:
             found = yield from self.rule.list_reader.find(self.body, one=not self.whole)
             if found is None:
@@ -209,6 +208,7 @@ class ChannelList:
             self.failure = "too-large"
         except ValueError:
             self.failure = "not-json"
+        self.found = _NONE_FOUND
         self.is_read = True
 
     def _take(self, found: Found) -> Generator[None, None, None]:

@@ -303,6 +303,16 @@ def test_a_few_channels_are_found_in_a_long_list_too(space: bytes) -> None:
     assert [found.said(channel).word for channel in ("s1", "s9000")] == ["connected"] * 2
 
 
+def test_what_is_found_while_the_list_is_being_read_is_forgotten_when_it_has_been() -> None:
+    found = ChannelList(listing(3), LIST)
+    steps = found.steps()
+    next(steps)
+    assert found.find(("s1",))
+    assert found.said("s1").word == "connected"
+    assert list(steps) == []
+    assert (essence(found), found.find(("s1",))) == (essence(read(listing(3))), False)
+
+
 def test_the_same_channels_are_looked_for_once() -> None:
     for channel, there in (("s1", True), ("nobody", False)):
         found = ChannelList(listing(3), LIST)
