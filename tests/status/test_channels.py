@@ -709,7 +709,7 @@ def test_only_the_bytes_of_the_values_set_change(body: bytes) -> None:
 @contextmanager
 def every_list_is_cut() -> Iterator[None]:
     """Find a few channels even in the shortest document as if it were many megabytes."""
-    with mock.patch.multiple(named_elements, SMALL=0, _PIECE=16):
+    with mock.patch.multiple(named_elements, SMALL=0, _PIECE=48):
         yield
 
 
