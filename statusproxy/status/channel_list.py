@@ -161,7 +161,7 @@ class ChannelList:
         return self.path_id or next(iter(self.ids.exact), "")
 
     def find(self, channels: tuple[str, ...]) -> bool:
-        """Find these channels without reading the others, where the answer is short enough to be read in one go.
+        """Find these channels without reading the others.
 
         False where any of them is not there by exactly this id, or where that cannot be told: the ids are to be read
         then. Where it is true, these channels can be asked for as after `read`, except that a place counts bytes.
@@ -169,12 +169,16 @@ class ChannelList:
         if self.is_read or not self.whole:
             return False
         if channels != self._sought:
-            self.found = self.rule.named_elements.find(self.body, channels) or _NONE_FOUND
-            self._sought = channels
+            if len(self.body) > SMALL:
+                for _ in self.find_in_steps(channels):
+                    pass
+            else:
+                self.found = self.rule.named_elements.find(self.body, channels) or _NONE_FOUND
+                self._sought = channels
         return bool(self.found)
 
     def find_in_steps(self, channels: tuple[str, ...]) -> Generator[None, None, None]:
-        """Find channels as `find` does, also in a long answer; yields after each short step. See `has_found`."""
+        """Find channels as `find` does; yields after each short step of a long answer. See `has_found`."""
         if not self.is_read and self.whole:
             named = yield from self.rule.named_elements.find_in_steps(self.body, channels)
             self.found, self._sought = named or _NONE_FOUND, channels
@@ -192,7 +196,6 @@ class ChannelList:
         """Read the ids as `read` does, but yield after each step of some milliseconds at most."""
         if self.is_read:
             return
-        self.found = _NONE_FOUND
         try:
             found = yield from self.rule.list_reader.find(self.body, one=not self.whole)
             if found is None:
@@ -205,6 +208,7 @@ class ChannelList:
             self.failure = "too-large"
         except ValueError:
             self.failure = "not-json"
+        self.found = _NONE_FOUND
         self.is_read = True
 
     def _take(self, found: Found) -> Generator[None, None, None]:

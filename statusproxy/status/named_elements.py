@@ -200,17 +200,18 @@ class NamedElements:
 
     def _channel(self, body: bytes, first: int, place: int, last: int) -> tuple[str | None, int]:
         """The id in the object that begins at `first`, and where that ends; ValueError if it is not read easily."""
-        end = body.find(b"},{", place, last) + 1 or last
-        written = body[first:end]
-        if written in self._channels:
-            return self._channels[written], end
-        if written.endswith(b"}"):
-            try:
-                document = _quick(written)
-            except ValueError:  # this is not its end, or it holds what the quick decoder refuses
-                pass
-            else:
-                return self._remember(written, first_scalar(document, self._ids)), end
+        end = body.find(b"},{", place, min(last, first + _LONGEST)) + 1 or last
+        if end - first <= _LONGEST:
+            written = body[first:end]
+            if written in self._channels:
+                return self._channels[written], end
+            if written.endswith(b"}"):
+                try:
+                    document = _quick(written)
+                except ValueError:  # this is not its end, or it holds what the quick decoder refuses
+                    pass
+                else:
+                    return self._remember(written, first_scalar(document, self._ids)), end
         end = first + after_value(as_text(body[first : first + _LONGEST]), 0)
         return first_scalar(_quick(body[first:end]), self._ids), end
 
@@ -241,7 +242,10 @@ def _cuts(body: bytes) -> list[int]:
     from one to the next. None if that makes no pieces of short steps.
     """
     first = body.find(b"[{", 0, _PIECE) + 1
-    seam = b"},%b" % body[first : body.find(b":", first, first + _LONGEST_NAME) + 1]
+    head = body[first : body.find(b":", first, first + _LONGEST_NAME) + 1]
+    seam = b"},%b" % head
+    if body.find(seam, first, first + _LONGEST) < 0:
+        seam = b"}, %b" % head
     cuts: list[int] = []
     at = _PIECE
     while (cut := body.find(seam, at, at + _PIECE) + 1) > 0:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from statusproxy.status import list_reader
 from statusproxy.status.channel_list import ChannelList, ChannelRule
-from statusproxy.status.list_reader import ListReader
+from statusproxy.status.list_reader import SMALL, ListReader
 from statusproxy.status.model import Said
 from statusproxy.status.named_elements import NamedElements
 from statusproxy.status.pieces import LARGEST
@@ -295,6 +295,25 @@ def test_a_few_channels_are_found_without_reading_the_others(in_steps: bool) -> 
     assert find(found, "s1")
     found.read()
     assert (essence(found), find(found, "s1")) == (essence(thorough), False)
+
+
+@pytest.mark.parametrize("space", [b" ", b""])
+def test_a_few_channels_are_found_in_a_long_list_too(space: bytes) -> None:
+    found = ChannelList(listing(10_000).replace(b" ", space), LIST)
+    assert len(found.body) > SMALL
+    assert found.find(("s9000", "s1"))
+    assert not found.is_read
+    assert [found.said(channel).word for channel in ("s1", "s9000")] == ["connected"] * 2
+
+
+def test_what_is_found_while_the_list_is_being_read_is_forgotten_when_it_has_been() -> None:
+    found = ChannelList(listing(3), LIST)
+    steps = found.steps()
+    next(steps)
+    assert found.find(("s1",))
+    assert found.said("s1").word == "connected"
+    assert list(steps) == []
+    assert (essence(found), found.find(("s1",))) == (essence(read(listing(3))), False)
 
 
 def test_the_same_channels_are_looked_for_once() -> None:

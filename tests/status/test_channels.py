@@ -710,7 +710,7 @@ def test_only_the_bytes_of_the_values_set_change(body: bytes) -> None:
 @contextmanager
 def every_list_is_cut() -> Iterator[None]:
     """Find a few channels even in the shortest document as if it were many megabytes."""
-    with mock.patch.multiple(named_elements, SMALL=0, _PIECE=16):
+    with mock.patch.multiple(named_elements, SMALL=0, _PIECE=48):
         yield
 
 
@@ -1007,6 +1007,26 @@ def test_what_is_located_in_a_long_list_is_decided_for_the_map_as_it_is_then() -
         signal(sessions, "support", SignalKind.DISCONNECTED, 202.0)
         signal(sessions, "sales", SignalKind.CONNECTED, 202.0)
         assert to_the_end(steps)[0].corrected == ("support",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "session", "corrected_ids"),
+    [
+        (SignalKind.CONNECTED, "s3", ("s1",)),
+        (SignalKind.DISCONNECTED, "s5", ("s1", "s3", "s5")),
+        (SignalKind.DISCONNECTED, "nobody", ("s1", "s3")),
+    ],
+)
+def test_what_is_found_in_a_long_list_is_decided_for_the_map_as_it_is_then(
+    kind: SignalKind, session: str, corrected_ids: tuple[str, ...]
+) -> None:
+    sessions = down("s1", "s3")
+    body = json.dumps([{"id": f"s{number}", "status": "connected"} for number in range(9)], separators=(",", ":"))
+    with every_list_is_cut():
+        steps = correct_in_steps(ChannelList(body.encode(), LIST), sessions, 200.0, 201.0)
+        assert next(steps) == ()
+        signal(sessions, session, kind, 202.0)
+        assert to_the_end(steps)[0].corrected == corrected_ids
 
 
 def test_with_no_override_in_force_nothing_is_read_in_steps_either() -> None:

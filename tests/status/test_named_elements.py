@@ -120,6 +120,7 @@ def test_several_are_found_and_all_of_one_id() -> None:
         '{"channels":[[{"id":"sales"}]]}',
         '{"channels":[{"a":[{"id":"sales"}]}]}',
         '{"channels":[{"a": {"b": {"c": {"d": {"id":"sales"}}}},"id":"sales"}]}',
+        "[" + '{"a":' * 20 + '"sales"' + "}" * 20 + "]",
         '{"channel":[{"id":"sales"}]}',
         '{"channels":{"id":"sales"}}',
         '{"channels":"[]","id":"sales"}',
@@ -200,6 +201,11 @@ def test_in_doubt_nothing_is_found_in_a_long_document(body: str) -> None:
     for number, text in enumerate((SALES, OTHERS, '{"id":"a"},{"id":"b"]},{"id":"c"}', "x" * 200)):
         body = body.replace(f"{{{number}}}", text)
     assert find(body, "sales", piece=60) is None
+
+
+def test_a_space_may_stand_between_the_elements_of_a_long_list() -> None:
+    body = json.dumps(json.loads(f"[{OTHERS},{SALES},{OTHERS}]"))
+    assert find(body, "sales", piece=60) == {"sales": [json.dumps(json.loads(SALES))]}
 
 
 def test_a_long_document_names_each_of_them_and_not_too_often() -> None:
