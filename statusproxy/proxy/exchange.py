@@ -35,6 +35,10 @@ Action = Callable[["Exchange"], Awaitable[None]]
 """Serves one exchange: sends what the gateway is to get, and answers the client. Raises `UpstreamError` where the call
 to the gateway fails, and `ConnectionError` where the client has gone."""
 
+# Bound once: a look-up in an `Enum` costs more than one in a module.
+_WEBHOOK: Final = RouteKind.WEBHOOK
+_CHANNELS: Final = RouteKind.CHANNELS
+
 _NO_ROUTE: Final[Match[Entry]] = Match(RouteKind.PASS)
 
 
@@ -154,7 +158,7 @@ class Exchange:
         )
         self.client = head.client
         for what in head.left_out:
-            self.registry.left_out(what, peer.address, webhook=self.match.kind is RouteKind.WEBHOOK)
+            self.registry.left_out(what, peer.address, webhook=self.match.kind is _WEBHOOK)
         return head
 
     def send(
@@ -166,7 +170,7 @@ class Exchange:
             pool,
             head.wire + (b"\r\n" if self._keep_id else b"X-Request-Id: %b\r\n\r\n" % self.request_id.encode()),
             client=head.client,
-            reserved=kind is RouteKind.WEBHOOK or kind is RouteKind.CHANNELS,  # what `limits.reserved` keeps places for
+            reserved=kind is _WEBHOOK or kind is _CHANNELS,  # what `limits.reserved` keeps places for
             interim=self._interim if pass_interim else None,
             upgrade=head.upgrade,
             method=method,
@@ -193,7 +197,7 @@ class Exchange:
 
     async def fail(self, code: str, detail: str = "") -> None:
         """Log a failure and answer for it."""
-        if self.match.kind is RouteKind.WEBHOOK:
+        if self.match.kind is _WEBHOOK:
             code = FOR_SENDERS.get(code, code)
         problem = PROBLEMS[code]
         if self.response.state is not GONE:

@@ -12,6 +12,7 @@ from statusproxy.proxy.http1.refusals import RefusedError
 from statusproxy.proxy.http1.response_parser import ResponseHead, ResponseParser
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.limits import UpstreamLimits
+from statusproxy.proxy.waiter import Waiter
 
 #: Bytes of an answer's body held before the gateway is told to wait (TCP back-pressure).
 HIGH_WATER: Final = 512 * 1024
@@ -55,7 +56,7 @@ class AnswerReader:
         """What has come of the answer, and whether that is all."""
         self._informational = informational
         self._taken = taken
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Waiter | None = None
         self._deadline: float | None = None  # of the wait under way, by the loop's clock
         self.error: UpstreamError | None = None
         """Why the exchange failed, once it has."""
@@ -69,10 +70,18 @@ class AnswerReader:
     async def head(self) -> ResponseHead:
         """The final answer's head. Raises `UpstreamError`."""
         parser = self.parser
+        limit = self._limits.response_head
         while parser.head is None:
             if self.error is not None:
                 raise self.error
-            await self._wait(self._limits.response_head)
+            # The same as `_wait`, written out: each exchange comes by here.
+            self._waiter = Waiter()
+            if limit is not None:
+                self._deadline = self._loop.time() + limit
+            try:
+                await self._waiter
+            finally:
+                self._waiter = self._deadline = None
         return parser.head
 
     async def read(self) -> bytes:
@@ -104,7 +113,7 @@ class AnswerReader:
     # ---- for the connection ----
 
     def feed(self, data: bytes) -> None:
-        """Take what came; afterwards `error` says whether it is no answer."""
+        """Take what came; afterwards `error` says whether it is no answer. The one who waits has yet to be woken."""
         self.answered = True
         parser = self.parser
         try:
@@ -113,9 +122,6 @@ class AnswerReader:
             self._refuse(refused)
         if parser.interim:
             self._pass_interim()
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
     def go_on(self) -> None:
         """Parse the next of what came and was too much work for one turn of the loop (`pending`)."""
@@ -178,13 +184,17 @@ class AnswerReader:
         return not parser.behind and error is None and head is not None and head.keep_alive and not self.waited_for
 
     def wake(self) -> None:
-        """Have the one who waits look again."""
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        """Have the one who waits look again, in the loop's next turn."""
+        if self._waiter is not None:
+            self._waiter.wake_soon()
+
+    def wake_now(self) -> None:
+        """Have the one who waits look again before this returns (`Waiter.wake`)."""
+        if self._waiter is not None:
+            self._waiter.wake()
 
     async def _wait(self, limit: float | None) -> None:
-        self._waiter = self._loop.create_future()
+        self._waiter = Waiter()
         if limit is not None:
             self._deadline = self._loop.time() + limit
         try:
