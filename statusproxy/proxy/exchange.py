@@ -38,6 +38,7 @@ to the gateway fails, and `ConnectionError` where the client has gone."""
 # Bound once: a look-up in an `Enum` costs more than one in a module.
 _WEBHOOK: Final = RouteKind.WEBHOOK
 _CHANNELS: Final = RouteKind.CHANNELS
+_PASS: Final = RouteKind.PASS
 
 _NO_ROUTE: Final[Match[Entry]] = Match(RouteKind.PASS)
 
@@ -76,8 +77,9 @@ class Exchange:
         self.site = site = shared.site
         self.request = request
         self._started = time.perf_counter()
-        self.asked_at = shared.registry.now()
-        """When the gateway was asked for what is answered (epoch seconds). Set by `channel_list` for a shared call."""
+        self.asked_at = 0.0
+        """When the gateway was asked for what is answered (epoch seconds); 0 where nothing depends on it. Set by
+        `channel_list` for a shared call."""
         self.target = request.target
         self._fields, self.well_known = request.message.forwarded, request.message.well_known
         said = usable_id(self.well_known.get(b"x-request-id"))
@@ -100,10 +102,15 @@ class Exchange:
 
     async def run(self) -> bool:
         """The exchange from its first line to its last byte; whether the client's connection may go on."""
-        connection, response = self.request.connection, self.response
+        connection, response, shared = self.request.connection, self.response, self.shared
         connection.gone = self.client_left
+        shared.in_flight += 1
         try:
-            await self._serve()
+            action = self._route()
+            if action is None:
+                await self._refuse()
+            else:
+                await action(self)
         except UpstreamError as error:
             await self.fail(error.code, str(error))
         except ConnectionError:
@@ -121,32 +128,41 @@ class Exchange:
                     await self.body.stop()
             finally:
                 self.call.close()
-                self.shared.report(self._summary())
+                shared.in_flight -= 1
+                shared.report(self._summary())
         return response.keeps_connection
 
-    async def _serve(self) -> None:
+    def _route(self) -> Action | None:
+        """The action that serves this exchange; None where it goes no further (`_refuse`)."""
+        method, site = self.request.method, self.site
+        if refusal(method, self.well_known, site.limits.body) is not None or (
+            method in BOUNDED and self._at_last_hop()
+        ):
+            return None
+        self.match = match = site.routes.match(method, self.target)
+        kind = match.kind
+        if kind is not _PASS:
+            self.asked_at = self.registry.now()
+        return self._actions[kind]
+
+    async def _refuse(self) -> None:
+        """Answer a request that is not served."""
         code = refusal(self.request.method, self.well_known, self.site.limits.body)
         if code is not None:
             self.response.close = True
             await self.fail(code)
-            return
-        if self.request.method in BOUNDED and await self._last_hop():
-            return
-        self.match = match = self.site.routes.match(self.request.method, self.target)
-        await self._actions[match.kind](self)
-
-    async def _last_hop(self) -> bool:
-        """Answer a request that may travel no further (`max_forwards`); False where it may."""
-        fields = one_hop_less(self._fields)
-        if fields is not None:
-            self._fields = fields
-            return False
-        if self.request.method == "OPTIONS":
+        elif self.request.method == "OPTIONS":
             await self.response.no_content((b"Allow", ALLOW))
         else:
             # A reflection would show fields that hops before us added, secrets among them.
             await self.fail("method_not_allowed")
-        return True
+
+    def _at_last_hop(self) -> bool:
+        """Whether this request may travel no further (`max_forwards`)."""
+        fields = one_hop_less(self._fields)
+        if fields is not None:
+            self._fields = fields
+        return fields is None
 
     # ---- what the actions use ----
 
@@ -236,18 +252,19 @@ class Exchange:
                 else "the client left before its answer was complete",
                 extra={"request_id": self.request_id, "code": response.problem, "client": self.client},
             )
-        return Report(
-            kind=self.match.kind,
-            method=self.request.method,
-            status=response.reported_status,
-            seconds=time.perf_counter() - self._started,
-            upstream_seconds=self.call.seconds,
-            received=self.tunnel_received + (body.received if body is not None else 0),
-            sent=response.sent,
-            request_id=self.request_id,
-            client=self.client,
-            target=self.target,
-            problem=response.problem,
-            corrected=self.corrected,
-            template=self.match.template,
+        match = self.match
+        return Report(  # in the order of its attributes: names would cost more than the rest
+            match.kind,
+            self.request.method,
+            response.reported_status,
+            time.perf_counter() - self._started,
+            self.call.seconds,
+            self.tunnel_received + (body.received if body is not None else 0),
+            response.sent,
+            self.request_id,
+            self.client,
+            self.target,
+            response.problem,
+            self.corrected,
+            match.template,
         )
