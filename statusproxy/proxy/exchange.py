@@ -78,8 +78,8 @@ class Exchange:
         self.request = request
         self._started = time.perf_counter()
         self.asked_at = 0.0
-        """When the gateway was asked for what is answered (epoch seconds); 0 where nothing depends on it. Set by
-        `channel_list` for a shared call."""
+        """When the gateway was asked for what is answered (epoch seconds), where anything depends on that: not for what
+        is only passed on. Set by `channel_list` for a shared call."""
         self.target = request.target
         self._fields, self.well_known = request.message.forwarded, request.message.well_known
         said = usable_id(self.well_known.get(b"x-request-id"))

@@ -6,7 +6,7 @@ in its next turn, which costs more than the rest of the waiting.
 
 import asyncio
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any
 
 
@@ -16,13 +16,11 @@ class Waiter(asyncio.Future[None]):
     # No `__init__` of our own: it would cost more than all the rest. Both are set once a task waits.
     __slots__ = ("_context", "_go_on")
     _context: Context
-    _go_on: Callable[[asyncio.Future[None]], object]
+    _go_on: Callable[[Any], object]
 
-    def add_done_callback(
-        self, fn: Callable[[asyncio.Future[None]], object], /, *, context: Context | None = None
-    ) -> None:
+    def add_done_callback(self, fn: Callable[[Any], object], /, *, context: Context | None = None) -> None:
         """Called by the task that waits, which is the only one: it goes on with `fn`, in its own `context`."""
-        self._go_on, self._context = fn, context
+        self._go_on, self._context = fn, copy_context() if context is None else context
 
     def wake(self) -> None:
         """Have the task go on now, before this returns. For calls from the event loop: inside of another task it goes
