@@ -72,7 +72,7 @@ class ResponseHead:
 
 #: Final heads that were good, by their bytes: what a head says depends on nothing else, unless it answers HEAD. All
 #: are dropped when they are many.
-_known: Final[dict[bytes, ResponseHead]] = {}
+KNOWN: Final[dict[bytes, ResponseHead]] = {}
 
 
 def head_end(before: bytes, data: bytes) -> int:
@@ -206,7 +206,7 @@ class ResponseParser:
         if not (self._size or self._head_only):
             end = data.find(_HEAD_END) + len(_HEAD_END)
             whole = data[:end]
-            known = _known.get(whole)
+            known = KNOWN.get(whole)
             if known is not None and end <= self._limit:
                 self._size = end
                 self.head = known
@@ -219,9 +219,9 @@ class ResponseParser:
             if head is not None:
                 if self._size == len(whole) <= _REMEMBERED_SIZE and head.status != _SWITCHING:
                     head.keep_alive_field = self.keep_alive_field
-                    if len(_known) >= _REMEMBERED:
-                        _known.clear()
-                    _known[whole] = head
+                    if len(KNOWN) >= _REMEMBERED:
+                        KNOWN.clear()
+                    KNOWN[whole] = head
                 self._begin_body(head, data)
                 return
 
