@@ -25,7 +25,6 @@ from statusproxy.proxy.http1.head import Header
 from statusproxy.proxy.http1.refusals import Refusal
 from statusproxy.proxy.http1.request_parser import HeadLimits, RequestHead
 from statusproxy.proxy.reset import reset
-from statusproxy.proxy.waiter import Waiter
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -153,7 +152,7 @@ class ClientConnection(FlowControl):
         self._deadline = ClientDeadline(loop, self._too_late, server)
         self._request: ClientRequest | None = None  # the one being served
         self._task: asyncio.Task[None] | None = None
-        self._wake: Waiter | None = None  # what the task waits for between two requests
+        self._wake: asyncio.Future[None] | None = None  # what the task waits for between two requests
         self._receive: Callable[[bytes | None], None] | None = None
         self._used = False  # a request has come
         self._last = False  # no request is served after the one under way
@@ -204,8 +203,7 @@ class ClientConnection(FlowControl):
     def _end(self) -> None:
         self.state = CLOSED
         self._deadline.close()
-        if self._wake is not None:
-            self._wake.wake_soon()
+        self._wake_task()
 
     def force_close(self) -> None:
         """Close now; the client still gets what was written for it."""
@@ -294,15 +292,14 @@ class ClientConnection(FlowControl):
         self._deadline.head_begun()
 
     def _begin(self, found: RequestHead | Refusal) -> None:
-        """Serve a request that has come, or refuse invalid data; a task that waits for one begins now."""
+        """Serve a request that has come, or refuse invalid data."""
         if isinstance(found, RequestHead):
             self.state = SERVING
             self._used = True
             self._deadline.request_begun()
             self.server.admission.work(self)
             self._request = ClientRequest(found, self._reader.body, self)
-            if self._wake is not None:
-                self._wake.wake()
+            self._wake_task()
         else:
             self._refuse(found.code)
 
@@ -340,7 +337,7 @@ class ClientConnection(FlowControl):
             while self.state is not CLOSED:
                 request = self._request
                 if request is None:
-                    self._wake = Waiter()
+                    self._wake = self._loop.create_future()
                     await self._wake
                     continue
                 server.requests_count += 1
@@ -383,6 +380,11 @@ class ClientConnection(FlowControl):
             self._begin_head()
         else:
             self._deadline.idle()
+
+    def _wake_task(self) -> None:
+        wake = self._wake
+        if wake is not None and not wake.done():
+            wake.set_result(None)
 
     # ---- tunnels ----
 

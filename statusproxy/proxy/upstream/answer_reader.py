@@ -12,7 +12,6 @@ from statusproxy.proxy.http1.refusals import RefusedError
 from statusproxy.proxy.http1.response_parser import ResponseHead, ResponseParser
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.limits import UpstreamLimits
-from statusproxy.proxy.waiter import Waiter
 
 #: Bytes of an answer's body held before the gateway is told to wait (TCP back-pressure).
 HIGH_WATER: Final = 512 * 1024
@@ -56,7 +55,7 @@ class AnswerReader:
         """What has come of the answer, and whether that is all."""
         self._informational = informational
         self._taken = taken
-        self._waiter: Waiter | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._deadline: float | None = None  # of the wait under way, by the loop's clock
         self.error: UpstreamError | None = None
         """Why the exchange failed, once it has."""
@@ -75,7 +74,7 @@ class AnswerReader:
             if self.error is not None:
                 raise self.error
             # The same as `_wait`, written out: each exchange comes by here.
-            self._waiter = Waiter()
+            self._waiter = self._loop.create_future()
             if limit is not None:
                 self._deadline = self._loop.time() + limit
             try:
@@ -113,7 +112,7 @@ class AnswerReader:
     # ---- for the connection ----
 
     def feed(self, data: bytes) -> None:
-        """Take what came; afterwards `error` says whether it is no answer. The one who waits has yet to be woken."""
+        """Take what came; afterwards `error` says whether it is no answer."""
         self.answered = True
         parser = self.parser
         try:
@@ -122,6 +121,9 @@ class AnswerReader:
             self._refuse(refused)
         if parser.interim:
             self._pass_interim()
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def go_on(self) -> None:
         """Parse the next of what came and was too much work for one turn of the loop (`pending`)."""
@@ -184,17 +186,13 @@ class AnswerReader:
         return not parser.behind and error is None and head is not None and head.keep_alive and not self.waited_for
 
     def wake(self) -> None:
-        """Have the one who waits look again, in the loop's next turn."""
-        if self._waiter is not None:
-            self._waiter.wake_soon()
-
-    def wake_now(self) -> None:
-        """Have the one who waits look again before this returns (`Waiter.wake`)."""
-        if self._waiter is not None:
-            self._waiter.wake()
+        """Have the one who waits look again."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     async def _wait(self, limit: float | None) -> None:
-        self._waiter = Waiter()
+        self._waiter = self._loop.create_future()
         if limit is not None:
             self._deadline = self._loop.time() + limit
         try:

@@ -220,7 +220,6 @@ class UpstreamConnection(PacedWriting):
             return
         answer.feed(data)
         self._look(answer)
-        answer.wake_now()
 
     def _go_on(self) -> None:
         """Parse the next of what came and was too much work for one turn of the loop."""

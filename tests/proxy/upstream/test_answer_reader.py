@@ -42,12 +42,6 @@ def reader(
     )
 
 
-def come(answer: AnswerReader, data: bytes) -> None:
-    """Have bytes come, as the connection does."""
-    answer.feed(data)
-    answer.wake_now()
-
-
 async def waiting(task: "asyncio.Task[object]", answer: AnswerReader) -> None:
     """Let `task` come to where it waits for the answer."""
     while not answer.waited_for:
@@ -59,10 +53,10 @@ async def test_a_head_is_waited_for() -> None:
     answer = reader()
     task = asyncio.create_task(answer.head())
     await waiting(task, answer)
-    come(answer, LENGTH[:20])
+    answer.feed(LENGTH[:20])
     await waiting(task, answer)
     assert not task.done()
-    come(answer, LENGTH[20:])
+    answer.feed(LENGTH[20:])
     assert (await task).status == 200
     assert (answer.answered, answer.waited_for) == (True, False)
 
@@ -71,18 +65,18 @@ async def test_a_head_is_waited_for() -> None:
 async def test_an_answers_head_may_be_twice_as_large_as_a_requests(more: int, good: bool) -> None:
     answer = reader(head=100)
     head, end = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: ", b"\r\n\r\n"
-    come(answer, head + b"x" * (200 - len(head) - len(end) + more) + end)
+    answer.feed(head + b"x" * (200 - len(head) - len(end) + more) + end)
     assert (answer.error is None) is good
 
 
 async def test_a_body_is_read_as_it_comes_up_to_its_end() -> None:
     told = Told()
     answer = reader(told)
-    come(answer, LENGTH + b"ab")
+    answer.feed(LENGTH + b"ab")
     assert await answer.read() == b"ab"
     task = asyncio.create_task(answer.read())
     await waiting(task, answer)
-    come(answer, b"cd")
+    answer.feed(b"cd")
     assert await task == b"cd"
     assert told.taken == 2
     assert await answer.read() == b""
@@ -94,32 +88,32 @@ async def test_pieces_that_come_before_the_reader_has_its_turn_are_read_together
     task = asyncio.create_task(answer.read())
     await waiting(task, answer)
     for piece in (LENGTH, b"ab", b"cd"):
-        come(answer, piece)
+        answer.feed(piece)
     answer.wake()
     assert await task == b"abcd"
 
 
 async def test_the_rest_of_a_body_is_ready_once_all_of_it_is_here() -> None:
     answer = reader()
-    come(answer, LENGTH + b"ab")
+    answer.feed(LENGTH + b"ab")
     assert (answer.ready(), answer.complete) == (None, False)
-    come(answer, b"cd")
+    answer.feed(b"cd")
     assert (answer.ready(), answer.complete) == (b"abcd", True)
 
 
 async def test_interim_answers_are_handed_over_as_they_come() -> None:
     told = Told()
     answer = reader(informational=told.inform)
-    come(answer, b"HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\n\r\n")
+    answer.feed(b"HTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\n\r\n")
     assert told.interim == [102, 103]
-    come(answer, b"HTTP/1.1 100 C\r\n\r\nHTTP/9\r\n\r\n")
+    answer.feed(b"HTTP/1.1 100 C\r\n\r\nHTTP/9\r\n\r\n")
     assert told.interim == [102, 103, 100]
     assert answer.error is not None
 
 
 async def test_interim_answers_that_nobody_wants_are_dropped() -> None:
     answer = reader()
-    come(answer, b"HTTP/1.1 102 P\r\n\r\n" + LENGTH)
+    answer.feed(b"HTTP/1.1 102 P\r\n\r\n" + LENGTH)
     assert (await answer.head()).status == 200
 
 
@@ -127,7 +121,7 @@ async def test_what_is_no_answer_fails_the_exchange_and_whoever_waits_learns_it(
     answer = reader()
     task = asyncio.create_task(answer.head())
     await waiting(task, answer)
-    come(answer, b"SSH-2.0\r\n\r\n")
+    answer.feed(b"SSH-2.0\r\n\r\n")
     with pytest.raises(UpstreamError) as failed:
         await task
     assert (failed.value.code, failed.value.answered) == ("gateway_bad_answer", True)
@@ -135,7 +129,7 @@ async def test_what_is_no_answer_fails_the_exchange_and_whoever_waits_learns_it(
 
 async def test_what_came_before_a_failure_is_read_first() -> None:
     answer = reader()
-    come(answer, CHUNKED + b"2\r\nab\r\nx\r\n")
+    answer.feed(CHUNKED + b"2\r\nab\r\nx\r\n")
     assert answer.ready() is None
     assert await answer.read() == b"ab"
     with pytest.raises(UpstreamError, match="an invalid chunk size"):
@@ -156,14 +150,14 @@ async def test_who_waits_learns_of_a_failure_and_the_first_counts() -> None:
 
 async def test_nothing_fails_behind_a_whole_answer() -> None:
     answer = reader()
-    come(answer, LENGTH + b"abcd")
+    answer.feed(LENGTH + b"abcd")
     answer.fail(UpstreamError("client_gone"))
     assert (answer.error, answer.ready()) == (None, b"abcd")
 
 
 async def test_chunks_that_are_too_much_for_one_turn_are_read_in_several() -> None:
     answer = reader()
-    come(answer, CHUNKED + b"1\r\nx\r\n" * (CHUNKS_AT_ONCE + 1) + b"1\r\ny!")
+    answer.feed(CHUNKED + b"1\r\nx\r\n" * (CHUNKS_AT_ONCE + 1) + b"1\r\ny!")
     assert (answer.parser.pending, answer.congested) == (True, True)
     task = asyncio.create_task(answer.read())
     assert await task == b"x" * CHUNKS_AT_ONCE
@@ -177,7 +171,7 @@ async def test_chunks_that_are_too_much_for_one_turn_are_read_in_several() -> No
 
 async def test_who_waits_is_woken_by_the_next_turn_of_reading() -> None:
     answer = reader()
-    come(answer, CHUNKED + b"1\r\nx\r\n" * (CHUNKS_AT_ONCE + 1))
+    answer.feed(CHUNKED + b"1\r\nx\r\n" * (CHUNKS_AT_ONCE + 1))
     assert await answer.read() == b"x" * CHUNKS_AT_ONCE
     task = asyncio.create_task(answer.read())
     await waiting(task, answer)
@@ -188,10 +182,10 @@ async def test_who_waits_is_woken_by_the_next_turn_of_reading() -> None:
 
 async def test_the_gateway_has_to_wait_while_much_is_held_and_never_once_the_answer_is_whole() -> None:
     answer = reader()
-    come(answer, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * HIGH_WATER))
+    answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * HIGH_WATER))
     seen = []
     for size in (HIGH_WATER - 64, 1, HIGH_WATER + 63):
-        come(answer, bytes(size))
+        answer.feed(bytes(size))
         seen.append((answer.complete, answer.congested))
     assert seen == [(False, False), (False, True), (True, False)]
 
@@ -203,14 +197,14 @@ async def test_an_answer_is_overdue_by_the_time_for_what_is_waited_for() -> None
     await waiting(task, answer)
     assert not answer.overdue(now() + 9, request_done=True)
     assert answer.overdue(now() + 11, request_done=True)
-    come(answer, LENGTH)
+    answer.feed(LENGTH)
     await task
     assert not answer.overdue(now() + 99, request_done=True), "nobody waits any more"
     body = asyncio.create_task(answer.read())
     await waiting(body, answer)
     assert not answer.overdue(now() + 19, request_done=False)
     assert answer.overdue(now() + 21, request_done=False), "the request's own limits end with the head"
-    come(answer, b"abcd")
+    answer.feed(b"abcd")
     await body
 
 
@@ -221,7 +215,7 @@ async def test_the_time_for_a_head_begins_anew_while_the_request_is_on_its_way()
     assert not answer.overdue(now + 11, request_done=False)
     assert not answer.overdue(now + 20, request_done=True)
     assert answer.overdue(now + 21, request_done=True)
-    come(answer, LENGTH)
+    answer.feed(LENGTH)
     await task
 
 
@@ -230,7 +224,7 @@ async def test_without_a_limit_nothing_is_overdue() -> None:
     task = asyncio.create_task(answer.head())
     await waiting(task, answer)
     assert not answer.overdue(asyncio.get_running_loop().time() + 1e9, request_done=True)
-    come(answer, LENGTH)
+    answer.feed(LENGTH)
     await task
 
 
@@ -255,7 +249,7 @@ async def test_the_end_of_the_connection_is_the_end_of_an_answer_that_has_no_oth
     whole, answer = Told(), reader()
     answer.whole = whole.take
     if came:
-        come(answer, came)
+        answer.feed(came)
     answer.finish(lost_by)
     error = answer.error
     assert ((error.code, str(error), error.answered) if error is not None else None) == told
@@ -264,7 +258,7 @@ async def test_the_end_of_the_connection_is_the_end_of_an_answer_that_has_no_oth
 
 async def test_who_waits_for_a_body_up_to_the_connection_s_end_learns_of_it() -> None:
     answer = reader()
-    come(answer, b"HTTP/1.1 200 OK\r\n\r\n")
+    answer.feed(b"HTTP/1.1 200 OK\r\n\r\n")
     task = asyncio.create_task(answer.read())
     await waiting(task, answer)
     answer.finish(None)
@@ -273,7 +267,7 @@ async def test_who_waits_for_a_body_up_to_the_connection_s_end_learns_of_it() ->
 
 async def test_bytes_behind_a_switch_of_protocols_are_taken_as_they_are() -> None:
     answer = reader()
-    come(answer, b"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n\x00\x01")
+    answer.feed(b"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n\x00\x01")
     assert answer.take_early() == b"\x00\x01"
 
 
@@ -291,7 +285,7 @@ async def test_another_exchange_may_follow_a_whole_answer_that_keeps_the_connect
     came: bytes, reusable: bool
 ) -> None:
     answer = reader()
-    come(answer, came)
+    answer.feed(came)
     assert answer.reusable() is reusable
     assert (answer.error, answer.whole) == (None, None)
 
@@ -300,7 +294,7 @@ async def test_no_exchange_follows_while_somebody_still_waits_or_where_the_one_b
     answer = reader()
     task = asyncio.create_task(answer.read())
     await waiting(task, answer)
-    come(answer, LENGTH + b"abcd")
+    answer.feed(LENGTH + b"abcd")
     assert not answer.reusable()
     assert await task == b"abcd"
     assert answer.reusable()
