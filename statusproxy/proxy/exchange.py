@@ -36,11 +36,9 @@ Action = Callable[["Exchange"], Awaitable[None]]
 to the gateway fails, and `ConnectionError` where the client has gone."""
 
 # Bound once: a look-up in an `Enum` costs more than one in a module.
-_WEBHOOK: Final = RouteKind.WEBHOOK
-_CHANNELS: Final = RouteKind.CHANNELS
-_PASS: Final = RouteKind.PASS
+_WEBHOOK, _CHANNELS, _PASS = RouteKind.WEBHOOK, RouteKind.CHANNELS, RouteKind.PASS
 
-_NO_ROUTE: Final[Match[Entry]] = Match(RouteKind.PASS)
+_NO_ROUTE: Final[Match[Entry]] = Match(_PASS)
 
 
 class Exchange:
@@ -106,11 +104,13 @@ class Exchange:
         connection.gone = self.client_left
         shared.in_flight += 1
         try:
-            action = self._route()
-            if action is None:
-                await self._refuse()
-            else:
-                await action(self)
+            method = self.request.method
+            code = refusal(method, self.well_known, self.site.limits.body)
+            if code is not None:
+                response.close = True
+                await self.fail(code)
+            elif method not in BOUNDED or not await self._last_hop():
+                await self._route()(self)
         except UpstreamError as error:
             await self.fail(error.code, str(error))
         except ConnectionError:
@@ -132,37 +132,25 @@ class Exchange:
                 shared.report(self._summary())
         return response.keeps_connection
 
-    def _route(self) -> Action | None:
-        """The action that serves this exchange; None where it goes no further (`_refuse`)."""
-        method, site = self.request.method, self.site
-        if refusal(method, self.well_known, site.limits.body) is not None or (
-            method in BOUNDED and self._at_last_hop()
-        ):
-            return None
-        self.match = match = site.routes.match(method, self.target)
-        kind = match.kind
-        if kind is not _PASS:
+    def _route(self) -> Action:
+        """The action that serves this exchange."""
+        self.match = match = self.site.routes.match(self.request.method, self.target)
+        if match.kind is not _PASS:
             self.asked_at = self.registry.now()
-        return self._actions[kind]
+        return self._actions[match.kind]
 
-    async def _refuse(self) -> None:
-        """Answer a request that is not served."""
-        code = refusal(self.request.method, self.well_known, self.site.limits.body)
-        if code is not None:
-            self.response.close = True
-            await self.fail(code)
-        elif self.request.method == "OPTIONS":
+    async def _last_hop(self) -> bool:
+        """Answer a request that may travel no further (`max_forwards`); False where it may."""
+        fields = one_hop_less(self._fields)
+        if fields is not None:
+            self._fields = fields
+            return False
+        if self.request.method == "OPTIONS":
             await self.response.no_content((b"Allow", ALLOW))
         else:
             # A reflection would show fields that hops before us added, secrets among them.
             await self.fail("method_not_allowed")
-
-    def _at_last_hop(self) -> bool:
-        """Whether this request may travel no further (`max_forwards`)."""
-        fields = one_hop_less(self._fields)
-        if fields is not None:
-            self._fields = fields
-        return fields is None
+        return True
 
     # ---- what the actions use ----
 
@@ -252,19 +240,9 @@ class Exchange:
                 else "the client left before its answer was complete",
                 extra={"request_id": self.request_id, "code": response.problem, "client": self.client},
             )
-        match = self.match
-        return Report(  # in the order of its attributes: names would cost more than the rest
-            match.kind,
-            self.request.method,
-            response.reported_status,
-            time.perf_counter() - self._started,
-            self.call.seconds,
-            self.tunnel_received + (body.received if body is not None else 0),
-            response.sent,
-            self.request_id,
-            self.client,
-            self.target,
-            response.problem,
-            self.corrected,
-            match.template,
-        )
+        match, received = self.match, self.tunnel_received + (body.received if body is not None else 0)
+        seconds = time.perf_counter() - self._started
+        return Report(  # by position: names would cost more than the rest
+            match.kind, self.request.method, response.reported_status, seconds, self.call.seconds, received,
+            response.sent, self.request_id, self.client, self.target, response.problem, self.corrected, match.template,
+        )  # fmt: skip
