@@ -149,7 +149,8 @@ def start_statusproxy(
     slug = f"statusproxy-{port}"
     path = fleet.folder / f"{slug}.yaml"
     path.write_text(yaml.safe_dump(settings(fleet, port, f"{slug}.db", share=share, gateway_port=gateway_port)))
-    command = [python, "-m", "statusproxy", "run", "--config", str(path)]
+    # `-P`: else the folder that we were started in would come first, which is this checkout.
+    command = [python, "-P", "-m", "statusproxy", "run", "--config", str(path)]
     environment = {"PYTHONPATH": str(checkout or HERE.parent)}
     proxy = _add(fleet, stack, name, command, port, environment=environment)
     if tell:
