@@ -18,6 +18,8 @@ class RouteKind(Enum):
     DELETE = auto()
     NOT_FOUND = auto()
 
+    __hash__ = object.__hash__  # an enumeration's own is a function in Python, and each exchange takes it twice
+
 
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 

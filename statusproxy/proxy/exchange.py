@@ -35,7 +35,10 @@ Action = Callable[["Exchange"], Awaitable[None]]
 """Serves one exchange: sends what the gateway is to get, and answers the client. Raises `UpstreamError` where the call
 to the gateway fails, and `ConnectionError` where the client has gone."""
 
-_NO_ROUTE: Final[Match[Entry]] = Match(RouteKind.PASS)
+# Bound once: a look-up in an `Enum` costs more than one in a module.
+_WEBHOOK, _CHANNELS, _PASS = RouteKind.WEBHOOK, RouteKind.CHANNELS, RouteKind.PASS
+
+_NO_ROUTE: Final[Match[Entry]] = Match(_PASS)
 
 
 class Exchange:
@@ -72,8 +75,9 @@ class Exchange:
         self.site = site = shared.site
         self.request = request
         self._started = time.perf_counter()
-        self.asked_at = shared.registry.now()
-        """When the gateway was asked for what is answered (epoch seconds). Set by `channel_list` for a shared call."""
+        self.asked_at = 0.0
+        """When the gateway was asked for what is answered (epoch seconds), where anything depends on that: not for what
+        is only passed on. Set by `channel_list` for a shared call."""
         self.target = request.target
         self._fields, self.well_known = request.message.forwarded, request.message.well_known
         said = usable_id(self.well_known.get(b"x-request-id"))
@@ -96,10 +100,17 @@ class Exchange:
 
     async def run(self) -> bool:
         """The exchange from its first line to its last byte; whether the client's connection may go on."""
-        connection, response = self.request.connection, self.response
+        connection, response, shared = self.request.connection, self.response, self.shared
         connection.gone = self.client_left
+        shared.in_flight += 1
         try:
-            await self._serve()
+            method = self.request.method
+            code = refusal(method, self.well_known, self.site.limits.body)
+            if code is not None:
+                response.close = True
+                await self.fail(code)
+            elif method not in BOUNDED or not await self._last_hop():
+                await self._route()(self)
         except UpstreamError as error:
             await self.fail(error.code, str(error))
         except ConnectionError:
@@ -117,19 +128,16 @@ class Exchange:
                     await self.body.stop()
             finally:
                 self.call.close()
-                self.shared.report(self._summary())
+                shared.in_flight -= 1
+                shared.report(self._summary())
         return response.keeps_connection
 
-    async def _serve(self) -> None:
-        code = refusal(self.request.method, self.well_known, self.site.limits.body)
-        if code is not None:
-            self.response.close = True
-            await self.fail(code)
-            return
-        if self.request.method in BOUNDED and await self._last_hop():
-            return
+    def _route(self) -> Action:
+        """The action that serves this exchange."""
         self.match = match = self.site.routes.match(self.request.method, self.target)
-        await self._actions[match.kind](self)
+        if match.kind is not _PASS:
+            self.asked_at = self.registry.now()
+        return self._actions[match.kind]
 
     async def _last_hop(self) -> bool:
         """Answer a request that may travel no further (`max_forwards`); False where it may."""
@@ -154,7 +162,7 @@ class Exchange:
         )
         self.client = head.client
         for what in head.left_out:
-            self.registry.left_out(what, peer.address, webhook=self.match.kind is RouteKind.WEBHOOK)
+            self.registry.left_out(what, peer.address, webhook=self.match.kind is _WEBHOOK)
         return head
 
     def send(
@@ -166,7 +174,7 @@ class Exchange:
             pool,
             head.wire + (b"\r\n" if self._keep_id else b"X-Request-Id: %b\r\n\r\n" % self.request_id.encode()),
             client=head.client,
-            reserved=kind is RouteKind.WEBHOOK or kind is RouteKind.CHANNELS,  # what `limits.reserved` keeps places for
+            reserved=kind is _WEBHOOK or kind is _CHANNELS,  # what `limits.reserved` keeps places for
             interim=self._interim if pass_interim else None,
             upgrade=head.upgrade,
             method=method,
@@ -193,7 +201,7 @@ class Exchange:
 
     async def fail(self, code: str, detail: str = "") -> None:
         """Log a failure and answer for it."""
-        if self.match.kind is RouteKind.WEBHOOK:
+        if self.match.kind is _WEBHOOK:
             code = FOR_SENDERS.get(code, code)
         problem = PROBLEMS[code]
         if self.response.state is not GONE:
@@ -232,18 +240,9 @@ class Exchange:
                 else "the client left before its answer was complete",
                 extra={"request_id": self.request_id, "code": response.problem, "client": self.client},
             )
-        return Report(
-            kind=self.match.kind,
-            method=self.request.method,
-            status=response.reported_status,
-            seconds=time.perf_counter() - self._started,
-            upstream_seconds=self.call.seconds,
-            received=self.tunnel_received + (body.received if body is not None else 0),
-            sent=response.sent,
-            request_id=self.request_id,
-            client=self.client,
-            target=self.target,
-            problem=response.problem,
-            corrected=self.corrected,
-            template=self.match.template,
-        )
+        match, received = self.match, self.tunnel_received + (body.received if body is not None else 0)
+        seconds = time.perf_counter() - self._started
+        return Report(  # by position: names would cost more than the rest
+            match.kind, self.request.method, response.reported_status, seconds, self.call.seconds, received,
+            response.sent, self.request_id, self.client, self.target, response.problem, self.corrected, match.template,
+        )  # fmt: skip

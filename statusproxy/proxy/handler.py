@@ -1,5 +1,8 @@
 """The handler of all clients' requests: an exchange for each."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 from statusproxy.proxy.actions.table import ACTIONS
 from statusproxy.proxy.downstream.connection import ClientRequest
 from statusproxy.proxy.exchange import Exchange
@@ -10,14 +13,9 @@ from statusproxy.proxy.upstream.errors import UpstreamError
 class Proxy(Shared):
     """The handler of all clients' requests, with what their exchanges share."""
 
-    async def handle(self, request: ClientRequest) -> bool:
+    def handle(self, request: ClientRequest) -> Coroutine[Any, Any, bool]:
         """Serve one request, and tell whether its connection may go on; never raises except for cancellation."""
-        exchange = Exchange(self, request, ACTIONS)
-        self.in_flight += 1
-        try:
-            return await exchange.run()
-        finally:
-            self.in_flight -= 1
+        return Exchange(self, request, ACTIONS).run()
 
     async def gateway_error(self) -> str | None:
         """Why no new connection to the gateway can be had, or None. The one that is tried takes a place meanwhile."""

@@ -1,7 +1,8 @@
 """A cache of prepared heads: a head that comes again byte for byte is prepared once.
 
 Clients that poll repeat themselves: the parser gives the same `RequestHead` for the same bytes, and what was prepared
-from it stays with it. Only the request's id differs from one to the next, and so stands at the end.
+from it stays with it. Heads that differ in their own id alone share a `HeadPattern`, which keeps it for all of them. An
+id of ours differs from one request to the next, and so stands at the end.
 """
 
 from typing import Unpack, cast
@@ -31,10 +32,13 @@ def prepared_head(
     """
     remembered = forwarded is head.forwarded
     prepared_for = (site, pool, peer.address, peer.secure, options)
-    prepared = cast("PreparedHead | None", head.attachment) if remembered else None
+    keeper = head.pattern or head
+    prepared = cast("PreparedHead | None", keeper.attachment) if remembered else None
     if prepared is None or prepared.prepared_for != prepared_for:
         prepared = prepare(head, forwarded, peer, site, pool, keep_id=keep_id, **options)
         prepared.prepared_for = prepared_for
         if remembered:
-            head.attachment = prepared
+            keeper.attachment = prepared
+    elif keeper is not head:
+        prepared = prepared.with_id(head.well_known[b"x-request-id"][0])
     return prepared

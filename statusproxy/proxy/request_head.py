@@ -15,7 +15,7 @@ from statusproxy.proxy.upstream.pool import Pool
 class PreparedHead:
     """What the next hop is sent before the body. No one changes it: one may stand for many requests (`head_cache`)."""
 
-    __slots__ = ("client", "left_out", "prepared_for", "upgrade", "wire", "without_id")
+    __slots__ = ("around_id", "client", "left_out", "prepared_for", "upgrade", "wire", "without_id")
 
     def __init__(self, wire: bytes, without_id: bytes, client: str, upgrade: bool, left_out: tuple[str, ...]) -> None:
         self.wire = wire
@@ -28,8 +28,16 @@ class PreparedHead:
         """Whether it asks for another protocol."""
         self.left_out = left_out
         """What a proxy in front should have passed on, and did not (`front_proxy`)."""
+        self.around_id: tuple[bytes, bytes] | None = None
+        """What of `wire` stands before and behind the value of the request's own id; None where it has none."""
         self.prepared_for: tuple[object, ...] = ()
         """All that it depends on besides the request's own bytes (`head_cache`)."""
+
+    def with_id(self, request_id: bytes) -> "PreparedHead":
+        """The same for a request that differs in its own id alone."""
+        assert self.around_id is not None
+        before, behind = self.around_id
+        return PreparedHead(before + request_id + behind, self.without_id, self.client, self.upgrade, self.left_out)
 
 
 class HeadOptions(TypedDict, total=False):
@@ -72,12 +80,17 @@ def prepare(
         fields = conditional.ask(fields)
     start = _request_line(method or head.method, target or head.target, pool)
     wire = without_id = write_head(start, fields)[:-2]
+    around_id = None
     if keep_id:
         for name, value in fields:
             if name.lower() == b"x-request-id":
-                without_id = wire.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n")
+                before, _, behind = wire.partition(b"\r\n%b: %b\r\n" % (name, value))
+                without_id = before + b"\r\n" + behind
+                around_id = before + b"\r\n%b: " % name, b"\r\n" + behind
     missing = left_out(head, peer, site.trust, at_web_port=site.at_web_port)
-    return PreparedHead(wire, without_id, client, upgrade, missing)
+    prepared = PreparedHead(wire, without_id, client, upgrade, missing)
+    prepared.around_id = around_id
+    return prepared
 
 
 def _fields(

@@ -12,7 +12,7 @@ _random_bits = random.Random().getrandbits  # noqa: S311 - an id to find, not to
 
 def new_request_id() -> str:
     """A fresh request id: 16 hexadecimal digits."""
-    return f"{_random_bits(64):016x}"
+    return _random_bits(64).to_bytes(8, "big").hex()
 
 
 def usable_id(said: list[bytes] | None) -> str | None:

@@ -10,6 +10,7 @@ from statusproxy.proxy.http1.head import (
     classify_fields,
     end_to_end,
     via,
+    write_head,
 )
 from statusproxy.proxy.http1.response_parser import ResponseHead
 
@@ -20,6 +21,34 @@ _NOT_IN_1XX: Final = HOP_BY_HOP | {b"content-length"}
 _NOT_IN_TRAILERS: Final = HOP_BY_HOP | {b"content-length", b"trailer", b"host"}
 
 
+class PreparedAnswer:
+    """What a client is given of a head, except for the id and the connection's fields. No one changes it: it stays with
+    its head, which may stand for many answers (`ResponseHead`)."""
+
+    __slots__ = ("fields", "well_known", "wire")
+
+    def __init__(self, head: ResponseHead) -> None:
+        fields, well_known = classify_fields(head.headers, ANSWER_ROLES)
+        fields.append(via(well_known.get(b"via"), head.version))
+        if b"content-length" in well_known and (head.status < 200 or head.status == 204):
+            del well_known[b"content-length"]  # such an answer may not have one (RFC 9110 §8.6)
+            fields = without(fields, b"content-length")
+        self.fields = fields
+        """The end-to-end fields, with `Via`."""
+        self.well_known = well_known
+        """The values noted on the way."""
+        self.wire = write_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), fields)[:-2]
+        """The status line and `fields` as bytes, without the empty line."""
+
+
+def prepared_answer(head: ResponseHead) -> PreparedAnswer:
+    """What a client is given of `head`, remembered with it."""
+    prepared: PreparedAnswer | None = head.attachment
+    if prepared is None:
+        prepared = head.attachment = PreparedAnswer(head)
+    return prepared
+
+
 def response_fields(
     head: ResponseHead, request_id: bytes, *, replace_id: bool = False
 ) -> tuple[list[Header], WellKnown]:
@@ -27,16 +56,13 @@ def response_fields(
 
     The gateway's own `X-Request-Id` is kept; `replace_id` replaces it where it answers to another request's id.
     """
-    fields, well_known = classify_fields(head.headers, ANSWER_ROLES)
-    fields.append(via(well_known.get(b"via"), head.version))
+    prepared = prepared_answer(head)
+    fields, well_known = prepared.fields.copy(), prepared.well_known.copy()
     if replace_id and b"x-request-id" in well_known:
         del well_known[b"x-request-id"]
         fields = without(fields, b"x-request-id")
     if b"x-request-id" not in well_known:
         fields.append((b"X-Request-Id", request_id))
-    if b"content-length" in well_known and (head.status < 200 or head.status == 204):
-        del well_known[b"content-length"]  # such an answer may not have one (RFC 9110 §8.6)
-        fields = without(fields, b"content-length")
     return fields, well_known
 
 

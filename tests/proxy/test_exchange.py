@@ -593,7 +593,7 @@ async def test_a_second_answer_is_logged_and_the_client_gets_the_first_alone(
         await exchange.response.answer(200, b"OK", [], b"first")
         await exchange.response.answer(200, b"OK", [], b"second")
 
-    monkeypatch.setattr(Exchange, "_serve", twice)
+    monkeypatch.setattr(Exchange, "_route", lambda _: twice)
     seen = reports(proxy)
     client = await proxy.connect()
     await client.send(get() + get())

@@ -1,11 +1,16 @@
 """Prepared heads: made once for a head that comes again, and the same as if they were made each time."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from statusproxy.proxy import head_cache
 from statusproxy.proxy.client_address import Peer, Trust
 from statusproxy.proxy.head_cache import prepared_head
 from statusproxy.proxy.http1.head import REQUEST_ROLES, classify_fields
-from statusproxy.proxy.http1.request_parser import RequestHead
+from statusproxy.proxy.http1.request_parser import HeadLimits, RequestHead, RequestParser
+from statusproxy.proxy.request_head import PreparedHead, prepare
 from statusproxy.proxy.routes import RouteTable
 from statusproxy.proxy.site import Entry, Site
 from statusproxy.proxy.upstream.limits import UpstreamLimits
@@ -86,6 +91,31 @@ def test_a_head_is_prepared_once_for_the_same_next_hop_and_anew_for_any_other() 
     ]
     assert len({made.wire for made in [first, *others]}) == 8
     assert prepared_head(head, head.forwarded, peer, site, pool, keep_id=True, upgrade=True).upgrade
+
+
+def test_heads_that_differ_in_their_id_alone_are_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = list[bytes]()
+
+    def count(head: RequestHead, *args: Any, **options: Any) -> PreparedHead:
+        prepared.append(head.well_known[b"x-request-id"][0])
+        return prepare(head, *args, **options)
+
+    monkeypatch.setattr(head_cache, "prepare", count)
+    limits = HeadLimits(target=100, head=1000, headers=10)
+    pool = Pool(Address("gateway.example", 80), UpstreamLimits())
+    routes: RouteTable[Entry] = RouteTable([])
+    site, peer = Site(pool, routes, Trust([])), Peer("192.0.2.1")
+    made = []
+    for name in (b"one", b"two", b"six", b"ten"):
+        wire = b"GET /a HTTP/1.1\r\nHost: proxy.example\r\nx-request-id: %b\r\nA: b\r\n\r\n" % name
+        [head] = RequestParser(limits).feed(wire, 1, 0)
+        assert isinstance(head, RequestHead)
+        made.append(prepared_head(head, head.forwarded, peer, site, pool, keep_id=True))
+        whole = prepare(head, head.forwarded, peer, site, pool, keep_id=True)
+        for what in ("wire", "without_id", "client", "upgrade", "left_out"):
+            assert getattr(made[-1], what) == getattr(whole, what)
+    assert prepared == [b"one", b"two"]  # the first was read in full, and the second by what it has in common with it
+    assert made[3].without_id is made[1].without_id
 
 
 def test_fields_that_were_changed_for_one_request_are_not_remembered() -> None:

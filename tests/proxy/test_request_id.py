@@ -6,8 +6,8 @@ from statusproxy.proxy.request_id import new_request_id, usable_id
 
 
 def test_a_fresh_id_is_16_hexadecimal_digits_and_new_each_time() -> None:
-    ids = {new_request_id() for _ in range(100)}
-    assert len(ids) == 100
+    ids = {new_request_id() for _ in range(1000)}
+    assert len(ids) == 1000
     assert all(len(one) == 16 and int(one, 16) >= 0 for one in ids)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from statusproxy.proxy.http1.head import Header
 from statusproxy.proxy.http1.response_parser import ResponseHead
-from statusproxy.proxy.response_head import interim_fields, response_fields, trailer_fields, without
+from statusproxy.proxy.response_head import interim_fields, prepared_answer, response_fields, trailer_fields, without
 
 
 def said(*headers: Header, status: int = 200, version: tuple[int, int] = (1, 1)) -> ResponseHead:
@@ -51,6 +51,18 @@ def test_any_other_keeps_its_length(status: int) -> None:
     fields, well_known = response_fields(said((b"Content-Length", b"7"), status=status), b"id-1")
     assert well_known[b"content-length"] == [b"7"]
     assert fields[0] == (b"Content-Length", b"7")
+
+
+def test_what_is_made_of_a_head_stays_with_it_and_is_not_changed() -> None:
+    head = said((b"A", b"1"), (b"X-Request-Id", b"theirs"), (b"B", b""))
+    prepared = prepared_answer(head)
+    assert prepared.wire == b"HTTP/1.1 200 Reason\r\nA: 1\r\nX-Request-Id: theirs\r\nB: \r\nVia: 1.1 statusproxy\r\n"
+    for _ in range(2):
+        fields, well_known = response_fields(head, b"ours", replace_id=True)
+        fields.append((b"C", b"2"))
+        well_known.clear()
+    assert prepared_answer(head) is prepared
+    assert response_fields(head, b"ours") == (prepared.fields, {b"x-request-id": [b"theirs"]})
 
 
 def test_an_interim_answer_announces_no_body() -> None:

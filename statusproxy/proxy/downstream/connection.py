@@ -104,6 +104,15 @@ class ConnectionState(enum.Enum):
     """The protocol was switched: bytes go to the tunnel that took the connection over."""
 
 
+# Bound once: a look-up in an `Enum` costs more than one in a module.
+CLOSED: Final = ConnectionState.CLOSED
+IDLE: Final = ConnectionState.IDLE
+HEAD: Final = ConnectionState.HEAD
+SERVING: Final = ConnectionState.SERVING
+LINGERING: Final = ConnectionState.LINGERING
+TUNNEL: Final = ConnectionState.TUNNEL
+
+
 class ClientConnection(FlowControl):
     """One client's connection, served by one task. `ClientServer` makes it and knows it from `admit` to its end.
 
@@ -132,7 +141,7 @@ class ClientConnection(FlowControl):
         self._reader = RequestReader(server.head_limits, server.budget, loop)
         super().__init__(self._reader.holds)
         self.server = server
-        self.state = ConnectionState.CLOSED
+        self.state = CLOSED
         """Changed by this class alone."""
         self.peer = Peer(LOCAL)
         self.gone: Callable[[], None] | None = None
@@ -164,7 +173,7 @@ class ClientConnection(FlowControl):
         server = self.server
         self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
         self.holds.transport = transport
-        self.state = ConnectionState.IDLE
+        self.state = IDLE
         server.connection_made(self, transport)
         sock = transport.get_extra_info("socket")
         if sock.family != socket.AF_UNIX:
@@ -192,7 +201,7 @@ class ClientConnection(FlowControl):
             gone()
 
     def _end(self) -> None:
-        self.state = ConnectionState.CLOSED
+        self.state = CLOSED
         self._deadline.close()
         self._wake_task()
 
@@ -206,7 +215,7 @@ class ClientConnection(FlowControl):
     def close(self) -> None:
         """Close as soon as no request is being served. Called by a `web.Server` that is about to stop."""
         self._last = True
-        if self.state in {ConnectionState.IDLE, ConnectionState.HEAD}:
+        if self.state in {IDLE, HEAD}:
             self.force_close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - a web.Server calls it so
@@ -229,7 +238,7 @@ class ClientConnection(FlowControl):
     def give_way(self) -> None:
         """Give this connection's place to another: it has no request under way."""
         self.server.admission.leave(self)
-        if self.state is ConnectionState.HEAD:
+        if self.state is HEAD:
             self._say("overloaded")
         self.force_close()
 
@@ -238,11 +247,7 @@ class ClientConnection(FlowControl):
     @property
     def idle(self) -> bool:
         """Whether the client was answered, to the last byte, and has not begun to ask for more."""
-        return (
-            self._used
-            and self.state not in {ConnectionState.HEAD, ConnectionState.SERVING, ConnectionState.TUNNEL}
-            and not self.unsent
-        )
+        return self._used and self.state not in {HEAD, SERVING, TUNNEL} and not self.unsent
 
     @property
     def may_go(self) -> bool:
@@ -250,27 +255,29 @@ class ClientConnection(FlowControl):
         transport = self.transport
         if transport is None:
             return True
-        return not self.unsent and (self.state is ConnectionState.HEAD or not _readable(transport))
+        return not self.unsent and (self.state is HEAD or not _readable(transport))
 
     # ---- reading ----
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
         state = self.state
-        if state is ConnectionState.IDLE or state is ConnectionState.HEAD:
-            self._begin(self._reader.read(data))
-            if self.state is ConnectionState.IDLE and self._reader.in_head:
+        if state is IDLE or state is HEAD:
+            found = self._reader.read(data)
+            if found is not None:
+                self._begin(found)
+            elif state is IDLE and self._reader.in_head:
                 self._begin_head()
-        elif state is ConnectionState.SERVING:
+        elif state is SERVING:
             self._reader.follow(data)
-        elif state is ConnectionState.TUNNEL:
+        elif state is TUNNEL:
             assert self._receive is not None
             self._receive(data)
         # else it is thrown away
 
     def eof_received(self) -> bool:
         """Called by asyncio. A tunnel may go on the other way, an exchange may not; whether to stay open."""
-        if self.state is ConnectionState.TUNNEL:
+        if self.state is TUNNEL:
             assert self._receive is not None
             self._receive(None)
             return self.transport is not None and self.transport.can_write_eof()
@@ -280,27 +287,27 @@ class ClientConnection(FlowControl):
 
     def _begin_head(self) -> None:
         """Wait for the rest of a head."""
-        self.state = ConnectionState.HEAD
+        self.state = HEAD
         self.server.admission.begin(self)
         self._deadline.head_begun()
 
-    def _begin(self, found: RequestHead | Refusal | None) -> None:
+    def _begin(self, found: RequestHead | Refusal) -> None:
         """Serve a request that has come, or refuse invalid data."""
         if isinstance(found, RequestHead):
-            self.state = ConnectionState.SERVING
+            self.state = SERVING
             self._used = True
             self._deadline.request_begun()
             self.server.admission.work(self)
             self._request = ClientRequest(found, self._reader.body, self)
             self._wake_task()
-        elif found is not None:
+        else:
             self._refuse(found.code)
 
     def _refuse(self, code: str) -> None:
         """Answer what cannot be a request (`code` is its problem); the connection ends with it."""
         transport = self.transport
         assert transport is not None
-        self.state = ConnectionState.LINGERING
+        self.state = LINGERING
         self._used = True
         self.server.admission.work(self)
         self.server.requests_count += 1
@@ -314,7 +321,7 @@ class ClientConnection(FlowControl):
         A connection that never said a word is closed without one: browsers open spare ones, and an answer no one
         asked for could be taken for that to their next request.
         """
-        if self.state is ConnectionState.HEAD:
+        if self.state is HEAD:
             self._say("request_head_too_slow")  # RFC 9110 §15.5.9
         self.force_close()
 
@@ -327,7 +334,7 @@ class ClientConnection(FlowControl):
         """Serve this connection's requests in turn."""
         server = self.server
         try:
-            while self.state is not ConnectionState.CLOSED:
+            while self.state is not CLOSED:
                 request = self._request
                 if request is None:
                     self._wake = self._loop.create_future()
@@ -335,7 +342,7 @@ class ClientConnection(FlowControl):
                     continue
                 server.requests_count += 1
                 keep_alive = await server.handler(request)
-                if self.state is not ConnectionState.SERVING:
+                if self.state is not SERVING:
                     break
                 content = request.content
                 if not content.is_eof() and not await _throw_away(content):
@@ -361,11 +368,12 @@ class ClientConnection(FlowControl):
     def _await_next(self) -> None:
         """Begin the next request if it has come, or the time of its head, or become idle."""
         self._request = None
-        self.state = ConnectionState.IDLE
+        self.state = IDLE
         more = self._reader.more
         if more:
-            self._begin(self._reader.next())
-            if self.state is not ConnectionState.IDLE:
+            found = self._reader.next()
+            if found is not None:
+                self._begin(found)
                 return
         self.server.admission.rest(self)
         if more and self._reader.in_head:
@@ -382,9 +390,9 @@ class ClientConnection(FlowControl):
 
     def take_over(self, receive: Callable[[bytes | None], None]) -> None:
         """Hand every further byte of the client to `receive`, first those that came early; None for its end."""
-        if self.state is not ConnectionState.SERVING:
+        if self.state is not SERVING:
             return  # the client has gone
-        self.state = ConnectionState.TUNNEL
+        self.state = TUNNEL
         self._receive = receive
         early = self._reader.switch()
         if early:

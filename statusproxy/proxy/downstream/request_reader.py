@@ -50,7 +50,13 @@ class RequestReader:
         Its body is fed as far as it has come. With `requests` 0 none may begin.
         """
         parser, budget = self._parser, self._budget
-        found: RequestHead | Refusal | None = None
+        found: RequestHead | Refusal | None
+        if requests:
+            found = parser.known(data)
+            if found is not None:
+                self.body = NO_BODY
+                return found
+        found = None
         for event in parser.feed(data, requests, max(FREE, budget.left)):
             if isinstance(event, RequestHead):
                 found = event

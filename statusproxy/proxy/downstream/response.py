@@ -39,7 +39,13 @@ from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.min_rate import Pace
 from statusproxy.proxy.problems import PROBLEMS, Hop, error_answer
 from statusproxy.proxy.reset import reset
-from statusproxy.proxy.response_head import interim_fields, response_fields, trailer_fields, without
+from statusproxy.proxy.response_head import (
+    interim_fields,
+    prepared_answer,
+    response_fields,
+    trailer_fields,
+    without,
+)
 from statusproxy.proxy.site import Site
 from statusproxy.proxy.upstream.answer_body import SMALL, AnswerBody
 from statusproxy.proxy.upstream.errors import UpstreamError
@@ -135,17 +141,21 @@ class Response:
         """Send the gateway's answer as it comes. Where it breaks off, so does this."""
         self._expect_none()
         request = self._request
-        fields, well_known = response_fields(head, self._request_id.encode())
+        prepared = prepared_answer(head)
+        wire = prepared.wire
+        if b"x-request-id" not in prepared.well_known:
+            wire += b"X-Request-Id: %b\r\n" % self._request_id.encode()
         bodiless = request.method == "HEAD" or head.status in {204, 304}
         chunked = False
         self._close_if_early()
-        if not bodiless and b"content-length" not in well_known:
+        if not bodiless and b"content-length" not in prepared.well_known:
             chunked = request.version >= (1, 1)
             if chunked:
-                fields.append((b"Transfer-Encoding", b"chunked"))
+                wire += b"Transfer-Encoding: chunked\r\n"
             else:
                 self.close = True  # the end of the connection is the end of the body
-        wire = self._head(head.status, head.reason, fields)
+        wire += self._own_end()
+        self.status = head.status
         if bodiless:
             if self._write(WHOLE, wire):
                 await self._wait()
@@ -282,14 +292,16 @@ class Response:
     # ---- writing ----
 
     def _head(self, status: int, reason: bytes, fields: list[Header]) -> bytes:
-        """The final answer's head, with what this connection's own state asks for (RFC 9112 §9)."""
+        """The final answer's head."""
+        self.status = status
+        return write_head(b"HTTP/1.1 %d %b" % (status, reason), fields)[:-2] + self._own_end()
+
+    def _own_end(self) -> bytes:
+        """The end of the final answer's head, with what this connection's own state asks for (RFC 9112 §9)."""
         if self.close or self._service.draining:
             self.close = True
-            fields.append((b"Connection", b"close"))
-        elif self._request.version < (1, 1):
-            fields.append((b"Connection", b"keep-alive"))
-        self.status = status
-        return write_head(b"HTTP/1.1 %d %b" % (status, reason), fields)
+            return b"Connection: close\r\n\r\n"
+        return b"\r\n" if self._request.version >= (1, 1) else b"Connection: keep-alive\r\n\r\n"
 
     def _close_if_early(self) -> None:
         """Answered early: what is still coming of the request is not worth waiting for."""
@@ -311,14 +323,17 @@ class Response:
     def _write(self, step: Step, data: bytes) -> bool:
         """Write to the client with a step, if that is allowed; `_wait` is due where this is True: the client takes no
         more."""
-        if not self._move(step):
+        if self._state not in step.sources:  # as in `_move` and `_put`: each answer comes by here
             return False
+        self._state = step.target
         connection = self._connection
         if step is HEAD:
             connection.unfinished = True
-        if not self._put(data):
+        transport = connection.transport
+        if transport is None or transport.is_closing():
             self._lose_client()
             return False
+        transport.write(data)
         self.sent += len(data)
         return connection.writing_paused
 

@@ -9,7 +9,7 @@ Each limit holds to the byte, wherever the network cuts the bytes.
 """
 
 import re
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import httptools
 
@@ -48,6 +48,12 @@ _VERSIONS: Final = {"1.1": (1, 1), "1.0": (1, 0)}
 _REMEMBERED: Final = 256
 _REMEMBERED_SIZE: Final = 2048
 
+#: The id of a request as clients write it. Any such value is a good one, so that heads which differ in it alone are
+#: good or bad together.
+_ID: Final = re.compile(rb"\r\n([Xx]-[Rr]equest-[Ii][Dd]): ([\x21-\x7e]{1,128})\r\n")
+
+_T = TypeVar("_T")
+
 
 class RequestHead:
     """A request up to its body; `length` is None where no length was given.
@@ -64,6 +70,7 @@ class RequestHead:
         "keep_alive",
         "length",
         "method",
+        "pattern",
         "target",
         "upgrade",
         "version",
@@ -87,6 +94,40 @@ class RequestHead:
         self.well_known: WellKnown = {}
         self.attachment: Any = None
         """For the parser's user: what it made of this head, kept as long as the head is."""
+        self.pattern: HeadPattern | None = None
+        """What it has in common with others; None where it is remembered as it is, or not at all."""
+
+
+class HeadPattern:
+    """What the heads have in common that differ in the id of their request alone, as those of a client that polls."""
+
+    __slots__ = ("_first", "_forwarded_at", "_header_at", "_longest", "attachment")
+
+    def __init__(self, first: RequestHead, header: Header) -> None:
+        """`first` was read in full, and `header` is its id. It stays a head of its own: each would keep the other."""
+        self._first = first
+        self._header_at = first.headers.index(header)
+        self._forwarded_at = first.forwarded.index(header)
+        self._longest = len(header[1])
+        self.attachment: Any = None
+        """For the parser's user: what it made of one of the heads, as far as that does not depend on the id."""
+
+    def head(self, request_id: bytes) -> RequestHead | None:
+        """The head with this id; None where it may exceed the limits, which the first one was within."""
+        if len(request_id) > self._longest:
+            return None
+        first, at = self._first, self._header_at
+        header = (first.headers[at][0], request_id)
+        head = RequestHead(
+            first.method, first.target, first.version, (*first.headers[:at], header, *first.headers[at + 1 :])
+        )
+        head.keep_alive, head.length, head.has_body = first.keep_alive, first.length, first.has_body
+        head.forwarded = first.forwarded.copy()
+        head.forwarded[self._forwarded_at] = header
+        head.well_known = first.well_known.copy()
+        head.well_known[b"x-request-id"] = [request_id]
+        head.pattern = self
+        return head
 
 
 class HeadLimits:
@@ -96,7 +137,7 @@ class HeadLimits:
     All connections of a server share one object, so that a reload reaches those that are open already.
     """
 
-    __slots__ = ("chunk_rules", "head", "headers", "known", "target", "underscores_in_headers")
+    __slots__ = ("chunk_rules", "head", "headers", "known", "patterns", "target", "underscores_in_headers")
 
     def __init__(
         self, *, target: int, head: int, headers: int, underscores_in_headers: Literal["pass", "drop"] = "pass"
@@ -113,6 +154,8 @@ class HeadLimits:
         self.chunk_rules = request_rules(head, headers)
         self.known: dict[bytes, RequestHead] = {}
         """Heads that were good under these limits, by their bytes; all are dropped when they are many."""
+        self.patterns: dict[bytes, HeadPattern] = {}
+        """The same for heads with an id, by their bytes without it."""
 
     def change_to(self, new: "HeadLimits") -> None:
         """Take the values of `new`, for every head that begins from now on."""
@@ -120,15 +163,36 @@ class HeadLimits:
         self.underscores_in_headers = new.underscores_in_headers
         self.chunk_rules = new.chunk_rules
         self.known.clear()  # read under the old limits
+        self.patterns.clear()
+
+    def find(self, data: bytes) -> RequestHead | None:
+        """The head that `data` is, byte for byte, where such a one was read before: but for its id, if it has one."""
+        known = self.known.get(data)
+        if known is None and self.patterns and (found := _ID.search(data)) is not None:
+            start, end = found.span(2)
+            pattern = self.patterns.get(data[:start] + data[end:])
+            if pattern is not None:
+                return pattern.head(data[start:end])
+        return known
 
     def remember(self, data: bytes, head: RequestHead) -> None:
         """Cache a good head, so that it is not read again. Only one after which the connection goes on as HTTP."""
         plain = head.keep_alive and not head.upgrade and not head.chunked and head.method != "CONNECT"
-        if plain and len(data) <= _REMEMBERED_SIZE:
-            known = self.known
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            known[data] = head
+        if not plain or len(data) > _REMEMBERED_SIZE:
+            return
+        found = _ID.search(data)
+        # Of two ids none counts, and the one found here could be either.
+        if found is not None and head.well_known.get(b"x-request-id") == [found[2]]:
+            start, end = found.span(2)
+            _keep(self.patterns, data[:start] + data[end:], HeadPattern(head, (found[1], found[2])))
+        else:
+            _keep(self.known, data, head)
+
+
+def _keep(cache: dict[bytes, _T], key: bytes, value: _T) -> None:
+    if len(cache) >= _REMEMBERED:
+        cache.clear()
+    cache[key] = value
 
 
 class RequestLine(NamedTuple):

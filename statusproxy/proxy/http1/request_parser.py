@@ -89,6 +89,17 @@ class RequestParser:
 
     # ---- the user's side ----
 
+    def known(self, data: bytes) -> RequestHead | None:
+        """What polls: the request that `data` is, where its head is known, has no body, and nothing is before or behind
+        it. None: `feed` it."""
+        if self._rest or self._state is not _BETWEEN or not data.endswith(b"\r\n\r\n"):
+            return None
+        known = self._limits.find(data)
+        if known is None or known.length:
+            return None
+        self._empty_lines = 0
+        return known
+
     def feed(self, data: bytes, requests: int, chunks: int) -> list[Event]:
         """Read `data` behind what was kept, and give what it holds, in order.
 
@@ -100,12 +111,6 @@ class RequestParser:
         if self._rest:
             data = self._rest + data if data else self._rest
             self._rest = b""
-        elif self._state is _BETWEEN and requests > 0:
-            # What polls: one known head without a body, and nothing before or behind it.
-            known = self._limits.known.get(data)
-            if known is not None and not known.length:
-                self._empty_lines = 0
-                return [known]
         self._requests_left, self._chunks_left = requests, chunks
         events = self._events
         at = 0
@@ -187,7 +192,7 @@ class RequestParser:
             if self._empty_lines > _MOST_EMPTY_LINES:
                 raise RefusedError(refusals.EMPTY_LINES)
         end = data.find(b"\r\n\r\n", at) + 4
-        known = self._limits.known.get(data if not at and end == len(data) else data[at:end])
+        known = self._limits.find(data if not at and end == len(data) else data[at:end])
         if known is not None and len(data) >= end + (known.length or 0):
             return self._take_known(data, end, known)
         if data.startswith(b"\r", at) and at + 1 == len(data):

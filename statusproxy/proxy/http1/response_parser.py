@@ -6,7 +6,7 @@ clock here.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import httptools
 import msgspec
@@ -42,9 +42,17 @@ _KEEP_LENGTH: Final = len(b"keep-alive")
 
 _SWITCHING: Final = 101
 
+#: Heads of answers that are remembered, and bytes of the largest.
+_REMEMBERED: Final = 64
+_REMEMBERED_SIZE: Final = 2048
+
 
 class ResponseHead(msgspec.Struct):
-    """The gateway's answer up to its body: status, reason phrase and raw fields as they came."""
+    """The gateway's answer up to its body: status, reason phrase and raw fields as they came.
+
+    One object may stand for many answers, as gateways repeat their heads byte for byte within a second: no one changes
+    it once it was given.
+    """
 
     status: int = 0
     reason: bytes = b""
@@ -53,6 +61,17 @@ class ResponseHead(msgspec.Struct):
     keep_alive: bool = True
     coded: bool = False
     """Whether the body comes in chunks."""
+    length: int | None = None
+    """What it says of the body's length."""
+    keep_alive_field: bytes | None = None
+    """The value of the field `Keep-Alive`, if there was one."""
+    attachment: Any = None
+    """For the parser's user: what it made of this head, kept as long as the head is."""
+
+
+#: Final heads that were good, by their bytes: what a head says depends on nothing else, unless it answers HEAD. All
+#: are dropped when they are many.
+KNOWN: Final[dict[bytes, ResponseHead]] = {}
 
 
 def head_end(before: bytes, data: bytes) -> int:
@@ -82,7 +101,6 @@ class ResponseParser:
         "_headers",
         "_interim_count",
         "_left",
-        "_length",
         "_limit",
         "_lines",
         "_llhttp",
@@ -102,15 +120,14 @@ class ResponseParser:
 
     def __init__(self, limit: int, head_only: bool) -> None:
         """`head_only` for HEAD, whose answer has no body."""
-        self._llhttp: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._llhttp: httptools.HttpResponseParser | None = None  # while a head that is not known is read
         self._limit = limit
         self._head_only = head_only
-        self._parsing = parsing = ResponseHead()
-        self._headers = parsing.headers
+        self._parsing: ResponseHead | None = None
+        self._headers: list[Header] = []
         self._size = self._lines = 0  # bytes and lines of the heads so far, or of the trailers
         self._before = b""  # the last bytes of an incomplete head, or of incomplete trailers
         self._interim_count = 0
-        self._length: int | None = None  # what the head says of the body's length
         self._left = 0  # bytes of the body that are still to come, where its length is known
         self._reader: ChunkReader | None = None
         self._unread = b""  # of a body in chunks: what came, which is read from `_at` on
@@ -123,7 +140,7 @@ class ResponseParser:
         self.body = BodyPieces()
         """The pieces of the body that have come and were not taken."""
         self.keep_alive_field: bytes | None = None
-        """The value of the field `Keep-Alive`, if there was one."""
+        """The value of the field `Keep-Alive`, if there was one, also in an interim answer."""
         self.trailers: list[Header] = []
         self.complete = False
         """The answer's last byte was read."""
@@ -184,16 +201,32 @@ class ResponseParser:
     # ---- the head ----
 
     def _read_head(self, data: bytes) -> None:
+        whole = b""  # of the answer's first head
+        if not (self._size or self._head_only):
+            end = data.find(_HEAD_END) + len(_HEAD_END)
+            whole = data[:end]
+            known = KNOWN.get(whole)
+            if known is not None and end <= self._limit:
+                self._size = end
+                self.head = known
+                self.keep_alive_field = known.keep_alive_field
+                self._begin_body(known, data[end:])
+                return
         while data:
             data = self._read_section(data)
-            if self.head is not None:
-                self._begin_body(self.head, data)
+            head = self.head
+            if head is not None:
+                if self._size == len(whole) <= _REMEMBERED_SIZE and head.status != _SWITCHING:
+                    head.keep_alive_field = self.keep_alive_field
+                    if len(KNOWN) >= _REMEMBERED:
+                        KNOWN.clear()
+                    KNOWN[whole] = head
+                self._begin_body(head, data)
                 return
 
     def _read_section(self, data: bytes) -> bytes:
         """Read on in one head, or in the trailers; give the bytes behind its end. Raises `RefusedError`."""
-        llhttp = self._llhttp
-        assert llhttp is not None
+        llhttp = self._llhttp or self._begin_section()
         end = head_end(self._before, data) if self._before else data.find(_HEAD_END)
         if end >= 0 and not self._before:
             end += len(_HEAD_END)
@@ -214,6 +247,13 @@ class ResponseParser:
         self._before = (self._before + piece[-3:])[-3:] if end < 0 else b""
         return rest
 
+    def _begin_section(self) -> httptools.HttpResponseParser:
+        """Begin to read heads, or trailers."""
+        self._parsing = ResponseHead()
+        self._headers = self.trailers if self._trailing else self._parsing.headers
+        self._llhttp = llhttp = httptools.HttpResponseParser(self)
+        return llhttp
+
     def _within_limits(self, piece: bytes) -> tuple[bytes, Refusal]:
         """The part of `piece` within the limits, whose errors come first, and the limit that the rest exceeds."""
         section = "trailers" if self._trailing else "head"
@@ -231,7 +271,7 @@ class ResponseParser:
         self._llhttp = None  # it knows this answer, which could not be freed at once if it knew it too
         if head.status == _SWITCHING:
             pass
-        elif not answer_has_body(head.status, self._length, head_only=self._head_only):
+        elif not answer_has_body(head.status, head.length, head_only=self._head_only):
             self.complete = True
         elif head.coded:
             if data.endswith(_LAST_CHUNK) and (line := _CHUNK_LINE.match(data)) is not None:
@@ -241,8 +281,8 @@ class ResponseParser:
                     self.complete = True
                     return
             self._reader = ChunkReader(ANSWER_RULES)
-        elif self._length is not None:
-            self._left = self._length
+        elif head.length is not None:
+            self._left = head.length
             if data:
                 self._take_known(data)
             return
@@ -270,10 +310,7 @@ class ResponseParser:
             return
         # Trailers are read as the fields of a head are, by an llhttp of their own.
         self._trailing = True
-        self._parsing = ResponseHead()
-        self._headers = self.trailers
-        self._llhttp = httptools.HttpResponseParser(self)
-        self._llhttp.feed_data(b"HTTP/1.1 200 OK\r\n")
+        self._begin_section().feed_data(b"HTTP/1.1 200 OK\r\n")
         self._size = self._lines = 0
         self._before = b"\r\n"
         if data:
@@ -288,6 +325,7 @@ class ResponseParser:
 
     def on_status(self, reason: bytes) -> None:
         """A part of the reason phrase."""
+        assert self._parsing is not None
         self._parsing.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -297,8 +335,10 @@ class ResponseParser:
         size = len(name)
         if size == _LENGTH_LENGTH:
             if name.lower() == b"content-length":
-                self._length = int(value)  # llhttp lets digits through only
+                assert self._parsing is not None
+                self._parsing.length = int(value)  # llhttp lets digits through only
         elif size == _CODING_LENGTH and name.lower() == b"transfer-encoding" and not self._trailing:
+            assert self._parsing is not None
             answer_coding(value, again=self._parsing.coded)
             self._parsing.coded = True
         elif size == _KEEP_LENGTH and name.lower() == b"keep-alive":
@@ -311,6 +351,7 @@ class ResponseParser:
             return
         llhttp, head = self._llhttp, self._parsing
         assert llhttp is not None
+        assert head is not None
         head.status = llhttp.get_status_code()
         version = llhttp.get_http_version()
         if version != "1.1":
@@ -334,6 +375,6 @@ class ResponseParser:
         self._interim_count += 1
         if self._interim_count > MOST_INTERIM:
             raise RefusedError(refusals.too_many_interim(MOST_INTERIM))
-        self._parsing, self._length = ResponseHead(), None
+        self._parsing = ResponseHead()
         self._headers = self._parsing.headers
         self.interim.append(head)

@@ -56,9 +56,15 @@ class UpstreamPlaces:
 
     def take(self, client: str, reserved: bool) -> bool:
         """Take a place at once, if one is free and no one waits; else ask `wait`."""
-        if self.waiting or self._held.get(client, 0) >= self._shares[reserved] or not self._free(reserved):
+        held = self._held.get(client, 0)
+        if self.waiting or held >= self._shares[reserved] or self.taken >= self._total[True]:
             return False
-        self._give(client, reserved)
+        if not reserved:
+            if self._ordinary >= self._total[False]:
+                return False
+            self._ordinary += 1
+        self.taken += 1
+        self._held[client] = held + 1
         return True
 
     def give_back(self, client: str, reserved: bool) -> None:

@@ -362,6 +362,64 @@ def test_heads_are_remembered_within_bounds() -> None:
         assert (large in under.known) is remembered
 
 
+def with_id(request_id: bytes, *fields: bytes) -> bytes:
+    return request(b"X-Request-ID: " + request_id, b"A: b", *fields)
+
+
+def test_heads_that_differ_in_their_id_alone_are_read_once() -> None:
+    under = wide()
+    RequestParser(under).feed(with_id(b"first"), 10, 10)
+    head = under.find(with_id(b"other"))
+    assert head is not None
+    assert head.headers == ((b"Host", b"proxy.example"), (b"X-Request-ID", b"other"), (b"A", b"b"))
+    assert head.forwarded == list(head.headers)
+    assert head.well_known == {b"host": [b"proxy.example"], b"x-request-id": [b"other"]}
+    again = under.find(with_id(b"again"))
+    assert again is not None
+    assert again.pattern is head.pattern
+    assert again.pattern is not None
+    assert not under.known
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        with_id(b"other", b"C: d"),
+        with_id(b"longer"),  # it may exceed the limits
+        with_id(b"other", b"X-Request-ID: third"),
+        with_id(b"a b"),
+        with_id(b" a"),
+        with_id(b"a "),
+        with_id(b""),
+        with_id(b"a\tb"),
+        with_id(b"\xe9"),
+        with_id(b"other").replace(b"-ID", b"-Id"),
+        with_id(b"other").replace(b": other", b":other"),
+    ],
+)
+def test_a_head_that_differs_in_more_than_a_plain_id_is_read(other: bytes) -> None:
+    under = wide()
+    RequestParser(under).feed(with_id(b"first"), 10, 10)
+    assert under.find(other) is None
+
+
+@pytest.mark.parametrize("fields", [(b"X-Request-ID: two",), (b"x-request-id: two",), (b"X-Request-Id:two",)])
+def test_a_head_with_two_ids_is_remembered_as_it_is(fields: tuple[bytes, ...]) -> None:
+    under = wide()
+    RequestParser(under).feed(with_id(b"one", *fields), 10, 10)
+    assert (len(under.known), len(under.patterns)) == (1, 0)
+
+
+def test_patterns_are_bounded_and_dropped_with_the_limits_they_were_good_under() -> None:
+    under, counts = wide(), list[int]()
+    for number in range(258):
+        RequestParser(under).feed(with_id(b"first", b"N: %d" % number), 10, 10)
+        counts.append(len(under.patterns))
+    assert counts == [*range(1, 257), 1, 2]
+    under.change_to(wide())
+    assert not under.patterns
+
+
 def test_a_head_of_which_no_field_was_read_announces_nothing() -> None:
     head = RequestHead("GET", b"/", (1, 1), ())
     assert (head.keep_alive, head.chunked, head.length, head.upgrade, head.has_body) == (
@@ -371,7 +429,7 @@ def test_a_head_of_which_no_field_was_read_announces_nothing() -> None:
         False,
         False,
     )
-    assert (head.forwarded, head.well_known, head.attachment) == ([], {}, None)
+    assert (head.forwarded, head.well_known, head.attachment, head.pattern) == ([], {}, None, None)
 
 
 @pytest.mark.parametrize("ends", [True, False])

@@ -281,6 +281,12 @@ WHOLE = [
     POST.replace(b"3", b"18") + GET[:18],
     POST.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n",
     GET.replace(b"GET", b"PURGE"),
+    *(GET.replace(b"\r\n\r\n", b"\r\nX-Request-Id: %b\r\nA: b\r\n\r\n" % name) for name in (b"one", b"two", b"three")),
+    GET.replace(b"\r\n\r\n", b"\r\nx-request-id: one\r\nA: b\r\n\r\n"),
+    GET.replace(b"\r\n\r\n", b"\r\nX-Request-Id: one\r\nX-Request-Id: two\r\n\r\n"),
+    GET.replace(b"\r\n\r\n", b"\r\nX-Request-Id: one\r\nX-Request-Id:two\r\n\r\n"),
+    GET.replace(b"\r\n\r\n", b"\r\nX-Request-Id: one \r\nA: b\r\n\r\n"),
+    *(POST.replace(b"\r\n\r\n", b"\r\nX-Request-Id: %b\r\n\r\n" % name) + b"abc" for name in (b"one", b"two")),
     b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n",
 ]
 LAST = [
@@ -297,9 +303,11 @@ def events(under: HeadLimits, pieces: list[bytes]) -> list[Any]:
     parser = RequestParser(under)
     found: list[Any] = []
     for piece in pieces:
-        for event in parser.feed(piece, 1000, 1000):
+        known = parser.known(piece)
+        for event in parser.feed(piece, 1000, 1000) if known is None else [known]:
             if isinstance(event, RequestHead):
-                found.append((event.method, event.target, event.headers, event.keep_alive, event.upgrade))
+                said = (event.headers, event.forwarded, event.well_known, event.length, event.has_body, event.chunked)
+                found.append((event.method, event.target, event.version, event.keep_alive, event.upgrade, *said))
             elif isinstance(event, bytes) and isinstance(found[-1], bytes):
                 found[-1] += event
             else:
@@ -333,6 +341,25 @@ def test_a_head_that_comes_again_is_the_same_object() -> None:
     [first] = parser.feed(GET, 1, 0)
     [second] = parser.feed(GET, 1, 0)
     assert second is first
+
+
+def test_a_request_that_comes_alone_and_has_no_body_is_known_at_once() -> None:
+    parser = RequestParser(wide())
+    assert parser.known(GET) is None
+    [first] = parser.feed(b"\r\n" + GET, 1, 0)
+    assert parser.known(GET) is first
+    assert parser.known(GET + b"\r\n") is None
+    assert parser.known(GET[:-1]) is None
+    parser.feed(GET[:9], 1, 0)
+    assert parser.known(GET) is None  # it would be read behind what was kept
+
+
+def test_a_request_with_a_body_is_never_known_at_once() -> None:
+    parser = RequestParser(wide())
+    parser.feed(POST + b"abc", 10, 0)
+    assert parser.known(POST) is None
+    parser.feed(POST, 10, 0)
+    assert parser.known(GET) is None  # it is the body
 
 
 def test_a_known_head_that_comes_alone_waits_for_its_body() -> None:

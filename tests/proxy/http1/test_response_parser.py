@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from statusproxy.proxy.http1.refusals import RefusedError
 from statusproxy.proxy.http1.response_parser import (
     CHUNKS_AT_ONCE,
+    KNOWN,
     MOST_INTERIM,
     MOST_LINES,
+    ResponseHead,
     ResponseParser,
     head_end,
 )
@@ -312,6 +314,78 @@ def test_what_the_gateway_promises_of_its_connection_is_known() -> None:
         b"HTTP/1.1 204 N\r\nkeep-alive: timeout=5\r\nX-Fourteen-Byt: 1\r\nX-Seventeen-Bytes: 1\r\nAuthorized: 1\r\n\r\n"
     )
     assert answer.keep_alive_field == b"timeout=5"
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_head_that_comes_again_is_read_once(cut: bool) -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Once: %d\r\nKeep-Alive: timeout=7\r\nContent-Length: 2\r\n\r\n" % cut
+    seen = []
+    for body in (b"ab", b"cd", b"ef"):
+        answer = ResponseParser(limit=LIMIT, head_only=False)
+        for piece in (head, body) if cut else (head + body,):
+            answer.feed(piece)
+        seen.append(answer.head)
+        assert (answer.body.take_all(), answer.complete, answer.behind) == (body, True, False)
+        assert answer.keep_alive_field == b"timeout=7"
+    assert seen[0] is seen[1] is seen[2]
+
+
+def test_a_known_head_exceeds_the_limit_as_any_other() -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Known: 1\r\nContent-Length: 0\r\n\r\n"
+    for limit, error in ((len(head), ""), (len(head) - 1, "head too large"), (len(head), "")):
+        assert read(head, limit=limit)[0] == error
+
+
+def test_a_known_head_behind_an_interim_answer_is_no_first_head() -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Known: 2\r\nContent-Length: 2\r\n\r\n"
+    for _ in range(2):
+        assert read(head + b"ok") == read(head + b"ok", [3])
+        error, _, body, _, interim, _ = read(b"HTTP/1.1 102 P\r\n\r\n" + head + b"ok")
+        assert (error, body, interim) == ("", b"ok", [102])
+
+
+def test_the_answer_to_head_has_no_body_also_where_its_head_is_known() -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Known: 3\r\nContent-Length: 2\r\n\r\n"
+    assert read(head + b"ok")[-1] == (True, False, False)
+    assert read(head, head_only=True)[-1] == (True, False, False)
+    assert read(head)[-1] == (False, False, False)
+
+
+def test_a_switch_of_protocols_and_a_large_head_are_read_each_time() -> None:
+    switch = b"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    large = b"HTTP/1.1 200 OK\r\nX: " + b"y" * 2048 + b"\r\nContent-Length: 0\r\n\r\n"
+    for wire in (switch, large):
+        heads = []
+        for _ in range(2):
+            answer = ResponseParser(limit=10_000, head_only=False)
+            answer.feed(wire)
+            heads.append(answer.head)
+        assert heads[0] is not heads[1]
+        assert heads[0] == heads[1]
+
+
+def test_known_heads_are_bounded() -> None:
+    def head_of(number: int) -> ResponseHead | None:
+        answer = ResponseParser(limit=LIMIT, head_only=False)
+        answer.feed(b"HTTP/1.1 200 OK\r\nX-Number: %d\r\nContent-Length: 0\r\n\r\n" % number)
+        return answer.head
+
+    first = head_of(0)
+    assert head_of(0) is first
+    for number in range(1, 66):
+        head_of(number)
+    assert head_of(0) is not first
+
+
+@given(st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=4), st.sets(st.integers(0, 80), max_size=3))
+def test_a_known_head_changes_nothing(names: list[str], cuts: set[int]) -> None:
+    for name in names:
+        wire, _ = ANSWERS[name]
+        for head_only in (False, True):
+            KNOWN.clear()
+            new = read(wire, head_only=head_only)
+            assert read(wire, head_only=head_only) == new
+            assert read(wire, sorted(cut for cut in cuts if cut < len(wire)), head_only=head_only)[:2] == new[:2]
 
 
 def test_there_is_nothing_to_go_on_with_where_no_chunks_wait() -> None:
