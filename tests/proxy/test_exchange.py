@@ -1,7 +1,6 @@
 """One exchange: what comes in goes out, what is reported of it, and that it leaves nothing behind."""
 
 import asyncio
-import dataclasses
 import gc
 import gzip
 import json
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from statusproxy.observe.exchange_report import Report, RouteKind
 from statusproxy.proxy import exchange as exchange_module
@@ -671,7 +671,7 @@ async def test_what_is_reported_of_an_exchange(origin: Origin, proxy: Running) -
         assert report.sent > 30
     assert (lists.status, sent.status) == (200, 200)
     same: dict[str, Any] = {"seconds": 0.0, "upstream_seconds": None, "sent": 0}
-    assert [dataclasses.replace(report, **same) for report in seen] == [
+    assert [structs.replace(report, **same) for report in seen] == [
         Report(
             kind=RouteKind.CHANNELS, method="GET", status=200, received=0, request_id="poll-1", client="127.0.0.1",
             target=b"/api/channels?x=1", problem=None, corrected=0, template="/api/channels", **same,

@@ -1,6 +1,6 @@
 """The handler of all requests: what is under way, and which settings hold for it."""
 
-import dataclasses
+from msgspec import structs
 
 from tests.proxy.harness import Origin, Running, Wire, answer, get, reports, until
 
@@ -31,7 +31,7 @@ async def test_a_gateway_is_tried_by_a_connection_that_gives_its_place_back(orig
 async def test_a_replaced_site_holds_for_the_exchanges_that_begin_afterwards(origin: Origin, proxy: Running) -> None:
     async def script(wire: Wire) -> None:
         await origin.take(wire)
-        proxy.server.proxy.site = dataclasses.replace(proxy.server.proxy.site, language="pt-BR")
+        proxy.server.proxy.site = structs.replace(proxy.server.proxy.site, language="pt-BR")
         await wire.send(b"nonsense\r\n\r\n")
 
     origin.script = script

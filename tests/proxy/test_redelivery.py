@@ -3,11 +3,12 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.proxy import redelivery
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk

@@ -1,9 +1,9 @@
 """A client has its time for each thing that it may be waited for, by the limits of that moment."""
 
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.proxy.downstream.client_deadline import ClientDeadline
 from statusproxy.proxy.downstream.limits import ClientLimits

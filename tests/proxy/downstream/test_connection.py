@@ -5,10 +5,10 @@ import gc
 import re
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.proxy.client_address import LOCAL, Peer
 from statusproxy.proxy.downstream.body_buffer import NO_BODY

@@ -3,10 +3,10 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from statusproxy.proxy.downstream.connection import ConnectionState
 from statusproxy.proxy.downstream.server import ClientServer

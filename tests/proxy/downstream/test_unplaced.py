@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.proxy.downstream import unplaced
 from statusproxy.proxy.downstream.connection import ConnectionState
