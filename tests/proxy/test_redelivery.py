@@ -3,12 +3,12 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec import structs
 
 from statusproxy.proxy import redelivery
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
@@ -211,7 +211,7 @@ async def test_it_goes_to_the_present_gateway_with_the_host_as_it_was(
         async with running(tmp_path, other.url) as present:
             site.proxy.site = present.server.proxy.site
             await site.send(EVENT, content(), 0)
-            site.proxy.site = replace(site.proxy.site, host="gateway")
+            site.proxy.site = structs.replace(site.proxy.site, host="gateway")
             await site.send(EVENT, content(), 0)
     finally:
         await other.stop()
