@@ -81,6 +81,7 @@ async def _falls() -> tuple[Section, list[Finding]]:
             for number in range(_FALLS):
                 registry.gateway_word(f"session-{number:05d}")
             lookups.append((time.process_time() - begun) * 1e6 / _FALLS)
+            await registry.store.close()
         fell = Median.of(falls)
         section.rows.append(
             [f"{count:,}", fell.text("ms", 1), Median.of(scrapes).text("µs"), Median.of(lookups).text("µs", 1)]
@@ -128,6 +129,7 @@ async def _long_lists() -> tuple[Section, list[Finding]]:
             begun = time.process_time()
             waited.append(await _longest_turn(registry.correct_in_steps(body, rule, registry.now(), None)))
             took.append((time.process_time() - begun) * 1e3)
+        await registry.store.close()
         turns = Median.of(waited[1:])
         section.rows.append([f"{count:,}", f"{lost:,}", Median.of(took[1:]).text("ms", 1), turns.text("ms", 1)])
         if lost == 5_000:

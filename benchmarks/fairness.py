@@ -1,14 +1,13 @@
 """How long a poll every 10 ms waits while others give the proxy much to do: the 99th percentile beside each load.
 
-The poll comes on a connection of its own, at fixed moments, and its time counts from the moment at which it was due: so
-a wait delays those behind it too. What makes the load has the lowest priority on its core, and the poll the highest.
+Polls come at fixed moments, each on a connection that no other one waits on, and their time counts from the moment at
+which they were due. What makes the load has the lowest priority on its core, and the poll the highest.
 """
 
 import asyncio
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -182,44 +181,39 @@ def _request(method: str, target: str, body: bytes = b"") -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def _answered(connection: socket.socket) -> None:
+async def _answered(reader: asyncio.StreamReader) -> None:
     """Read one answer of known length."""
-    seen = b""
-    while b"\r\n\r\n" not in seen:
-        piece = connection.recv(65536)
-        if not piece:
-            raise EOFError("the connection was closed")
-        seen += piece
-    head, _, rest = seen.partition(b"\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         raise ValueError(head.decode(errors="replace"))
-    if b"chunked" in head:
-        while not rest.endswith(b"0\r\n\r\n"):
-            rest += connection.recv(65536)
-        return
-    left = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]) - len(rest)
-    while left > 0:
-        left -= len(connection.recv(65536))
+    await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0))
 
 
-def _poll(port: int, seconds: float) -> None:
-    """Ask every 10 ms, and print the seconds each took from the moment at which it was due."""
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+async def _poll(port: int, seconds: float) -> list[float]:
+    """Ask every 10 ms, and give the seconds each took from the moment at which it was due.
+
+    A poll that still waits does not delay the next one: that goes on another connection.
+    """
     asked = _request("GET", "/api/channels?n=10")
-    took = []
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(asked)
-        _answered(connection)
-        due = time.perf_counter()
-        for _ in range(int(seconds / _EVERY)):
-            due += _EVERY
-            time.sleep(max(0.0, due - time.perf_counter()))
-            connection.sendall(asked)
-            _answered(connection)
-            took.append(time.perf_counter() - due)
-    print(json.dumps(took))
+    free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def one(due: float) -> float:
+        reader, writer = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
+        writer.write(asked)
+        await _answered(reader)
+        free.append((reader, writer))
+        return time.perf_counter() - due
+
+    await one(time.perf_counter())
+    due, polls = time.perf_counter(), []
+    for _ in range(int(seconds / _EVERY)):
+        due += _EVERY
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        polls.append(asyncio.create_task(one(due)))
+    took = list(await asyncio.gather(*polls))
+    for _, writer in free:
+        writer.close()
+    return took
 
 
 async def _posts(port: int, count: int) -> None:
@@ -228,9 +222,7 @@ async def _posts(port: int, count: int) -> None:
     asked = _request("POST", "/v1/webhooks/receive", rates.presence_event(1_000).encode())
     for _ in range(count):
         writer.write(asked)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-        await reader.readexactly(int(length or 0))
+        await _answered(reader)
     writer.close()
 
 
@@ -269,7 +261,9 @@ def main() -> None:
     """Be the poll or one of the loads."""
     what, port, seconds, *more = sys.argv[1:]
     if what == "poll":
-        _poll(int(port), float(seconds))
+        with contextlib.suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        print(json.dumps(asyncio.run(_poll(int(port), float(seconds)))))
     elif what == "burst":
         asyncio.run(_bursts(int(port), float(seconds)))
     else:

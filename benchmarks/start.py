@@ -24,6 +24,10 @@ _AFTER = Goal("≤ 70 MiB", 70.0, at_least=False)
 _LISTS = 20
 
 
+#: Each start has files of its own.
+_NUMBERS = itertools.count()
+
+
 @dataclass(frozen=True)
 class Start:
     """One start and what followed."""
@@ -70,11 +74,10 @@ def _start(fleet: Fleet, number: int, version: Version | None = None) -> Start:
 
 def in_turn(fleet: Fleet, versions: Sequence[Version | None], *, turns: int) -> list[list[Start]]:
     """Starts of each version in turn, None being this checkout; the first, which may compile, does not count."""
-    numbers = itertools.count()
     starts: list[list[Start]] = [[] for _ in versions]
     for turn in range(turns + 1):
         for version, seen in zip(versions, starts, strict=True):
-            started = _start(fleet, next(numbers), version)
+            started = _start(fleet, next(_NUMBERS), version)
             if turn:
                 seen.append(started)
     return starts

@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks.fleet import SESSION, channels
 from benchmarks.rates import media_event, presence_event
-from benchmarks.results import Finding, Goal, Median, Section
+from benchmarks.results import Finding, Goal, Median, Section, grouped
 from statusproxy.config.load import load
 from statusproxy.status import signals
 from statusproxy.status.channels import correct
@@ -117,7 +117,7 @@ def _lists() -> tuple[Section, list[Finding]]:
             plain.text("µs", 1), f"{ratio:.2f} ×",
         ])  # fmt: skip
         if size in _BARE:
-            what, goal = f"correcting {size:,} channels, without HTTP".replace(",", " ", 1), _BARE[size]
+            what, goal = f"correcting {grouped(size)} channels, without HTTP", _BARE[size]
             against = f"{ratio:.2f} × bare msgspec"
             findings.append(Finding(what, mine.text("µs", 1), against, goal.text, goal.verdict(ratio)))
     return section, findings
