@@ -100,6 +100,9 @@ class Outcome(msgspec.Struct):
     others: float = 0.0
     """How many processors other programs kept busy meanwhile, on average."""
 
+    stood_still: float = 0.0
+    """Seconds for which the machine let nobody go on, at most."""
+
     @property
     def ok(self) -> bool:
         """Whether everything held."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,36 @@ class OtherWork:
         """How many processors others kept busy since then, on average."""
         others = busy() - self._busy - (used_by(os.getpid()) - self._ours)
         return max(others, 0.0) / max(time.monotonic() - self._begun, 0.001)
+
+
+class Standstill:
+    """The longest time for which this machine let a thread that only sleeps not go on.
+
+    A host that runs other machines takes the processors away now and then: nobody is served meanwhile.
+    """
+
+    #: Seconds of one sleep.
+    _NAP: Final = 0.002
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        """Seconds beyond a sleep's end, so far."""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._sleep, daemon=True)
+        self._thread.start()
+
+    def end(self) -> float:
+        """Look no longer; the longest, in seconds."""
+        self._ended.set()
+        self._thread.join()
+        return self.longest
+
+    def _sleep(self) -> None:
+        begun = time.monotonic()
+        while not self._ended.wait(self._NAP):
+            now = time.monotonic()
+            self.longest = max(self.longest, now - begun - self._NAP)
+            begun = now
 
 
 def busy() -> float:

@@ -17,7 +17,7 @@ import msgspec
 
 from tests.faults.fault import LONGEST_WAIT, Check, Fault, Growth, Measured, Outcome, SkippedError
 from tests.faults.gateway import Gateway
-from tests.faults.other_work import OtherWork
+from tests.faults.other_work import OtherWork, Standstill
 from tests.faults.probe import KINDS, STRAIGHT, Probe
 from tests.faults.program import Options, Program, Use
 from tests.faults.waits import FLOOR, TIMES, Sample, allowed, between, summary
@@ -263,7 +263,7 @@ def _allowing(sample: Sample, refusals: Set[str]) -> Sample:
 
 def play(fault: Fault, gateway: Gateway, options: Options, *, quick: bool) -> Outcome:
     """Run one fault from its beginning to its end. Never raises; what went wrong is in the outcome."""
-    begun, others = time.monotonic(), OtherWork()
+    begun, others, standstill = time.monotonic(), OtherWork(), Standstill()
     with tempfile.TemporaryDirectory(prefix="statusproxy-fault-") as folder:
         stage = Stage(fault, gateway, options, Path(folder), quick=quick)
         try:
@@ -277,4 +277,5 @@ def play(fault: Fault, gateway: Gateway, options: Options, *, quick: bool) -> Ou
             stage.close()
     stage.outcome.seconds = round(time.monotonic() - begun, 1)
     stage.outcome.others = round(others.cores(), 2)
+    stage.outcome.stood_still = round(standstill.end(), 3)
     return stage.outcome

@@ -17,7 +17,10 @@ def listing(faults: Iterable[Fault]) -> str:
 
 def told(outcome: Outcome) -> str:
     """What came of one fault, for a person."""
-    beside = f"{outcome.seconds} s, load {outcome.load}, {outcome.others} processors busy with other programs"
+    beside = (
+        f"{outcome.seconds} s, load {outcome.load}, {outcome.others} processors busy with other programs, machine stood"
+        f" still for {outcome.stood_still * 1e3:.0f} ms at most"
+    )
     lines = [f"{_verdict(outcome):8} {outcome.item:4} {outcome.name} ({beside})"]
     if outcome.skipped or outcome.error:
         lines.append(f"           {outcome.skipped or outcome.error}")

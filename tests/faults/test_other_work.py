@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
 
-from tests.faults.other_work import OtherWork, busy, used_by
+from tests.faults.other_work import OtherWork, Standstill, busy, used_by
 
 #: A program that computes for half a second of processor time, and one that starts it.
 COMPUTES = "import time\nwhile time.process_time() < 0.5: pass"
@@ -31,3 +32,12 @@ def test_our_own_work_is_nobody_elses() -> None:
 
 def test_a_process_that_is_not_there_uses_nothing() -> None:
     assert used_by(2**22 + 1) == 0.0
+
+
+def test_a_thread_that_could_not_go_on_tells_for_how_long() -> None:
+    standstill = Standstill()
+    # No other thread of this process runs while a pattern is matched.
+    begun = time.monotonic()
+    re.match(r"(?:a+)+b", "a" * 24)
+    took = time.monotonic() - begun
+    assert standstill.end() > took / 2
