@@ -323,17 +323,14 @@ class Response:
     def _write(self, step: Step, data: bytes) -> bool:
         """Write to the client with a step, if that is allowed; `_wait` is due where this is True: the client takes no
         more."""
-        if self._state not in step.sources:  # as in `_move` and `_put`: each answer comes by here
+        if not self._move(step):
             return False
-        self._state = step.target
         connection = self._connection
         if step is HEAD:
             connection.unfinished = True
-        transport = connection.transport
-        if transport is None or transport.is_closing():
+        if not self._put(data):
             self._lose_client()
             return False
-        transport.write(data)
         self.sent += len(data)
         return connection.writing_paused
 

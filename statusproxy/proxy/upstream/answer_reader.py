@@ -69,18 +69,10 @@ class AnswerReader:
     async def head(self) -> ResponseHead:
         """The final answer's head. Raises `UpstreamError`."""
         parser = self.parser
-        limit = self._limits.response_head
         while parser.head is None:
             if self.error is not None:
                 raise self.error
-            # The same as `_wait`, written out: each exchange comes by here.
-            self._waiter = self._loop.create_future()
-            if limit is not None:
-                self._deadline = self._loop.time() + limit
-            try:
-                await self._waiter
-            finally:
-                self._waiter = self._deadline = None
+            await self._wait(self._limits.response_head)
         return parser.head
 
     async def read(self) -> bytes:
