@@ -357,11 +357,16 @@ def _block(number: signal.Signals) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 
 
+def prepare_descriptors(settings: Settings) -> None:
+    """Let the process open as many files as the limits need, where the system allows it. Call before any thread."""
+    descriptors.raise_limit()
+    descriptors.widen_table(settings.limits.connections, settings.limits.upstream_connections)
+
+
 async def serve(
     settings: Settings, read_settings: Callable[[], Settings] | None = None, given: Sequence[str] = ()
 ) -> None:
     """Run the service until a signal ends it; `given` are the keys that the command line sets. Raises `StartError`."""
     log.info("statusproxy %s", __version__, extra={"version": __version__})
-    descriptors.raise_limit()
     descriptors.warn_if_too_few(settings.limits.connections, settings.limits.upstream_connections)
     await Server(settings, read_settings, given=given).run()

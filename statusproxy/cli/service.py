@@ -39,7 +39,7 @@ def run(
     log_format: str | None,
 ) -> None:
     """Serve until stopped (SIGTERM or Ctrl-C); SIGHUP reloads the configuration."""
-    from statusproxy.server import StartError, serve
+    from statusproxy.server import StartError, prepare_descriptors, serve
 
     said = {"admin.listen": admin_listen, "log.format": log_format}
     overrides = {key: value for key, value in said.items() if value is not None}
@@ -48,6 +48,7 @@ def run(
         return load(config, overrides, environment(), listen=list(listen) or None, gateway=gateway)
 
     settings = read_settings(read)
+    prepare_descriptors(settings)
     logs.set_up(settings.log.format, settings.log.level)
     logs.take_over()
     given = [*overrides, *(key for key, value in (("listen", listen), ("gateway", gateway)) if value)]

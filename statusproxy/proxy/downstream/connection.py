@@ -114,9 +114,10 @@ TUNNEL: Final = ConnectionState.TUNNEL
 
 
 class ClientConnection(FlowControl):
-    """One client's connection, served by one task. `ClientServer` makes it and knows it from `admit` to its end.
+    """One client's connection, served by one task from its first request on.
 
-    It has the methods that an `aiohttp.web.Server` calls on its connections: `close` and `shutdown`.
+    `ClientServer` makes it and knows it from `admit` to its end. It has the methods that an `aiohttp.web.Server` calls
+    on its connections: `close` and `shutdown`.
     """
 
     __slots__ = (
@@ -179,7 +180,6 @@ class ClientConnection(FlowControl):
         if sock.family != socket.AF_UNIX:
             _configure(sock, server.limits.response_body)
         self._deadline.opened()
-        self._task = self._loop.create_task(self._serve())
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Called by asyncio. What reads the body, waits to write, or serves the request is told."""
@@ -299,7 +299,10 @@ class ClientConnection(FlowControl):
             self._deadline.request_begun()
             self.server.admission.work(self)
             self._request = ClientRequest(found, self._reader.body, self)
-            self._wake_task()
+            if self._task is None:  # the first request; a client that opens and says nothing costs no task
+                self._task = self._loop.create_task(self._serve())
+            else:
+                self._wake_task()
         else:
             self._refuse(found.code)
 

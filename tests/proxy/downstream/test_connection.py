@@ -261,6 +261,16 @@ async def test_a_body_that_is_whole_stays_when_the_client_leaves(port: Port) -> 
     assert bodies == [b"body"]
 
 
+async def test_a_client_that_says_nothing_costs_no_task(port: Port) -> None:
+    tasks = asyncio.all_tasks()
+    client, _ = port.connect()
+    assert asyncio.all_tasks() == tasks
+    client.data_received(GET[:5])
+    assert asyncio.all_tasks() == tasks
+    client.data_received(GET[5:])
+    assert len(asyncio.all_tasks() - tasks) == 1
+
+
 async def test_requests_are_served_in_turn(port: Port) -> None:
     connection, transport = port.connect()
     connection.data_received(GET * 3)
@@ -532,7 +542,7 @@ async def test_a_connection_that_has_ended_leaves_no_task(port: Port) -> None:
     closed, _ = port.connect()
     lost, _ = await port.answered()
     await turns()
-    assert len(asyncio.all_tasks()) == len(before) + 2
+    assert len(asyncio.all_tasks()) == len(before) + 1  # the first never asked for anything
     closed.force_close()
     lost.connection_lost(None)
     await turns()

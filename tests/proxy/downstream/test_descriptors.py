@@ -6,11 +6,13 @@ import errno
 import os
 import resource
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Final
 
 import pytest
 
@@ -82,6 +84,42 @@ def test_a_limit_that_cannot_be_raised_stays(limit: list[tuple[int, int]], monke
 def test_without_a_limit_as_many_are_allowed_as_are_of_use(limit: list[tuple[int, int]]) -> None:
     limit.append((resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert descriptors.allowed() == 65_536
+
+
+def _table_size(process: int) -> int:
+    """For how many descriptors the kernel's table of a process has room."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("FDSize:"))
+
+
+#: In a process of its own, as a table does not shrink.
+_WIDEN: Final = """
+import os, resource
+from statusproxy.proxy.downstream import descriptors
+resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}))
+before = descriptors.open_now()
+descriptors.widen_table(1000, 200)
+assert descriptors.open_now() == before
+with open("/proc/self/status") as status:
+    print(next(line for line in status if line.startswith("FDSize:")).split()[1])
+"""
+
+
+@pytest.mark.parametrize(("limit", "room"), [(4096, 2 * 1000 + 200 + 128), (500, 500)])
+def test_the_kernel_s_table_is_widened_to_what_the_limits_need_and_no_further_than_allowed(
+    limit: int, room: int
+) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", _WIDEN.format(limit)], stdout=subprocess.PIPE, check=True, timeout=PATIENCE
+    )
+    assert room <= int(said.stdout) < 2 * room
+
+
+def test_a_table_that_cannot_be_widened_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "allowed", lambda: 2**31)
+    before = descriptors.open_now()
+    descriptors.widen_table(2**30, 2**30)
+    assert descriptors.open_now() == before
 
 
 def test_what_is_open_is_counted() -> None:
@@ -337,6 +375,12 @@ async def program(request: pytest.FixtureRequest, tmp_path: Path, origin: Origin
             process.kill()
         await process.wait()
         assert (soft, hard) == resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+@pytest.mark.slow
+async def test_the_program_has_a_wide_table_before_the_first_client_comes(program: Program) -> None:
+    """Each growth would have every client wait until all processors have passed a point of rest."""
+    assert _table_size(program.process.pid) == FEW
 
 
 @pytest.mark.slow
