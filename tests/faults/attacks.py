@@ -219,7 +219,7 @@ BODIES: Final[dict[str, Callable[[str], bytes]]] = {
 # ---- many connections ----
 
 
-def _room(descriptors: int) -> None:
+def allow_open_files(descriptors: int) -> None:
     """Have this process open so many connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < descriptors:
@@ -231,7 +231,7 @@ def half_sent(port: int, count: int, seconds: float, source: str, said_from: str
 
     `source` is the address they come from; `said_from` is what a proxy in front would write to `X-Forwarded-For`.
     """
-    _room(count + 64)
+    allow_open_files(count + 64)
     fields = [("Content-Length", str(MIB))]
     if said_from:
         fields.append(("X-Forwarded-For", said_from))
@@ -241,20 +241,20 @@ def half_sent(port: int, count: int, seconds: float, source: str, said_from: str
 
 def slow_readers(port: int, count: int, seconds: float, source: str, size: int) -> Any:
     """Downloads of `size` bytes of which 9 bytes a second are read."""
-    _room(count + 64)
+    allow_open_files(count + 64)
     opening = request("GET", f"/bytes/{size}")
     return _hold(port, count, seconds, source, opening, sip=9, read_buffer=4096)
 
 
 def silent(port: int, count: int, seconds: float, source: str) -> Any:
     """Connections that say nothing."""
-    _room(count + 64)
+    allow_open_files(count + 64)
     return _hold(port, count, seconds, source, b"")
 
 
 def idle(port: int, count: int, seconds: float, source: str) -> Any:
     """Connections that asked for something once, and then say nothing."""
-    _room(count + 64)
+    allow_open_files(count + 64)
     return _hold(port, count, seconds, source, request("GET", "/ping"), sip=64 * KIB)
 
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Final
 
 from tests.faults import attacks
+from tests.faults.bare_server import wait_behind
 from tests.faults.fault import Fault
 from tests.faults.probe import FRESH
 from tests.faults.program import Program
 from tests.faults.stage import Stage
+from tests.faults.waits import FLOOR
 
 #: The hard limit on open files that shells and containers often have.
 _LIMIT: Final = 1024
@@ -27,6 +29,12 @@ _LOGGED: Final = 16 * 1024
 #: The share of a processor that a process may take which has nothing to do.
 _BUSY: Final = 0.3
 
+#: Connections that say nothing: more than there are descriptors.
+_SILENT: Final = 1100
+
+#: Times the wait behind as many connections at a server that does nothing else which a fresh client may wait.
+_TIMES_BARE: Final = 3.0
+
 #: Connections that the admin listener may take from the proxied port's share.
 _ADMIN_SHARE: Final = 256
 
@@ -38,7 +46,7 @@ def silent_admin(stage: Stage) -> None:
     before = proxy.use().descriptors
     stage.beside(
         proxy, attacks.silent, at_most=seconds, kinds=("pass", "webhook", FRESH),
-        port=proxy.admin_port, count=1100, seconds=seconds, source=_ELSEWHERE,
+        port=proxy.admin_port, count=_SILENT, seconds=seconds, source=_ELSEWHERE,
     )  # fmt: skip
     grown = stage.outcome.descriptors
     taken = grown.peak - before if grown is not None else 0
@@ -64,9 +72,10 @@ def _exhaust(stage: Stage, proxy: Program) -> None:
     stage.check("warned at start of the low limit", warned, warned, True)
     logged, processor, begun = proxy.log.stat().st_size, proxy.processor(), time.monotonic()
     seconds = stage.size(6.0, 2.0)
+    floors = {FRESH: max(FLOOR, _TIMES_BARE * wait_behind(_SILENT, stage.options.loop))}
     stage.beside(
         proxy, attacks.silent, at_most=seconds, kinds=("pass", "webhook", FRESH), refusals={"503"},
-        port=proxy.port, count=1100, seconds=seconds, source=_ELSEWHERE,
+        floors=floors, port=proxy.port, count=_SILENT, seconds=seconds, source=_ELSEWHERE,
     )  # fmt: skip
     lasted = time.monotonic() - begun
     said, busy = proxy.log.stat().st_size - logged, (proxy.processor() - processor) / lasted

@@ -131,6 +131,7 @@ class Stage:
         at_most: float,
         times: float = TIMES,
         floor: float = FLOOR,
+        floors: Mapping[str, float] = {},
         memory: int = MEMORY,
         descriptors: int = DESCRIPTORS,
         truthful: bool = True,
@@ -141,9 +142,9 @@ class Stage:
         """Measure an ordinary client without and then with `attack`, and check what it waits.
 
         `attack` runs with `arguments` in another process and ends by itself within `at_most` seconds; what it gives
-        is returned. `kinds` are the ordinary client's; `times` and `floor` bound what it
-        may wait, `memory` (bytes) and `descriptors` by how much the proxy may grow. `refusals` are answers that count
-        as served. `part` names the attack where a fault has several.
+        is returned. `kinds` are the ordinary client's; `times` and `floor` (of some kinds `floors`) bound what it may
+        wait, `memory` (bytes) and `descriptors` by how much the proxy may grow. `refusals` are answers that count as
+        served. `part` names the attack where a fault has several.
         """
         self._report(clear=True)
         with working(attack) as worker, Probe(proxy.port, self.gateway.port, kinds) as probe:
@@ -162,7 +163,7 @@ class Stage:
             samples = [_allowing(sample, refusals) for sample in report.samples if sample.kind == kind]
             idle = summary(s for s in samples if idle_from <= s.begun and s.begun + s.wait < begun)
             beside = summary(between(samples, begun, ended))
-            limit = allowed(idle, straight, times=times, floor=floor)
+            limit = allowed(idle, straight, times=times, floor=floors.get(kind, floor))
             self.waited(f"{part} {kind}".strip(), Measured(idle, beside, limit))
         peak, after = proxy.peak(), self._settled(proxy, before.descriptors + descriptors)
         self.grew(before, peak, after, memory=memory, descriptors=descriptors, part=part)
