@@ -1,9 +1,12 @@
 """Subscribers of changes: each batch goes to every subscriber, in the order of subscription."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from statusproxy.status.model import Change
+
+log = logging.getLogger("statusproxy.sessions")
 
 
 class Subscriber(Protocol):
@@ -35,9 +38,12 @@ class Changes:
         return unsubscribe
 
     def publish(self, changes: Sequence[Change], now: float) -> None:
-        """Tell every subscriber of these changes."""
+        """Tell every subscriber of these changes. An error in one costs neither the others nor the save."""
         for subscriber in self._subscribers:
-            subscriber.changed(changes, now)
+            try:
+                subscriber.changed(changes, now)
+            except Exception:
+                log.exception("%s could not take in a change", type(subscriber).__name__)
 
     def __len__(self) -> int:
         return len(self._subscribers)

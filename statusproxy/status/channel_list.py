@@ -143,7 +143,7 @@ class ChannelList:
         self._parts: Sequence[Part] = ()
         self._objects: dict[str, tuple[ChannelObject, ...]] = {}
         self.found = _NONE_FOUND
-        """Where the channels stand that were found without reading the others."""
+        """Where the channels stand that were found without reading the others; none once the ids have been read."""
         self._sought: tuple[str, ...] = ()  # the channels that were looked for
         self.edited: Sequence[Edit] = ()
         """What was edited when this answer was last corrected."""
@@ -179,8 +179,10 @@ class ChannelList:
 
     def find_in_steps(self, channels: tuple[str, ...]) -> Generator[None, None, None]:
         """Find channels as `find` does; yields after each short step of a long answer. See `has_found`."""
-        if not self.is_read and self.whole:
-            named = yield from self.rule.named_elements.find_in_steps(self.body, channels)
+        if self.is_read or not self.whole:
+            return
+        named = yield from self.rule.named_elements.find_in_steps(self.body, channels)
+        if not self.is_read:  # as another one may have done between two steps
             self.found, self._sought = named or _NONE_FOUND, channels
 
     def has_found(self, channels: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -53,14 +53,21 @@ _LONGEST: Final = 64 * 1024
 """Bytes of a channel's object that are looked at for its end, where that is not seen at once."""
 
 
+class _Search(NamedTuple):
+    """What is looked for. A value, since others may look for something else between two steps."""
+
+    names: tuple[str, ...]
+    written: Sequence[bytes]
+    """Each id as it would be written; none where they cannot be looked for."""
+
+
 class NamedElements:
     """Finds channels for one rule; its decoders built."""
 
     def __init__(self, lists: tuple[Path, ...], ids: tuple[Path, ...]) -> None:
         """`lists`: where the channels are; `ids`: the members that may name one. The first that is there counts."""
         self._ids = ids
-        self._names: tuple[str, ...] = ()
-        self._searches: Sequence[bytes] = ()
+        self._last = _Search((), ())  # there are mostly the same ids as before
         self._channels: dict[bytes, str | None] = {}
         self._is_list = () in lists
         members = tree(lists)
@@ -72,11 +79,10 @@ class NamedElements:
 
         None if any of them is not found, or if this way cannot tell: every channel is to be read then. Never raises.
         """
-        if names != self._names:
-            self._prepare(names)
-        if not self._searches or len(body) > SMALL:
+        search = self._search_for(names)
+        if not search.written or len(body) > SMALL:
             return None
-        places = self._search(body, 0, len(body))
+        places = _places(search, body, 0, len(body))
         if len(places) < len(names) or len(places) > _PLACES:
             return None
         try:
@@ -84,7 +90,7 @@ class NamedElements:
             start = None if listed is None else _place(body, listed)
             if listed is None or start is None:
                 return None
-            return self._objects(body, (start, start + len(listed) - 1), (), places)
+            return self._objects(body, (start, start + len(listed) - 1), (), search.names, places)
         except (ValueError, RecursionError):
             return None
 
@@ -100,14 +106,13 @@ class NamedElements:
         """
         if len(body) <= SMALL:
             return self.find(body, names)
-        if names != self._names:
-            self._prepare(names)
-        cuts = _cuts(body) if self._searches else None
+        search = self._search_for(names)
+        cuts = _cuts(body) if search.written else None
         if not cuts:
             return None
         places: list[int] = []
         for first, last in pairwise((0, *cuts, len(body))):
-            places += self._search(body, first, last)
+            places += _places(search, body, first, last)
             if len(places) > _PLACES:
                 return None
             yield
@@ -127,33 +132,15 @@ class NamedElements:
                 yield
                 _skip(b"[0%b]" % body[first:last])
             yield
-            return self._objects(body, (start, end), cuts, places)
+            return self._objects(body, (start, end), cuts, search.names, places)
         except (ValueError, RecursionError):
             return None
 
-    def _prepare(self, names: tuple[str, ...]) -> None:
-        """Be ready to look for these: there are mostly the same ones as before."""
-        possible = 0 < len(names) <= MOST and all(map(_SEARCHABLE, names))
-        self._searches = [b'"%b"' % name.encode() for name in names] if possible else ()
-        self._names = names
-
-    def _search(self, body: bytes, first: int, last: int) -> list[int]:
-        """The places in a part of the document at which the ids stand. Too many where an id may be written otherwise,
-        or where there are too many.
-        """
-        if body.find(b"\\", first, last) >= 0 and _ESCAPED(body, first, last) is not None:
-            return _TOO_MANY
-        places: list[int] = []
-        for wanted in self._searches:
-            place = body.find(wanted, first, last)
-            while place >= 0:
-                places.append(place)
-                if len(places) > _PLACES:
-                    return _TOO_MANY
-                place = body.find(wanted, place + len(wanted), last)
-        if len(self._searches) > 1:
-            places.sort()
-        return places
+    def _search_for(self, names: tuple[str, ...]) -> _Search:
+        if names != self._last.names:
+            possible = 0 < len(names) <= MOST and all(map(_SEARCHABLE, names))
+            self._last = _Search(names, [b'"%b"' % name.encode() for name in names] if possible else ())
+        return self._last
 
     def _list(self, body: bytes) -> Raw | None:
         """The list as it is written. ValueError if the document is not JSON."""
@@ -169,14 +156,14 @@ class NamedElements:
         return None
 
     def _objects(
-        self, body: bytes, listed: Span, cuts: Sequence[int], places: Iterable[int]
+        self, body: bytes, listed: Span, cuts: Sequence[int], names: tuple[str, ...], places: Iterable[int]
     ) -> Mapping[str, Sequence[Span]] | None:
         """The channels to look for in the list between two brackets; the places are where an id stands.
 
         At `cuts` there are commas between elements of the list.
         """
         start, last = listed
-        found: dict[str, list[Span]] = {name: [] for name in self._names}
+        found: dict[str, list[Span]] = {name: [] for name in names}
         end = start + 1
         before = b"["  # what stands for the list up to `end`
         for place in places:
@@ -221,6 +208,25 @@ class NamedElements:
                 self._channels.clear()
             self._channels[written] = channel
         return channel
+
+
+def _places(search: _Search, body: bytes, first: int, last: int) -> list[int]:
+    """The places in a part of the document at which the ids stand. Too many where an id may be written otherwise, or
+    where there are too many.
+    """
+    if body.find(b"\\", first, last) >= 0 and _ESCAPED(body, first, last) is not None:
+        return _TOO_MANY
+    places: list[int] = []
+    for wanted in search.written:
+        place = body.find(wanted, first, last)
+        while place >= 0:
+            places.append(place)
+            if len(places) > _PLACES:
+                return _TOO_MANY
+            place = body.find(wanted, place + len(wanted), last)
+    if len(search.written) > 1:
+        places.sort()
+    return places
 
 
 def _members(wanted: Tree) -> Callable[[Written], msgspec.Struct]:

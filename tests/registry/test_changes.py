@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from statusproxy.registry.changes import Changes
 from statusproxy.status.model import Change
 
@@ -52,3 +54,16 @@ def test_leaving_while_a_batch_is_told_takes_it_from_nobody() -> None:
     changes.publish([LOST], 5.0)
     changes.publish([LOST], 6.0)
     assert [(name, now) for name, _, now in told] == [("first", 5.0), ("second", 5.0), ("second", 6.0)]
+
+
+def test_an_error_in_one_subscriber_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[tuple[str, Sequence[Change], float]] = []
+
+    def fail() -> None:
+        raise RuntimeError("of our own")
+
+    broken = Follower("log", told)
+    broken.then = fail
+    Changes(broken, Follower("metrics", told)).publish([LOST], 5.0)
+    assert [name for name, _, _ in told] == ["log", "metrics"]
+    assert caplog.messages == ["Follower could not take in a change"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusproxy.status import list_reader
+from statusproxy.status import list_reader, named_elements
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.list_reader import SMALL, ListReader
 from statusproxy.status.model import Said
@@ -295,6 +295,18 @@ def test_a_few_channels_are_found_without_reading_the_others(in_steps: bool) -> 
     assert find(found, "s1")
     found.read()
     assert (essence(found), find(found, "s1")) == (essence(thorough), False)
+
+
+def test_what_is_found_after_someone_else_has_read_all_channels_hides_none_of_them() -> None:
+    found = ChannelList(listing(12), LIST)
+    with mock.patch.multiple(named_elements, SMALL=0, _PIECE=60):
+        steps = found.find_in_steps(("s0",))
+        next(steps)
+        found.read()
+        for _ in steps:
+            pass
+    assert found.said("s11").channel == "s11"
+    assert essence(found) == essence(read(listing(12)))
 
 
 @pytest.mark.parametrize("space", [b" ", b""])

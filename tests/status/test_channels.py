@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -831,6 +831,51 @@ def test_in_steps_it_shows_what_is_in_force_when_it_is_done(
     assert set(result.corrected) == in_force - keeps
     assert list(result.corrected) == sorted(result.corrected, key=NAMES.index)
     assert result.body == expected(body, in_force)
+
+
+between = st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["read", "find", "look"])), max_size=4)
+
+
+@given(said, st.sets(st.sampled_from(NAMES), min_size=1, max_size=4), happening, between)
+@example(["connected"] * 12, {"s0"}, [(1, "lost", "s5")], [(1, "read")])
+def test_in_steps_it_shows_the_same_whoever_else_reads_the_answer_meanwhile(
+    words: list[str], lost: set[str], events: list[tuple[int, str, str]], others: list[tuple[int, str]]
+) -> None:
+    """The page and the history read the answer that is being corrected, and other answers are corrected meanwhile."""
+    body = json.dumps(
+        [{"id": name, "status": word} for name, word in zip(NAMES, words, strict=True)], separators=(",", ":")
+    ).encode()
+    sessions, answer = down(*sorted(lost)), ChannelList(body, LIST)
+    with (
+        mock.patch.multiple(named_elements, SMALL=0, _PIECE=60),
+        mock.patch.object(channel_list, "SMALL", 0),
+        mock.patch.object(module, "_STEP", 2),
+    ):
+        steps = correct_in_steps(answer, sessions, 200.0, 201.0)
+        result: Correction | None = None
+        step = 0
+        while result is None:
+            for number, (when, what, session) in enumerate(events):
+                if when == step:
+                    happen(sessions, what, session, 202.0 + step + number / 100)
+            for when, who in others:
+                if when == step and who == "read":
+                    answer.read()
+                elif when == step and who == "find":
+                    answer.find((NAMES[step % 12],))
+                elif when == step:
+                    ChannelList(body + b" ", LIST).find((NAMES[-1], NAMES[0]))
+            try:
+                next(steps)
+            except StopIteration as stop:
+                result = stop.value
+            step += 1
+    in_force = {one.session for one in sessions.records() if one.override is not None}
+    keeps = {name for name, word in zip(NAMES, words, strict=True) if word == "qr_required"}
+    assert set(result.corrected) == in_force - keeps
+    assert result.body == expected(body, in_force)
+    answer.read()
+    assert [answer.said(name).word for name in NAMES] == words
 
 
 @given(documents, st.sampled_from(["sales", "Support", "x"]), st.integers(1, 60))

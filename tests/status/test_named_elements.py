@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 from unittest import mock
 
 import pytest
@@ -301,3 +301,25 @@ def test_paths_may_lead_through_several_objects() -> None:
     assert find('{"a":{"b":[%s]}}'.replace("%s", SALES), "sales", lists=lists) == {"sales": [SALES]}
     assert find('{"a":{"b":1,"x":[%s]}}'.replace("%s", SALES), "sales", lists=lists) == {"sales": [SALES]}
     assert find('{"a":[%s]}'.replace("%s", SALES), "sales", lists=lists) is None
+
+
+def test_others_may_look_for_other_channels_between_two_steps() -> None:
+    """One reader serves all answers of a rule, and the sessions that are lost change at any moment."""
+    body = f"[{OTHERS},{SALES},{OTHERS},{SALES},{OTHERS}]".encode()
+    elements = NamedElements(LISTS, IDS)
+
+    def disturbed() -> Generator[None, None, Mapping[str, Sequence[Span]] | None]:
+        steps = elements.find_in_steps(body, ("sales",))
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                return cast(Mapping[str, Sequence[Span]] | None, stop.value)
+            at_once(elements.find_in_steps(body, ("a0", "nobody")))
+            yield
+
+    with mock.patch.multiple(named_elements, SMALL=0, _PIECE=60):
+        found = at_once(elements.find_in_steps(body, ("sales",)))
+        assert found is not None
+        assert len(found["sales"]) == 2
+        assert at_once(disturbed()) == found

@@ -3,6 +3,7 @@
 from typing import Final
 
 from statusproxy.proxy.actions import answers
+from statusproxy.proxy.actions.observe import failed, observe
 from statusproxy.proxy.coalescing import Result
 from statusproxy.proxy.common_answer import CommonAnswer
 from statusproxy.proxy.exchange import Exchange
@@ -11,6 +12,7 @@ from statusproxy.proxy.request_head import PreparedHead
 from statusproxy.proxy.response_head import response_fields
 from statusproxy.proxy.site import ChannelsEntry
 from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.status.channels import Correction
 
 #: Bytes of a list, some hundred channels, from which on it is corrected step by step.
 _LONG_LIST: Final = 16 * 1024
@@ -43,13 +45,17 @@ async def serve(exchange: Exchange) -> None:
             registry.unreadable("channels", common.failure)
         await response.answer(head.status, head.reason, common.fields(request_id), body)
         return
-    if registry.learning.on:
-        registry.learning.answer(text, entry.rule.source, configured=True)
     session = exchange.match.session
-    if len(text) > _LONG_LIST:
-        correction, durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session)
-    else:
-        correction, durable = registry.correct(text, entry.rule, exchange.asked_at, session)
+    try:
+        if len(text) > _LONG_LIST:
+            correction, durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session)
+        else:
+            correction, durable = registry.correct(text, entry.rule, exchange.asked_at, session)
+    except Exception as error:  # noqa: BLE001 - the answer passes as it came after any error
+        failed(exchange, "channels", error)
+        correction, durable = Correction(text), None
+    if registry.learning.on:
+        await observe(exchange, "learning", lambda: registry.learning.answer(text, entry.rule.source, configured=True))
     if durable is not None:
         await exchange.settle(durable)
     if correction.failure is not None:

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from statusproxy.proxy.actions import answers
+from statusproxy.proxy.actions.observe import observe
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.http1.head import first
@@ -43,7 +44,7 @@ async def serve_qr(exchange: Exchange) -> None:
     text, failure = await answers.decode(exchange, head.status, well_known, body, _LOOKED_AT)
     if text is not None:
         image = kind.lower().startswith(b"image/")
-        await exchange.settle(registry.qr_answered(session, text, image, exchange.asked_at))
+        await observe(exchange, "qr", lambda: registry.qr_answered(session, text, image, exchange.asked_at))
     elif failure is not None:
         registry.unreadable("qr", failure)
     await exchange.response.answer(head.status, head.reason, fields, body)
@@ -102,10 +103,11 @@ async def _pass_outcome(
         return
     fields, well_known = response_fields(head, exchange.request_id.encode())
     text, failure = await answers.decode(exchange, head.status, well_known, body, _LOOKED_AT)
+    what = exchange.match.kind.name.lower()
     if failure is not None and failure != "empty":
-        exchange.registry.unreadable(exchange.match.kind.name.lower(), failure)
-    elif proves(text or b""):
-        await exchange.settle(conclude(session, exchange.asked_at))
+        exchange.registry.unreadable(what, failure)
+    else:
+        await observe(exchange, what, lambda: conclude(session, exchange.asked_at) if proves(text or b"") else None)
     await exchange.response.answer(head.status, head.reason, fields, body)
 
 

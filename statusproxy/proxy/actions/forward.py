@@ -3,6 +3,7 @@
 from typing import Final
 
 from statusproxy.proxy.actions import answers, tunnel
+from statusproxy.proxy.actions.observe import observe
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.http1.head import Headers, first, values
 from statusproxy.proxy.http1.response_parser import ResponseHead
@@ -45,7 +46,8 @@ async def _pass_learned(exchange: Exchange, head: ResponseHead, body: AnswerBody
     fields, well_known = response_fields(head, exchange.request_id.encode())
     text, _ = await answers.decode(exchange, head.status, well_known, whole, _LEARNED)
     if text is not None:
-        exchange.registry.learning.answer(text, exchange.target.partition(b"?")[0].decode("latin-1"))
+        learning, path = exchange.registry.learning, exchange.target.partition(b"?")[0].decode("latin-1")
+        await observe(exchange, "learning", lambda: learning.answer(text, path))
     await exchange.response.answer(head.status, head.reason, fields, whole)
 
 

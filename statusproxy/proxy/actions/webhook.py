@@ -70,11 +70,11 @@ class Event:
                 registry.doubt(exchange.client, "token")
             else:
                 self.trusted, self.text = True, text
-                if registry.learning.on:
-                    registry.learning.event(text, self._target.path)
                 exchange.durable = registry.hear(
                     text, exchange.client, self._target.path, exchange.match.session, self._is_by_address()
                 )
+                if registry.learning.on:
+                    registry.learning.event(text, self._target.path)
         except Exception:
             log.exception("a webhook could not be read", extra={"request_id": exchange.request_id})
             registry.unreadable("webhook", "internal")

@@ -727,3 +727,33 @@ async def test_the_list_waits_until_what_it_showed_is_durable(
     durable.set()
     await asked
     assert events == ["durable", "200"]
+
+
+@pytest.mark.parametrize("count", [2, 800])
+async def test_an_error_of_our_own_in_correcting_costs_no_answer(
+    count: int, origin: Origin, lost: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("of our own")
+
+    body = json.dumps({"channels": [{"id": f"s{number}", "status": "connected"} for number in range(count)]}).encode()
+    origin.answer = list_answer(body=body)
+    monkeypatch.setattr(lost.server.registry._corrections, "correct", fail)
+    monkeypatch.setattr(lost.server.registry._corrections, "correct_in_steps", fail)
+    got = await lost.ask(get("/api/channels"))
+    assert (got.status, got.body) == (200, body)
+    assert "an answer could not be looked at: channels" in caplog.messages
+    assert "channels passed untouched: internal" in caplog.messages
+
+
+async def test_an_error_of_our_own_in_learning_costs_no_correction(
+    lost: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, configured: bool) -> None:
+        raise KeyError("of our own")
+
+    learning = lost.server.registry.learning
+    learning.start(60.0)
+    monkeypatch.setattr(learning, "answer", fail)
+    assert (await lost.ask(get("/api/channels"))).body == CORRECTED
+    assert "an answer could not be looked at: learning" in caplog.messages

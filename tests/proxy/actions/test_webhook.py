@@ -975,6 +975,20 @@ async def test_events_of_trusted_senders_are_learned_from_while_that_is_wanted(
     assert heard == [(b"[]", "/v1/webhooks/receive")]
 
 
+async def test_an_event_counts_whatever_goes_wrong_in_learning_from_it(
+    proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("of our own")
+
+    learning = proxy.server.registry.learning
+    learning.start(60.0)
+    monkeypatch.setattr(learning, "event", fail)
+    event = b'{"event":"status-find","session":"sales","status":"browserClose"}'
+    assert (await proxy.ask(get("/v1/webhooks/receive", method="POST", body=event))).status == 200
+    assert proxy.server.registry.has_overrides
+
+
 @pytest.mark.parametrize(
     ("target", "came", "went"),
     [
