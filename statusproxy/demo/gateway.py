@@ -129,7 +129,7 @@ class StandInGateway(LoopbackServer):
             await asyncio.gather(*(self._post_raw(event) for event in events[start : start + at_once]))
 
     async def settled(self, within: float = 60.0) -> bool:
-        """Wait until the outbox is empty, `within` so many seconds; whether it is."""
+        """Wait until the outbox is empty; whether it is. False once no event was taken for `within` seconds."""
         return await self.outbox.settled(within)
 
     async def _post_raw(self, event: RawEvent) -> None:

@@ -44,12 +44,16 @@ class Outbox:
             self._events.put_nowait(event)
 
     async def settled(self, within: float) -> bool:
-        """Wait until nothing waits, for at most `within` seconds; whether nothing does."""
-        try:
-            await asyncio.wait_for(self._events.join(), within)
-        except TimeoutError:
-            return False
-        return True
+        """Wait until nothing waits; whether nothing does. False once no event was taken for `within` seconds."""
+        while True:
+            waiting = self._events.qsize()
+            try:
+                await asyncio.wait_for(self._events.join(), within)
+            except TimeoutError:
+                if self._events.qsize() == waiting:
+                    return False
+            else:
+                return True
 
     async def _run(self, client: aiohttp.ClientSession) -> None:
         while True:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import aiohttp
 import pytest
@@ -12,7 +13,12 @@ from aiohttp import web
 
 from statusproxy.demo import outbox as module
 from statusproxy.demo.outbox import Outbox
+from tests.proxy.loop_clock import LoopClock
 from tests.stand_ins.served import served
+
+
+async def no_time() -> None:
+    """Let no time pass."""
 
 
 class Hub:
@@ -21,8 +27,10 @@ class Hub:
     def __init__(self) -> None:
         self.statuses = [200]
         self.came: list[tuple[str, str | None]] = []
+        self.takes: Callable[[], Awaitable[None]] = no_time
 
     async def take(self, request: web.Request) -> web.Response:
+        await self.takes()
         self.came.append(((await request.json())["event"], request.headers.get("X-Gateway-Secret")))
         return web.Response(status=self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0])
 
@@ -94,6 +102,16 @@ async def test_an_event_whose_address_was_taken_away_is_dropped(outbox: Outbox, 
     outbox.url = None
     assert await outbox.settled(10)
     assert (hub.came, counts) == ([], {"undelivered": 1})
+
+
+async def test_a_slow_hub_is_waited_for_as_long_as_it_takes_events(
+    outbox: Outbox, hub: Hub, counts: Counter[str], loop_clock: LoopClock
+) -> None:
+    hub.takes = partial(loop_clock.move, 8.0)
+    for name in "abcd":
+        outbox.put({"event": name})
+    assert await outbox.settled(10)
+    assert counts == {"delivered": 4}
 
 
 async def test_who_waits_for_an_outbox_that_is_not_emptied_is_told_so() -> None:
