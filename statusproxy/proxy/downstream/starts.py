@@ -17,8 +17,8 @@ AT_ONCE: Final = 4
 class Starts:
     """Tells each request that changes something when it begins. Each is told once, and tells once that it has begun.
 
-    No timer and no turn of the loop is spent on it: the last of those that were told to begin tells the next ones,
-    whose tasks then run in the loop's next turn.
+    No timer is spent on it: the last of those that were told to begin tells the next ones, whose tasks then run in the
+    loop's next turn.
     """
 
     __slots__ = ("_coming", "_waiting")
