@@ -49,6 +49,9 @@ def decode_in_steps(
     """
     _raw.decode(document)  # from here on every bracket and quote has its partner
     yield
+    for pattern in (_plain, _members):  # compiled by the first such document of a process, for some milliseconds each
+        pattern()
+        yield
     value, _ = yield from _Reader(document, decode, array).value(_after_space(document, 0), deepest)
     return value
 
@@ -164,7 +167,8 @@ _NAME: Final = re.compile(_STRING, re.DOTALL)
 _SCALAR: Final = re.compile(_STRING + rb"|[^ \t\n\r,}\]]++", re.DOTALL)
 
 
-# These two take some milliseconds to compile, and few services ever meet such a document.
+# These two take some milliseconds to compile, and few services ever meet such a document: `decode_in_steps` has each
+# compiled in a step of its own.
 
 
 @cache

@@ -1,6 +1,7 @@
 """Bodies of many events: all of them, in their order, without holding up anybody, and durable before the answer."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
@@ -158,6 +159,27 @@ async def test_an_event_of_very_many_members_counts_and_holds_nobody_up(
         turns += 1
     assert site.lost() == site.stored() == ["sales"]
     assert turns > 6
+
+
+@pytest.mark.parametrize("collected", [True, False])
+@pytest.mark.parametrize("members", [100, 40_000])
+async def test_nothing_is_collected_while_an_event_of_very_many_members_is_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch, members: int, collected: bool
+) -> None:
+    monkeypatch.setattr(intake, "SLICE_SECONDS", 0.0)
+    event = json.dumps([dict.fromkeys(map(str, range(members)), 0) | find("browserClose", "sales")[0]]).encode()
+    before, seen = gc.isenabled(), set()
+    (gc.enable if collected else gc.disable)()
+    try:
+        durable = asyncio.ensure_future(site.post(event))
+        while not site.lost():
+            await asyncio.sleep(0)
+            seen.add(gc.isenabled())
+        await durable
+        assert seen == {collected and members == 100}
+        assert gc.isenabled() is collected
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 async def test_a_slice_ends_with_its_time_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

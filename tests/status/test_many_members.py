@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.status import many_members
 from statusproxy.status.fields import Array
 from statusproxy.status.many_members import MOST_AT_ONCE, decode_in_steps, has_many
 from tests.processor_time import seconds
@@ -105,6 +106,15 @@ def test_many_are_told_by_colons_and_brackets() -> None:
     assert has_many(b"[" * (2 * MOST_AT_ONCE + 1))
     assert not has_many(b"[" * (2 * MOST_AT_ONCE))
     assert not has_many(b"x" * 10_000_000)
+
+
+def test_the_patterns_are_compiled_in_steps_of_their_own() -> None:
+    patterns = (many_members._plain, many_members._members)
+    for pattern in patterns:
+        pattern.cache_clear()
+    reading = decode_in_steps(b'{"a":1}', _plain, Array, 16)
+    compiled = [sum(pattern.cache_info().currsize for pattern in patterns) for _ in reading]
+    assert compiled == [0, 1, 2]
 
 
 COUNT = 100_000

@@ -20,11 +20,13 @@ from statusproxy.proxy.downstream.client_deadline import ClientDeadline, Limited
 from statusproxy.proxy.downstream.flow_control import FlowControl
 from statusproxy.proxy.downstream.loop_budget import LoopBudget
 from statusproxy.proxy.downstream.request_reader import RequestReader
+from statusproxy.proxy.downstream.starts import Starts
 from statusproxy.proxy.downstream.unplaced import LINGER, Places, Unplaced, end_our_half
 from statusproxy.proxy.http1.head import Header
 from statusproxy.proxy.http1.refusals import Refusal
 from statusproxy.proxy.http1.request_parser import HeadLimits, RequestHead
 from statusproxy.proxy.reset import reset
+from statusproxy.proxy.upstream.call import SAFE
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -65,6 +67,7 @@ class Serving(Places, Limited, Protocol):
 
     head_limits: HeadLimits
     budget: LoopBudget
+    starts: Starts
     requests_count: int
 
     @property
@@ -128,6 +131,7 @@ class ClientConnection(FlowControl):
         "_reader",
         "_receive",
         "_request",
+        "_started",
         "_task",
         "_used",
         "_wake",
@@ -151,7 +155,8 @@ class ClientConnection(FlowControl):
         """Whether an answer was begun that is not whole, so that an end here would be taken for its end."""
         self._loop = loop
         self._deadline = ClientDeadline(loop, self._too_late, server)
-        self._request: ClientRequest | None = None  # the one being served
+        self._request: ClientRequest | None = None  # the one being served, or waiting for its start
+        self._started = False  # it may be served
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None  # what the task waits for between two requests
         self._receive: Callable[[bytes | None], None] | None = None
@@ -299,12 +304,19 @@ class ClientConnection(FlowControl):
             self._deadline.request_begun()
             self.server.admission.work(self)
             self._request = ClientRequest(found, self._reader.body, self)
-            if self._task is None:  # the first request; a client that opens and says nothing costs no task
-                self._task = self._loop.create_task(self._serve())
+            if found.method in SAFE:
+                self._start()
             else:
-                self._wake_task()
+                self._started = False
+                self.server.starts.ask(self._start)
         else:
             self._refuse(found.code)
+
+    def _start(self) -> None:
+        """The request's turn has come."""
+        self._started = True
+        self._task = self._task or self._loop.create_task(self._serve())  # none for a client that says nothing
+        self._wake_task()
 
     def _refuse(self, code: str) -> None:
         """Answer what cannot be a request (`code` is its problem); the connection ends with it."""
@@ -337,12 +349,16 @@ class ClientConnection(FlowControl):
         """Serve this connection's requests in turn."""
         server = self.server
         try:
-            while self.state is not CLOSED:
+            while self._request is not None or self.state is not CLOSED:
                 request = self._request
-                if request is None:
+                if request is None or not self._started:
                     self._wake = self._loop.create_future()
                     await self._wake
                     continue
+                if request.method not in SAFE:
+                    server.starts.begun()  # also where its client has gone meanwhile: it is carried to its end
+                elif self.state is CLOSED:
+                    break
                 server.requests_count += 1
                 keep_alive = await server.handler(request)
                 if self.state is not SERVING:

@@ -13,7 +13,7 @@ class Hold(enum.Enum):
     AHEAD = enum.auto()
     """Enough has come behind the request that is being served."""
     TURN = enum.auto()
-    """What has come already is read on in a later turn of the loop (`turns.py`)."""
+    """What has come already is read on in a later turn of the loop (`loop_budget.py`)."""
     TUNNEL = enum.auto()
     """The gateway accepts no more of a tunnel."""
 

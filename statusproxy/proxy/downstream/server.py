@@ -16,6 +16,7 @@ from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequ
 from statusproxy.proxy.downstream.descriptors import Reserve
 from statusproxy.proxy.downstream.limits import ClientLimits
 from statusproxy.proxy.downstream.loop_budget import LoopBudget
+from statusproxy.proxy.downstream.starts import Starts
 from statusproxy.proxy.downstream.unplaced import Unplaced
 from statusproxy.proxy.http1.request_parser import HeadLimits
 from statusproxy.proxy.problems import PROBLEMS, Language, error_answer
@@ -51,6 +52,7 @@ class ClientServer(web.Server):
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.budget = LoopBudget(self.loop)
+        self.starts = Starts()
         self.admission: Admission[ClientConnection] = Admission(self.loop.time)
         self.waiting: set[Unplaced] = set()
         """Clients that got no place and have not asked for anything yet."""
@@ -85,6 +87,7 @@ class ClientServer(web.Server):
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - its signature is aiohttp's
         """Close all connections; the requests under way get `timeout` seconds, and as long again to give up."""
+        self.starts.all()
         await asyncio.gather(*(connection.shutdown(timeout) for connection in self.connections))
         self._admitted.clear()
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from statusproxy.proxy.client_address import LOCAL, Peer
 from statusproxy.proxy.downstream.body_buffer import NO_BODY
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, ConnectionState
+from statusproxy.proxy.downstream.starts import AT_ONCE
 from tests.proxy.downstream.port import GET, Port
 from tests.proxy.downstream.stand_ins import StandInClock, StandInTransport
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
@@ -448,6 +449,98 @@ async def test_of_many_requests_at_once_one_a_turn_is_served(port: Port) -> None
         await turns(1)
         counts.append(port.server.requests_count)
     assert counts == [1, 2, 3, 4, 5, 5, 5]
+
+
+# ---- a rush of requests that change something ----
+
+
+def rush(port: Port, count: int) -> list[tuple[ClientConnection, StandInTransport]]:
+    """So many clients post something at once."""
+    port.server.limits = replace(port.server.limits, connections=1000)
+    clients = [port.connect() for _ in range(count)]
+    for connection, _ in clients:
+        connection.data_received(POST + b"body")
+    return clients
+
+
+async def test_of_a_rush_of_posts_a_few_are_served_in_each_turn_and_in_order(port: Port) -> None:
+    served: list[ClientConnection] = []
+
+    async def note(request: ClientRequest) -> bool:
+        served.append(request.connection)
+        return True
+
+    port.handler = note
+    clients = [connection for connection, _ in rush(port, 3 * AT_ONCE)]
+    for share in (1, 2, 3, 3):
+        await turns(1)
+        assert served == clients[: share * AT_ONCE]
+
+
+async def test_who_only_asks_does_not_wait_for_a_rush_of_posts(port: Port) -> None:
+    served: list[str] = []
+
+    async def note(request: ClientRequest) -> bool:
+        served.append(request.method)
+        return True
+
+    port.handler = note
+    rush(port, 5 * AT_ONCE)
+    connection, _ = port.connect()
+    connection.data_received(GET)
+    await turns(1)
+    assert served == ["POST"] * AT_ONCE + ["GET"]
+
+
+async def test_posts_that_come_on_a_connection_in_a_rush_wait_as_well(port: Port) -> None:
+    port.let_go.set()
+    first = rush(port, AT_ONCE)
+    await turns(3)
+    for connection, _ in first:
+        connection.data_received((POST + b"body") * 2)
+    rush(port, 2 * AT_ONCE)
+    counts = []
+    for _ in range(6):
+        before = port.server.requests_count
+        await turns(1)
+        counts.append(port.server.requests_count - before)
+    assert (max(counts), sum(counts)) == (AT_ONCE, 4 * AT_ONCE)
+
+
+async def test_a_post_that_waits_is_served_though_its_client_leaves(port: Port) -> None:
+    port.let_go.set()
+    clients = rush(port, 2 * AT_ONCE)
+    last, _ = clients[-1]
+    last.connection_lost(None)
+    await turns(2)
+    assert port.server.requests_count == 2 * AT_ONCE
+    await turns(3)
+    assert len(port.server.connections) == 2 * AT_ONCE - 1
+
+
+async def test_who_only_asks_and_leaves_before_it_is_served_is_not_served(port: Port) -> None:
+    connection, _ = port.connect()
+    connection.data_received(GET)
+    connection.connection_lost(None)
+    await turns(3)
+    assert (port.server.requests_count, port.server.connections) == (0, [])
+
+
+async def test_a_shutdown_lets_a_post_that_waits_end(port: Port) -> None:
+    port.let_go.set()
+    _, transport = rush(port, 3 * AT_ONCE)[-1]
+    await port.server.shutdown(PATIENCE)
+    assert (transport.written, transport.is_closing(), transport.aborted) == (b"answer", True, False)
+
+
+async def test_a_rush_of_posts_whose_senders_do_not_wait_arrives_whole(origin: Origin, proxy: Running) -> None:
+    clients = [await proxy.connect() for _ in range(10 * AT_ONCE)]
+    for number, client in enumerate(clients):
+        client.writer.write(get(f"/{number}", "Content-Length: 4", method="POST") + b"body")
+        client.writer.close()
+    await until(lambda: len(origin.requests) == len(clients))
+    assert sorted(int(one.target[1:]) for one in origin.requests) == list(range(len(clients)))
+    await gone(proxy)
 
 
 async def test_after_an_answer_that_ends_the_connection_nothing_more_is_served(port: Port) -> None:
