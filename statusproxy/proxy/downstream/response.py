@@ -33,9 +33,9 @@ from statusproxy.proxy.downstream.response_state import (
     Step,
 )
 from statusproxy.proxy.downstream.slow_reader import SlowReader
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk, last_chunk
 from statusproxy.proxy.http1.head import Header, write_head
-from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.min_rate import Pace
 from statusproxy.proxy.problems import PROBLEMS, Hop, error_answer
 from statusproxy.proxy.reset import reset

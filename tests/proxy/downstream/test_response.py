@@ -12,8 +12,8 @@ import pytest
 from statusproxy.proxy.downstream import response as module
 from statusproxy.proxy.downstream.response import AnsweredTwiceError, Response
 from statusproxy.proxy.downstream.response_state import ABORTED, DONE, GONE, HEAD_SENT, NEW
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Header
-from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.site import Limits, Timeouts
 from statusproxy.proxy.upstream.answer_body import SMALL
 from statusproxy.proxy.upstream.errors import UpstreamError
