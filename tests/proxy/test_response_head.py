@@ -51,9 +51,11 @@ def test_an_answer_that_may_have_no_length_loses_it(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 304, 500])
 def test_any_other_keeps_its_length(status: int) -> None:
-    fields, well_known = response_fields(said((b"Content-Length", b"7"), status=status), b"id-1")
+    head = said((b"Content-Length", b"7"), status=status)
+    fields, well_known = response_fields(head, b"id-1")
     assert well_known[b"content-length"] == [b"7"]
-    assert fields[0] == (b"Content-Length", b"7")
+    assert b"\r\nContent-Length: 7\r\n" in prepared_answer(head).wire
+    assert b"Content-Length" not in dict(fields)  # it is the framing's, where the body was read
 
 
 def test_what_is_made_of_a_head_stays_with_it_and_is_not_changed() -> None:
@@ -107,3 +109,10 @@ def test_heads_that_differ_in_a_few_values_are_prepared_as_each_by_itself(
         assert given_to_client.wire == expected.wire
         assert given_to_client.fields == expected.fields
         assert given_to_client.well_known == expected.well_known
+
+
+@pytest.mark.parametrize("name", [b"Content-Length", b"content-length", b"CONTENT-length"])
+def test_the_length_of_a_body_that_was_read_is_left_to_who_writes_it(name: bytes) -> None:
+    for _ in range(2):
+        head = ResponseHead(200, b"OK", (1, 1), [(b"A", b"1"), (name, b"7")])
+        assert [field for field, _ in response_fields(head, b"id-1")[0]] == [b"A", b"Via", b"X-Request-Id"]

@@ -214,9 +214,15 @@ async def test_a_large_answer_that_is_all_here_is_not_copied_into_its_head(size:
 
 async def test_a_whole_answer_gets_its_own_length() -> None:
     stage = Stage()
-    await stage.response.answer(200, b"OK", [(b"content-length", b"99"), (b"A", b"1")], b"hello")
-    assert stage.wire == b"HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 5\r\n\r\nhello"
+    await stage.response.answer(200, b"OK", [(b"B", b"2"), (b"A", b"1")], b"hello")
+    assert stage.wire == b"HTTP/1.1 200 OK\r\nB: 2\r\nA: 1\r\nContent-Length: 5\r\n\r\nhello"
     assert stage.response.state is DONE
+
+
+async def test_the_fields_of_a_whole_answer_stay_as_they_are() -> None:
+    fields = [(b"A", b"1")]
+    await Stage().response.answer(200, b"OK", fields, b"hello")
+    assert fields == [(b"A", b"1")]  # they may be remembered for others
 
 
 async def test_head_gets_the_length_without_the_body() -> None:
