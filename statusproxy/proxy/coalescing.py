@@ -9,7 +9,7 @@ import asyncio
 import msgspec
 
 from statusproxy.proxy.common_answer import CommonAnswer
-from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.http1.answer_head import ResponseHead
 
 Key = bytes
 """What makes two requests the same: the whole head they are sent on with, except for the request's id."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from statusproxy.proxy.conditional import Representation, represent
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Header, WellKnown
-from statusproxy.proxy.http1.response_parser import ResponseHead
 
 _REQUEST_ID: Final = b"X-Request-Id"
 

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip
-from statusproxy.proxy.http1.head import Header, Headers, WellKnown, values
+from statusproxy.proxy.http1.head import UNTRUE, Header, Headers, WellKnown
 
 #: Never reach the gateway on a corrected route: it would answer for its own version of the list (Express says 304
 #: for a list whose correction has changed), or for a part of it.
@@ -25,22 +25,8 @@ WITHHELD: Final = frozenset(
     }
 )
 
-#: Untrue of a body that was changed.
-UNTRUE: Final = frozenset(
-    {
-        b"accept-ranges",
-        b"content-digest",
-        b"content-encoding",
-        b"content-length",
-        b"content-md5",
-        b"digest",
-        b"etag",
-        b"last-modified",
-        b"repr-digest",
-        b"signature",
-        b"signature-input",
-    }
-)
+#: What is to be looked for in an answer: `Content-Length` is not among the fields that are given here.
+_UNTRUE: Final = UNTRUE - {b"content-length"}
 
 #: Not sent with a 304 (RFC 9110 §15.4.5).
 _NOT_WITH_304: Final = frozenset(
@@ -76,7 +62,8 @@ def represent(
     size: int,
     own_tag: bytes | None,
 ) -> Representation:
-    """The answer for a body of `size` bytes that was read; `headers` are the gateway's end-to-end fields.
+    """The answer for a body of `size` bytes that was read; `headers` are the gateway's end-to-end fields but for
+    those about framing.
 
     `asked` and `said` are the well-known fields of the request and of the answer (`head.classify_fields`).
     A changed body gets a validator of its own, `own_tag`. An unchanged one keeps the gateway's, so that with no
@@ -86,12 +73,15 @@ def represent(
     carries the fields that its 200 would carry (RFC 9110 §15.4.5).
     """
     if own_tag is not None:
-        headers = [header for header in headers if header[0].lower() not in UNTRUE]
+        if _UNTRUE.isdisjoint(said):
+            headers = headers.copy()
+        else:
+            headers = [header for header in headers if header[0].lower() not in _UNTRUE]
         headers.append((b"ETag", own_tag))
     tag = own_tag or said.get(b"etag", [b""])[0]
     gzip = False
     if size >= WORTHWHILE and (own_tag is not None or b"content-encoding" not in said):
-        headers = _vary(headers)
+        headers = _vary(headers, said)
         gzip = b"accept-encoding" in asked and accepts_gzip(asked[b"accept-encoding"])
         if gzip:
             headers = _weak(headers)
@@ -111,8 +101,8 @@ def _none_match(fields: list[bytes], tag: bytes) -> bool:
     return False
 
 
-def _vary(headers: list[Header]) -> list[Header]:
-    for value in values(headers, b"vary"):
+def _vary(headers: list[Header], said: WellKnown) -> list[Header]:
+    for value in said.get(b"vary", ()):
         if any(part.strip().lower() in {b"accept-encoding", b"*"} for part in value.split(b",")):
             return headers
     return [*headers, (b"Vary", b"Accept-Encoding")]

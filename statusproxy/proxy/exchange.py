@@ -16,7 +16,7 @@ from statusproxy.proxy.downstream.request_body import Upload
 from statusproxy.proxy.downstream.response import Response
 from statusproxy.proxy.downstream.response_state import GONE
 from statusproxy.proxy.head_cache import prepared_head
-from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.max_forwards import BOUNDED, one_hop_less
 from statusproxy.proxy.problems import ALLOW, FOR_SENDERS, PROBLEMS, Hop
 from statusproxy.proxy.refusal import refusal

@@ -13,8 +13,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Headers, first
-from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.ports import Attempt
 from statusproxy.proxy.upstream.errors import UpstreamError
 

@@ -5,7 +5,6 @@ thousand times is hashed and compressed once, also where a thousand clients ask 
 """
 
 import asyncio
-from collections import deque
 from hashlib import blake2b
 from typing import Final
 
@@ -53,7 +52,7 @@ class Renditions:
 
     def __init__(self, runner: StepRunner) -> None:
         self._runner = runner
-        self._recent: deque[_Rendition] = deque()
+        self._recent: dict[int, _Rendition] = {}  # by the identity of its body; the latest last
         self._size = 0  # of the bodies remembered
 
     async def tag(self, body: bytes) -> bytes:
@@ -78,13 +77,13 @@ class Renditions:
 
     def _of(self, body: bytes) -> _Rendition:
         recent = self._recent
-        for known in recent:
-            if known.body is body:
-                return known
-        recent.appendleft(rendition := _Rendition(body))
+        known = recent.get(id(body))
+        if known is not None:
+            return known
+        recent[id(body)] = rendition = _Rendition(body)
         self._size += len(body)
         while len(recent) > _REMEMBERED or (self._size > _TOGETHER and len(recent) > 1):
-            self._size -= len(recent.pop().body)
+            self._size -= len(recent.pop(next(iter(recent))).body)
         return rendition
 
 

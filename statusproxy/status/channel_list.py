@@ -106,7 +106,6 @@ class ChannelList:
     __slots__ = (
         "_all",
         "_asked",
-        "_is_array",
         "_objects",
         "_parts",
         "_places",
@@ -121,13 +120,15 @@ class ChannelList:
         "path",
         "path_id",
         "rule",
+        "whole",
     )
 
     def __init__(self, body: bytes, rule: ChannelRule, path_id: str | None = None) -> None:
         self.body = body
         self.rule = rule
         self.path_id = path_id
-        self._is_array = rule.one and _ARRAY(body) is not None
+        self.whole = path_id is None and (not rule.one or _ARRAY(body) is not None)
+        """Whether the answer lists all channels."""
         self.is_read = False
         """Whether the ids have been read."""
         self.failure: str | None = None
@@ -147,11 +148,6 @@ class ChannelList:
         self._sought: tuple[str, ...] = ()  # the channels that were looked for
         self.edited: Sequence[Edit] = ()
         """What was edited when this answer was last corrected."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether the answer lists all channels."""
-        return self.path_id is None and (not self.rule.one or self._is_array)
 
     @property
     def subject(self) -> str | None:

@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 from statusproxy.proxy.coalescing import Result, SharedCall, SharedCalls
-from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.upstream.errors import UpstreamError
 
 # ---- one call by itself ----

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from statusproxy.proxy.common_answer import CommonAnswer
 from statusproxy.proxy.conditional import represent
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Header, WellKnown
-from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.response_head import response_fields
 
 HEAD = ResponseHead(

@@ -3,8 +3,9 @@
 import pytest
 
 from statusproxy.proxy.codings import WORTHWHILE
-from statusproxy.proxy.conditional import UNTRUE, WITHHELD, Representation, ask, represent
-from statusproxy.proxy.http1.head import ANSWER_ROLES, REQUEST_ROLES, Header, classify_fields, values
+from statusproxy.proxy.conditional import WITHHELD, Representation, ask, represent
+from statusproxy.proxy.http1.head import ANSWER_ROLES, REQUEST_ROLES, UNTRUE, Header, classify_fields, values
+from statusproxy.proxy.response_head import without
 
 TAG = b'W/"ours"'
 LONG = b"x" * WORTHWHILE
@@ -21,6 +22,7 @@ def represented(
 ) -> Representation:
     """The answer for a `body`, which was changed or is the gateway's own."""
     fields, well_known = classify_fields(said, ANSWER_ROLES)
+    fields = without(fields, b"content-length")
     known = classify_fields(asked, REQUEST_ROLES)[1]
     return represent(known, status, b"Reason", fields, well_known, len(body), TAG if changed else None)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.outcomes import NOT_TAKEN, of_answer, of_error, retry_after
 from statusproxy.proxy.ports import Attempt
 from statusproxy.proxy.problems import PROBLEMS

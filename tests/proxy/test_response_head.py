@@ -1,9 +1,12 @@
 """The fields of the gateway's answer as the client gets them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Header
-from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.http1.response_parser import ResponseParser
 from statusproxy.proxy.response_head import interim_fields, prepared_answer, response_fields, trailer_fields, without
 
 
@@ -48,9 +51,11 @@ def test_an_answer_that_may_have_no_length_loses_it(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 304, 500])
 def test_any_other_keeps_its_length(status: int) -> None:
-    fields, well_known = response_fields(said((b"Content-Length", b"7"), status=status), b"id-1")
+    head = said((b"Content-Length", b"7"), status=status)
+    fields, well_known = response_fields(head, b"id-1")
     assert well_known[b"content-length"] == [b"7"]
-    assert fields[0] == (b"Content-Length", b"7")
+    assert b"\r\nContent-Length: 7\r\n" in prepared_answer(head).wire
+    assert b"Content-Length" not in dict(fields)  # it is the framing's, where the body was read
 
 
 def test_what_is_made_of_a_head_stays_with_it_and_is_not_changed() -> None:
@@ -77,3 +82,37 @@ def test_trailers_that_say_something_about_framing_or_routing_are_dropped() -> N
 
 def test_a_field_is_taken_out_however_it_is_spelt() -> None:
     assert without([(b"ETAG", b"1"), (b"A", b"2"), (b"etag", b"3")], b"etag") == [(b"A", b"2")]
+
+
+_VALUES = st.sampled_from([b"1", b"22", b"%b", b"%d", b"%", b'W/"a"', b"a, b", b"300"])
+
+
+@given(st.sampled_from([200, 204, 304, 500]), st.lists(_VALUES, min_size=3, max_size=3), st.integers(0, 99))
+def test_heads_that_differ_in_a_few_values_are_prepared_as_each_by_itself(
+    status: int, values: list[bytes], length: int
+) -> None:
+    def head(etag: bytes, date: bytes, request_id: bytes, length: int) -> ResponseHead:
+        parser = ResponseParser(4096, head_only=False)
+        parser.feed(
+            b"HTTP/1.1 %d 5%%b\r\nEtag: %b\r\nX-%%s: 100%%\r\nContent-Length: %d\r\nVia: 1.1 a\r\nConnection: x-own\r\n"
+            b"X-Own: 1\r\nX-Request-Id: %b\r\nDate: %b\r\n\r\n" % (status, etag, length, request_id, date)
+        )
+        assert parser.head is not None
+        return parser.head
+
+    head(b"a", b"b", b"c", 5)
+    alike = head(values[0], values[1], values[2], length)
+    alone = ResponseHead(alike.status, alike.reason, alike.version, alike.headers)
+    assert alike.pattern is not None or values == [b"a", b"b", b"c"]
+    for _ in range(2):
+        given_to_client, expected = prepared_answer(alike), prepared_answer(alone)
+        assert given_to_client.wire == expected.wire
+        assert given_to_client.fields == expected.fields
+        assert given_to_client.well_known == expected.well_known
+
+
+@pytest.mark.parametrize("name", [b"Content-Length", b"content-length", b"CONTENT-length"])
+def test_the_length_of_a_body_that_was_read_is_left_to_who_writes_it(name: bytes) -> None:
+    for _ in range(2):
+        head = ResponseHead(200, b"OK", (1, 1), [(b"A", b"1"), (name, b"7")])
+        assert [field for field, _ in response_fields(head, b"id-1")[0]] == [b"A", b"Via", b"X-Request-Id"]

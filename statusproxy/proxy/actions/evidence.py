@@ -13,8 +13,8 @@ from statusproxy.proxy.actions import answers
 from statusproxy.proxy.actions.observe import observe
 from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.exchange import Exchange
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import first
-from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.response_head import response_fields
 from statusproxy.proxy.site import CreateEntry
 from statusproxy.status.created import proves_deletion, proves_start

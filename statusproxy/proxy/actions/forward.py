@@ -5,8 +5,8 @@ from typing import Final
 from statusproxy.proxy.actions import answers, tunnel
 from statusproxy.proxy.actions.observe import observe
 from statusproxy.proxy.exchange import Exchange
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Headers, first, values
-from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.response_head import response_fields
 from statusproxy.proxy.upstream.answer_body import AnswerBody
 

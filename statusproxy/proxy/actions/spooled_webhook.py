@@ -19,7 +19,7 @@ from statusproxy.proxy.actions.arrival import read_to_end, settle
 from statusproxy.proxy.date_field import date_now
 from statusproxy.proxy.downstream.request_body import BodyObserver
 from statusproxy.proxy.exchange import Exchange
-from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.kept_body import KeptBody
 from statusproxy.proxy.outcomes import NOT_TAKEN, QUEUED, of_answer, of_error
 from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel, SpoolPort

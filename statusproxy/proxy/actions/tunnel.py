@@ -5,7 +5,7 @@ import asyncio
 from statusproxy.proxy.close_once import close_once
 from statusproxy.proxy.downstream.connection import ClientConnection
 from statusproxy.proxy.exchange import Exchange
-from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.reset import reset
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 

@@ -33,9 +33,9 @@ from statusproxy.proxy.downstream.response_state import (
     Step,
 )
 from statusproxy.proxy.downstream.slow_reader import SlowReader
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk, last_chunk
 from statusproxy.proxy.http1.head import Header, write_head
-from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.min_rate import Pace
 from statusproxy.proxy.problems import PROBLEMS, Hop, error_answer
 from statusproxy.proxy.reset import reset
@@ -44,7 +44,6 @@ from statusproxy.proxy.response_head import (
     prepared_answer,
     response_fields,
     trailer_fields,
-    without,
 )
 from statusproxy.proxy.site import Site
 from statusproxy.proxy.upstream.answer_body import SMALL, AnswerBody
@@ -186,14 +185,13 @@ class Response:
     async def answer(self, status: int, reason: bytes, fields: list[Header], body: bytes) -> None:
         """Send a whole answer: a small one in one write, a large one at the client's pace.
 
-        `fields` are all but those about framing; a `Content-Length` among them is replaced.
+        `fields` are all but those about framing: there is no `Content-Length` among them.
         """
         self._expect_none()
         bodiless = status in {204, 304}
         self._close_if_early()
-        fields = without(fields, b"content-length")
         if not bodiless:
-            fields.append((b"Content-Length", b"%d" % len(body)))
+            fields = [*fields, (b"Content-Length", b"%d" % len(body))]  # not appended: they may be remembered
         wire = self._head(status, reason, fields)
         if bodiless or self._request.method == "HEAD":
             if self._write(WHOLE, wire):

@@ -123,6 +123,23 @@ _EVERYDAY_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"upgrade"})
 _DROPPED: Final = HOP_BY_HOP | {b"via"}
 _FORWARDED: Final = frozenset({b"content-length", b"x-request-id", b"content-encoding"})
 
+#: Fields of an answer that describe its body: untrue of one that was changed.
+UNTRUE: Final = frozenset(
+    {
+        b"accept-ranges",
+        b"content-digest",
+        b"content-encoding",
+        b"content-length",
+        b"content-md5",
+        b"digest",
+        b"etag",
+        b"last-modified",
+        b"repr-digest",
+        b"signature",
+        b"signature-input",
+    }
+)
+
 Roles = dict[bytes, bool]
 """The well-known fields by their lower-cased names; True where the field is forwarded as well."""
 
@@ -147,9 +164,9 @@ REQUEST_ROLES: Final[Roles] = {
     ),
 }
 ANSWER_ROLES: Final[Roles] = {
+    **dict.fromkeys(UNTRUE | {b"vary"}, True),
     **dict.fromkeys(_DROPPED, False),
     **dict.fromkeys(_FORWARDED, True),
-    b"etag": True,
 }
 
 WellKnown = dict[bytes, list[bytes]]

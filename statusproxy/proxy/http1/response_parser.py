@@ -6,12 +6,12 @@ clock here.
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import httptools
-import msgspec
 
-from statusproxy.proxy.http1 import refusals
+from statusproxy.proxy.http1 import answer_head, refusals
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.body_pieces import BodyPieces
 from statusproxy.proxy.http1.framing import ANSWER_RULES, ChunkReader, answer_coding, answer_has_body
 from statusproxy.proxy.http1.head import Header, tokens
@@ -41,37 +41,6 @@ _LENGTH_LENGTH: Final = len(b"content-length")
 _KEEP_LENGTH: Final = len(b"keep-alive")
 
 _SWITCHING: Final = 101
-
-#: Heads of answers that are remembered, and bytes of the largest.
-_REMEMBERED: Final = 64
-_REMEMBERED_SIZE: Final = 2048
-
-
-class ResponseHead(msgspec.Struct):
-    """The gateway's answer up to its body: status, reason phrase and raw fields as they came.
-
-    One object may stand for many answers, as gateways repeat their heads byte for byte within a second: no one changes
-    it once it was given.
-    """
-
-    status: int = 0
-    reason: bytes = b""
-    version: tuple[int, int] = (1, 1)
-    headers: list[Header] = msgspec.field(default_factory=list)
-    keep_alive: bool = True
-    coded: bool = False
-    """Whether the body comes in chunks."""
-    length: int | None = None
-    """What it says of the body's length."""
-    keep_alive_field: bytes | None = None
-    """The value of the field `Keep-Alive`, if there was one."""
-    attachment: Any = None
-    """For the parser's user: what it made of this head, kept as long as the head is."""
-
-
-#: Final heads that were good, by their bytes: what a head says depends on nothing else, unless it answers HEAD. All
-#: are dropped when they are many.
-KNOWN: Final[dict[bytes, ResponseHead]] = {}
 
 
 def head_end(before: bytes, data: bytes) -> int:
@@ -205,7 +174,7 @@ class ResponseParser:
         if not (self._size or self._head_only):
             end = data.find(_HEAD_END) + len(_HEAD_END)
             whole = data[:end]
-            known = KNOWN.get(whole)
+            known = answer_head.find(whole)
             if known is not None and end <= self._limit:
                 self._size = end
                 self.head = known
@@ -216,11 +185,9 @@ class ResponseParser:
             data = self._read_section(data)
             head = self.head
             if head is not None:
-                if self._size == len(whole) <= _REMEMBERED_SIZE and head.status != _SWITCHING:
+                if self._size == len(whole):
                     head.keep_alive_field = self.keep_alive_field
-                    if len(KNOWN) >= _REMEMBERED:
-                        KNOWN.clear()
-                    KNOWN[whole] = head
+                    answer_head.remember(whole, head)
                 self._begin_body(head, data)
                 return
 

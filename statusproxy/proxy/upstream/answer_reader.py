@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Final
 
 from statusproxy.observe.network_errors import in_words
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.refusals import RefusedError
-from statusproxy.proxy.http1.response_parser import ResponseHead, ResponseParser
+from statusproxy.proxy.http1.response_parser import ResponseParser
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.limits import UpstreamLimits
 

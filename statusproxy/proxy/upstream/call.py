@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.upstream.answer_body import AnswerBody, Room
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 from statusproxy.proxy.upstream.errors import UpstreamError

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, cast
 
 from statusproxy.proxy.close_once import close_once
-from statusproxy.proxy.http1.response_parser import ResponseHead
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.reset import reset
 from statusproxy.proxy.upstream.answer_reader import AnswerReader
 from statusproxy.proxy.upstream.errors import UpstreamError

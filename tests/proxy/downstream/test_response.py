@@ -12,8 +12,8 @@ import pytest
 from statusproxy.proxy.downstream import response as module
 from statusproxy.proxy.downstream.response import AnsweredTwiceError, Response
 from statusproxy.proxy.downstream.response_state import ABORTED, DONE, GONE, HEAD_SENT, NEW
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Header
-from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.site import Limits, Timeouts
 from statusproxy.proxy.upstream.answer_body import SMALL
 from statusproxy.proxy.upstream.errors import UpstreamError
@@ -214,9 +214,15 @@ async def test_a_large_answer_that_is_all_here_is_not_copied_into_its_head(size:
 
 async def test_a_whole_answer_gets_its_own_length() -> None:
     stage = Stage()
-    await stage.response.answer(200, b"OK", [(b"content-length", b"99"), (b"A", b"1")], b"hello")
-    assert stage.wire == b"HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 5\r\n\r\nhello"
+    await stage.response.answer(200, b"OK", [(b"B", b"2"), (b"A", b"1")], b"hello")
+    assert stage.wire == b"HTTP/1.1 200 OK\r\nB: 2\r\nA: 1\r\nContent-Length: 5\r\n\r\nhello"
     assert stage.response.state is DONE
+
+
+async def test_the_fields_of_a_whole_answer_stay_as_they_are() -> None:
+    fields = [(b"A", b"1")]
+    await Stage().response.answer(200, b"OK", fields, b"hello")
+    assert fields == [(b"A", b"1")]  # they may be remembered for others
 
 
 async def test_head_gets_the_length_without_the_body() -> None:

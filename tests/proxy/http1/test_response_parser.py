@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.proxy.http1.answer_head import KNOWN, ResponseHead
 from statusproxy.proxy.http1.refusals import RefusedError
 from statusproxy.proxy.http1.response_parser import (
     CHUNKS_AT_ONCE,
-    KNOWN,
     MOST_INTERIM,
     MOST_LINES,
-    ResponseHead,
     ResponseParser,
     head_end,
 )

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from statusproxy.proxy.http1.response_parser import CHUNKS_AT_ONCE, ResponseHead
+from statusproxy.proxy.http1.answer_head import ResponseHead
+from statusproxy.proxy.http1.response_parser import CHUNKS_AT_ONCE
 from statusproxy.proxy.upstream.answer_reader import HIGH_WATER, AnswerReader
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.limits import UpstreamLimits

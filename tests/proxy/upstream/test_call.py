@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from statusproxy.proxy.coalescing import SharedCall
+from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Header
-from statusproxy.proxy.http1.response_parser import ResponseHead
 from statusproxy.proxy.upstream.answer_body import SMALL, Room
 from statusproxy.proxy.upstream.call import Call, WithheldError
 from statusproxy.proxy.upstream.errors import UpstreamError
