@@ -12,9 +12,17 @@ from pathlib import Path
 READY = Path("/var/cache/ensurepip")
 
 
+def place(ready: str, new: str) -> None:
+    """The same file by another name; a copy for a user without rights, who may not link to root's."""
+    try:
+        os.link(ready, new)
+    except PermissionError:
+        shutil.copy2(ready, new)
+
+
 def main() -> None:
     """Fill the environment whose Python runs this."""
-    shutil.copytree(READY / "lib", Path(sys.prefix, "lib"), copy_function=os.link, dirs_exist_ok=True)
+    shutil.copytree(READY / "lib", Path(sys.prefix, "lib"), copy_function=place, dirs_exist_ok=True)
     for command in READY.glob("bin/pip*"):
         copied = Path(sys.prefix, "bin", command.name)
         copied.write_text(command.read_text().replace(str(READY), sys.prefix))
