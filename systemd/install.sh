@@ -158,11 +158,12 @@ fetch() {
 
 # Adds to the environment in $1 the packages that the configuration needs, such as those for `state.url: redis://…`,
 # `webhooks[].jwt` and `alerts.to[].apprise`; sets added to what was missing. Sets asked to what else is asked of the
-# configuration, as inquire.py prints it. A configuration that cannot be read is left to `check`.
+# configuration, as inquire.py prints it, and asked_of to $1: one start of Python for all. A configuration that cannot
+# be read is left to `check`.
 add_packages() {
   local folder=$1 wheels=$2 source=$3 packages log
-  added=""
-  asked=$(inquire "$folder" packages,ports,reachable "$ETC/config.yaml" 2>/dev/null || true)
+  added="" asked_of=$folder
+  asked=$(inquire "$folder" packages,ports,reachable,listen "$ETC/config.yaml" 2>/dev/null || true)
   mapfile -t packages < <(answer packages)
   [ "${#packages[@]}" -gt 0 ] || return 0
   log=$(mktemp)
@@ -260,9 +261,10 @@ write() {
 
 # Puts a version's units in place; sets units_changed and socket_changed.
 place_units() {
-  local folder=$1 listen
+  local folder=$1 listen=""
   units_changed=no socket_changed=no
-  listen=$(inquire "$folder" listen "$ETC/config.yaml") || return 1
+  [ "${asked_of:-}" != "$folder" ] || listen=$(answer listen)
+  [ -n "$listen" ] || listen=$(inquire "$folder" listen "$ETC/config.yaml") || return 1
   if write "$UNITS/statusproxy.service" <"$folder/share/systemd/statusproxy.service"; then units_changed=yes; fi
   if write "$UNITS/statusproxy.socket" <"$folder/share/systemd/statusproxy.socket"; then socket_changed=yes; fi
   if write "$UNITS/statusproxy.socket.d/10-listen.conf" <<<"$listen"; then socket_changed=yes; fi

@@ -77,10 +77,10 @@ _SLOW = (
 #: The longest first, so that no worker begins one of them when all others are done. A worker is always handed one group
 #: more than it runs: with six workers, behind the four that take minutes wait four of no account.
 _LONGEST = (
-    "tests/docs/test_runbook.py",
     "tests/packaging/test_deb.py",
-    "tests/docs/test_readme.py::test_the_commands_by_hand",
+    "tests/docs/test_runbook.py",
     "tests/systemd/test_installed.py",
+    "tests/docs/test_readme.py::test_the_commands_by_hand",
     "tests/packaging/test_container.py",
     "tests/systemd/test_ports.py",
     "tests/systemd/test_units.py",

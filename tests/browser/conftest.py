@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from tests.browser.browser import chromium, complaints, need_chromium, prefer, resize
+from tests.browser.browser import chromium, complaints, need_chromium, prefer, resize, speak
 from tests.browser.site import Site, running_site
 
 
@@ -20,8 +20,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 
 @pytest.fixture
 def window(browser: webdriver.Chrome) -> webdriver.Chrome:
-    """The browser with a window of usual size, light, on no page."""
+    """The browser with a window of usual size, light, in English, on no page."""
     browser.get("about:blank")
+    speak(browser, "en-US")
     prefer(browser, "light")
     resize(browser, 1280, 900)
     complaints(browser)  # those of an earlier page, which lost its proxy, are none of this test's

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +13,12 @@ from selenium.webdriver.support.select import Select
 from statusproxy.admin.client import ask
 from tests.browser.album import SEEN
 from tests.browser.axe import axe
-from tests.browser.browser import chromium, complaints, prefer, resize, speak
+from tests.browser.browser import complaints, prefer, resize, speak
 from tests.browser.site import Site, until
 from tests.browser.stand_in import StandIn, mixed, moment, session, stand_in
+
+#: The language in which the page speaks, as "en" or "pt".
+LANGUAGE = "return document.documentElement.lang.slice(0, 2)"
 
 STATES = ("lost", "reported_down", "needs_qr", "connected", "unknown")
 
@@ -172,18 +174,17 @@ def test_a_screen_shows_many_sessions(window: webdriver.Chrome, width: int, heig
 
 
 @pytest.mark.parametrize("language", ["en-US", "pt-BR"])
-def test_a_laptop_shows_as_many_when_all_of_them_were_lost_long_ago(language: str, tmp_path: Path) -> None:
+def test_a_laptop_shows_as_many_when_all_of_them_were_lost_long_ago(window: webdriver.Chrome, language: str) -> None:
     told = {"since": moment(100 * 86400), "alerted_at": moment(100 * 86400 - 60), "reason": "status-find browserClose"}
-    with (
-        chromium(tmp_path, language=language) as browser,
-        stand_in([session(str(one), "lost", **told) for one in range(60)]) as site,
-    ):
-        resize(browser, 1366, 768)
-        visit(browser, site)
-        assert browser.execute_script(SEEN) >= 15
-        browser.find_element(By.CSS_SELECTOR, "button.history").click()
+    speak(window, language)
+    with stand_in([session(str(one), "lost", **told) for one in range(60)]) as site:
+        resize(window, 1366, 768)
+        visit(window, site)
+        assert window.execute_script(LANGUAGE) == language[:2]
+        assert window.execute_script(SEEN) >= 15
+        window.find_element(By.CSS_SELECTOR, "button.history").click()
         cut = "const why = document.querySelector('.open .why'); return why.scrollWidth > why.clientWidth"
-        assert browser.execute_script(cut) is False, "opened, nothing is cut off"
+        assert window.execute_script(cut) is False, "opened, nothing is cut off"
 
 
 def test_each_row_has_its_uptime_and_the_top_the_losses_of_all(window: webdriver.Chrome) -> None:
@@ -266,19 +267,21 @@ _CLIPPED = (
 
 
 @pytest.mark.parametrize("language", ["en-US", "pt-BR"])
-def test_axe_finds_nothing_in_any_state_width_and_scheme(language: str, tmp_path: Path) -> None:
-    with chromium(tmp_path, language=language) as browser, stand_in(mixed(40)) as site:
+def test_axe_finds_nothing_in_any_state_width_and_scheme(window: webdriver.Chrome, language: str) -> None:
+    speak(window, language)
+    with stand_in(mixed(40)) as site:
         for scheme in ("light", "dark"):
             for width in (1366, 360):
-                prefer(browser, scheme)
-                resize(browser, width, 740, phone=width < 500)
-                visit(browser, site)
-                browser.find_element(By.CSS_SELECTOR, "button.history").click()
-                until(partial(read, browser, ".outages"), "the history opens")
-                until(partial(read, browser, ".months"), "so do its months")
-                assert axe(browser) == [], (scheme, width)
-                assert browser.execute_script(_CLIPPED) == [], "what is beyond a row's edge is not seen"
-        assert complaints(browser) == []
+                prefer(window, scheme)
+                resize(window, width, 740, phone=width < 500)
+                visit(window, site)
+                assert window.execute_script(LANGUAGE) == language[:2]
+                window.find_element(By.CSS_SELECTOR, "button.history").click()
+                until(partial(read, window, ".outages"), "the history opens")
+                until(partial(read, window, ".months"), "so do its months")
+                assert axe(window) == [], (scheme, width)
+                assert window.execute_script(_CLIPPED) == [], "what is beyond a row's edge is not seen"
+        assert complaints(window) == []
 
 
 def test_the_clock_has_the_hours_of_the_browsers_first_language(window: webdriver.Chrome) -> None:

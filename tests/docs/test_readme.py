@@ -192,8 +192,9 @@ def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: 
     clone, home = Origin(tmp_path / "clone").folder, tmp_path / "home"
     home.mkdir()
     inherited = {name: os.environ[name] for name in os.environ if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    # What pip loads by hand is kept within this checkout, and compiled only where it is used; `make` keeps nothing.
-    environment = {**inherited, "HOME": str(home), "PIP_CACHE_DIR": str(PIP_CACHE), "PIP_NO_COMPILE": "1"}
+    # What pip loads by hand is kept within this checkout, and compiled only where it is used (0 is how pip takes a
+    # variable of an option that begins with "no"); `make` keeps nothing.
+    environment = {**inherited, "HOME": str(home), "PIP_CACHE_DIR": str(PIP_CACHE), "PIP_NO_COMPILE": "0"}
 
     def bash(script: str, inside: Sequence[str] = ()) -> tuple[int, str]:
         done = subprocess.run(

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 
 #: Seconds between a client's requests. The shortest restart takes half a second: each client asks several times in it.
-PAUSE, LONG_PAUSE = 0.05, 1.0
+PAUSE, LONG_PAUSE = 0.1, 1.0
 
 
 def ask(port: int, file: str, pattern: str, seen: Counter[str], slowest: list[float]) -> None:

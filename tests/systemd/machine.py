@@ -28,6 +28,13 @@ RELEASE: Final = "bookworm"
 PYTHON: Final = "3.11"
 PACKAGES: Final = ("systemd", "systemd-sysv", "python3", "python3-venv", "ca-certificates", "iproute2")
 
+#: Run on a new root, "$1": Debian's own ensurepip fills one environment, and each later one is filled with its files.
+_READY_PIP: Final = f"""
+chroot "$1" python3 -m venv /var/cache/ensurepip
+rm -r "$1"/var/cache/ensurepip/lib64
+printf %s "$QUICK_ENSUREPIP" >"$1"/usr/lib/python{PYTHON}/ensurepip/__main__.py
+"""
+
 _BOOT_WITHIN: Final = 600.0
 _STOP_WITHIN: Final = 60.0
 
@@ -70,7 +77,8 @@ def _making(made: Path) -> Iterator[bool]:
 
 def root_archive() -> Path:
     """The machine's file system, made by mmdebstrap the first time (half a minute and a mirror of Debian)."""
-    recipe = " ".join((RELEASE, *PACKAGES))
+    quick = Path(__file__).with_name("ensurepip.py").read_text(encoding="utf-8")
+    recipe = " ".join((RELEASE, *PACKAGES, _READY_PIP, quick))
     archive = cache() / f"{RELEASE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.tar"
     with _making(archive) as wanted:
         if wanted:
@@ -84,12 +92,14 @@ def root_archive() -> Path:
                     "--dpkgopt=path-exclude=/usr/share/doc/*",
                     "--dpkgopt=path-exclude=/usr/share/man/*",
                     "--dpkgopt=path-exclude=/usr/share/locale/*",
+                    f"--customize-hook={_READY_PIP}",
                     RELEASE,
                     str(unfinished),
                 ],
                 check=True,
                 timeout=600,
                 stdin=subprocess.DEVNULL,
+                env=os.environ | {"QUICK_ENSUREPIP": quick},
             )
             unfinished.rename(archive)
     return archive

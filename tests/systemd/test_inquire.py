@@ -82,6 +82,15 @@ def test_several_questions_are_answered_at_once(
         "ports: admin.listen 127.0.0.1:8091",
         "reachable: 0.0.0.0:8090",
     ]
+    inquire.main("listen,state", str(file), "/var/lib/x")
+    assert capsys.readouterr().out.splitlines() == [
+        "listen: # Written by install.sh from `listen` in config.yaml.",
+        "listen: [Socket]",
+        "listen: ListenStream=",
+        "listen: ListenStream=0.0.0.0:8090",
+        "listen: ListenStream=127.0.0.1:8092",
+        "state: /var/lib/x/state.db",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,9 @@ INSTALL = "bash /checkouts/{}/systemd/install.sh --wheels /wheels"
 OFFLINE = "bash /checkouts/{0}/systemd/install.sh --wheels /offline/{0}"
 OTHER_GATEWAY = 3001
 
+#: Environments that were built once and serve a later installation: outside all that FILES looks at.
+KEPT = "/var/cache/kept"
+
 #: What an administrator gets besides the service, and a text in it.
 HELP = {
     "/usr/local/share/bash-completion/completions/statusproxy": "_STATUSPROXY_COMPLETE=bash_complete",
@@ -150,6 +153,27 @@ def never_gives_up(machine: Machine) -> None:
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
 
 
+@contextlib.contextmanager
+def keeping(machine: Machine, version: str) -> Iterator[None]:
+    """Keep a second name of the environment that is built meanwhile, also where it is removed again at once."""
+    script = (
+        f"until [ -e /opt/statusproxy/{version}-*/.complete ]; do sleep 0.05; done; "
+        f"mkdir -p {KEPT} && cp -al /opt/statusproxy/{version}-* {KEPT}/"
+    )
+    with machine.start(["/bin/sh", "-c", script]) as keeper:
+        try:
+            yield
+            keeper.wait(timeout=60)
+        finally:
+            keeper.kill()
+    assert keeper.returncode == 0
+
+
+def built_before(machine: Machine, version: str) -> None:
+    """Put the environment that was kept in its place, as one more build of the same files would."""
+    machine.run(f"mkdir -p /opt/statusproxy && mv {KEPT}/{version}-* /opt/statusproxy/")
+
+
 def running_version(machine: Machine) -> str:
     return machine.run("basename $(readlink /opt/statusproxy/current) | cut -d- -f1").strip()
 
@@ -242,7 +266,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
 
     machine.note("---- upgraded under load ----")
     pid = main_pid(machine)
-    with under_load(machine, built="2.0.0"):
+    with under_load(machine, built="2.0.0"), keeping(machine, "2.0.0"):
         said = machine.run(OFFLINE.format("second"))
     assert "is kept" in said
     assert "config.yaml (kept)" in said
@@ -251,7 +275,7 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
 
     machine.note("---- a new version that does not work is taken back ----")
-    with under_load(machine, built="3.0.0"):
+    with under_load(machine, built="3.0.0"), keeping(machine, "3.0.0"):
         said = machine.run(OFFLINE.format("broken"), expect=1)
     assert "a new version that does not work" in said
     assert "2.0.0" in said.splitlines()[-1]
@@ -307,7 +331,10 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     machine.run("test ! -e /opt/statusproxy -a ! -e /usr/local/bin/statusproxy")
     assert machine.run(f"ls {' '.join(HELP)} 2>/dev/null", expect=2) == ""
     machine.run(TO_REDIS)
-    assert re.search("packages .*redis.*, for `state.url`", machine.run(OFFLINE.format("second")))
+    built_before(machine, "2.0.0")
+    said = machine.run(OFFLINE.format("second"))
+    assert "(there already)" in said
+    assert re.search("packages .*redis.*, for `state.url`", said)
     machine.run("cp /run/test/sqlite.yaml /etc/statusproxy/config.yaml; systemctl restart statusproxy")
     assert shown(machine) == {"sales": "disconnected", "support": "connected"}
 
@@ -319,7 +346,9 @@ def test_installed_used_reloaded_upgraded_taken_back_and_removed(machine: Machin
     assert machine.run(FILES, quiet=True).splitlines() == before.splitlines()
 
     machine.note("---- a version that does not work is not left behind on a new machine; the configuration is ----")
+    built_before(machine, "3.0.0")
     said = machine.run(OFFLINE.format("broken"), expect=1)
+    assert "(there already)" in said
     assert "the configuration stays in /etc/statusproxy" in said
     machine.run("cmp /checkouts/broken/config.yaml /etc/statusproxy/config.yaml && rm -r /etc/statusproxy")
     assert machine.run(FILES, quiet=True).splitlines() == before.splitlines()
