@@ -54,7 +54,13 @@ class RequestReader:
         if requests:
             found = parser.known(data)
             if found is not None:
-                self.body = NO_BODY
+                length = found.length
+                if length:
+                    self.body = RequestBody(self, BODY_HELD, self._loop)
+                    self.body.feed_data(data[-length:])
+                    self.body.feed_eof()
+                else:
+                    self.body = NO_BODY
                 return found
         found = None
         for event in parser.feed(data, requests, max(FREE, budget.left)):

@@ -90,12 +90,13 @@ class RequestParser:
     # ---- the user's side ----
 
     def known(self, data: bytes) -> RequestHead | None:
-        """What polls: the request that `data` is, where its head is known, has no body, and nothing is before or behind
-        it. None: `feed` it."""
-        if self._rest or self._state is not _BETWEEN or not data.endswith(b"\r\n\r\n"):
+        """What polls and posts: the request that `data` is, with its body, where its head is known and nothing is
+        before or behind it. None: `feed` it."""
+        if self._rest or self._state is not _BETWEEN:
             return None
-        known = self._limits.find(data)
-        if known is None or known.length:
+        end = data.find(b"\r\n\r\n") + 4
+        known = self._limits.find(data[:end])
+        if known is None or len(data) != end + (known.length or 0):
             return None
         self._empty_lines = 0
         return known

@@ -58,6 +58,18 @@ async def test_a_request_is_found_once_its_head_is_whole(case: Case) -> None:
     assert rests(reader)
 
 
+async def test_a_request_that_repeats_a_head_has_a_body_of_its_own(case: Case) -> None:
+    reader = case.reader
+    bodies = []
+    for data in (b"one", b"two", b"\r\n\r"):
+        assert head(reader.read(post(3) + data)) == b"/b"
+        assert reader.body.is_eof()
+        assert not reader.more
+        bodies.append(reader.body)
+    assert [body.read_nowait() for body in bodies] == [b"one", b"two", b"\r\n\r"]
+    assert rests(reader)
+
+
 async def test_what_cannot_be_a_request_is_told(case: Case) -> None:
     found = case.reader.read(b"nonsense\r\n\r\n")
     assert isinstance(found, Refusal)

@@ -304,7 +304,8 @@ def events(under: HeadLimits, pieces: list[bytes]) -> list[Any]:
     found: list[Any] = []
     for piece in pieces:
         known = parser.known(piece)
-        for event in parser.feed(piece, 1000, 1000) if known is None else [known]:
+        body = [piece[-known.length :], END] if known is not None and known.length else []
+        for event in parser.feed(piece, 1000, 1000) if known is None else [known, *body]:
             if isinstance(event, RequestHead):
                 said = (event.headers, event.forwarded, event.well_known, event.length, event.has_body, event.chunked)
                 found.append((event.method, event.target, event.version, event.keep_alive, event.upgrade, *said))
@@ -354,9 +355,14 @@ def test_a_request_that_comes_alone_and_has_no_body_is_known_at_once() -> None:
     assert parser.known(GET) is None  # it would be read behind what was kept
 
 
-def test_a_request_with_a_body_is_never_known_at_once() -> None:
+def test_a_request_that_comes_alone_with_all_of_its_body_is_known_at_once() -> None:
     parser = RequestParser(wide())
-    parser.feed(POST + b"abc", 10, 0)
+    assert parser.known(POST + b"abc") is None
+    [first, *_] = parser.feed(POST + b"abc", 10, 0)
+    assert parser.known(POST + b"xyz") is first
+    assert parser.known(POST + b"\r\n\r") is first
+    for other in (b"xy", b"xyz!", b"xyz" + GET):
+        assert parser.known(POST + other) is None
     assert parser.known(POST) is None
     parser.feed(POST, 10, 0)
     assert parser.known(GET) is None  # it is the body
