@@ -163,7 +163,7 @@ def keeping(machine: Machine, version: str) -> Iterator[None]:
     with machine.start(["/bin/sh", "-c", script]) as keeper:
         try:
             yield
-            keeper.wait(timeout=60)
+            keeper.wait(timeout=600)
         finally:
             keeper.kill()
     assert keeper.returncode == 0
