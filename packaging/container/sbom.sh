@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Writes the SBOM of an image: the Python distributions in it, as CycloneDX 1.6 JSON, from their own metadata.
 #
-#   packaging/container/sbom.sh [IMAGE [OPTION]...] > dist/statusproxy.cdx.json
+#   packaging/container/sbom.sh [IMAGE] > dist/statusproxy.cdx.json
 #
-# What else is given is handed on to cyclonedx-py, which checks what it writes unless it is told --no-validate.
 # It needs cyclonedx-py (the package cyclonedx-bom), from PATH or .venv. What the base image has beside Python is in that
 # image's own SBOM.
 set -euo pipefail
@@ -22,4 +21,4 @@ python3 -m venv --without-pip "$work"
 site=$("$work/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 "$engine" run --rm --network none --read-only --cap-drop ALL --entrypoint /bin/sh "$image" \
   -c 'cd /opt/statusproxy/lib/python3.*/site-packages && tar -cf - ./*.dist-info' | tar -xf - -C "$site"
-cyclonedx-py environment --output-format JSON --spec-version 1.6 --output-reproducible "${@:2}" "$work/bin/python"
+cyclonedx-py environment --output-format JSON --spec-version 1.6 --output-reproducible "$work/bin/python"
