@@ -7,6 +7,7 @@ someone looks, and serves as an index from then on: a look-up costs some µs how
 again are the same answer; only its time moves.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator
 from typing import Final, NamedTuple
@@ -14,6 +15,8 @@ from typing import Final, NamedTuple
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.identity import Aliases, ChannelIds
 from statusproxy.status.session_state import Claim, claim_of
+
+log = logging.getLogger("statusproxy.sessions")
 
 #: Answers kept: the list routes, and the last few that told of one channel.
 KEPT: Final = 16
@@ -132,8 +135,13 @@ class GatewayView:
         return listing
 
     def word(self, session: str, aliases: Aliases) -> Word | None:
-        """The gateway's last word for this session, if any of the answers kept speaks of it."""
-        claim = self.claim(session, aliases)
+        """The gateway's last word for this session, if any of the answers kept speaks of it. Never raises: what changed
+        is saved, whatever is wrong with an answer."""
+        try:
+            claim = self.claim(session, aliases)
+        except Exception:
+            log.exception("what the gateway said of a session could not be read")
+            return None
         return None if claim is None else Word(claim.word, claim.at)
 
     def claim(self, session: str, aliases: Aliases) -> Claim | None:

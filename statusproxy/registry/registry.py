@@ -332,11 +332,7 @@ class SessionRegistry:
         return self.saving.save(changes)
 
     def _with_claim(self, change: Change) -> Change:
-        try:
-            word = self._gateway_view.word(change.session, self._aliases)
-        except Exception:  # the change is saved all the same
-            log.exception("what the gateway claims of a session could not be read")
-            word = None
+        word = self._gateway_view.word(change.session, self._aliases)
         return with_claim(change, word, self.sessions.get(change.session))
 
     def _not_saved(self, error: Exception) -> None:

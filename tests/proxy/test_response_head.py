@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.proxy.http1 import answer_head
 from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Header
 from statusproxy.proxy.http1.response_parser import ResponseParser
@@ -100,10 +101,12 @@ def test_heads_that_differ_in_a_few_values_are_prepared_as_each_by_itself(
         assert parser.head is not None
         return parser.head
 
+    answer_head.KNOWN.clear()
+    answer_head.PATTERNS.clear()
     head(b"a", b"b", b"c", 5)
     alike = head(values[0], values[1], values[2], length)
     alone = ResponseHead(alike.status, alike.reason, alike.version, alike.headers)
-    assert alike.pattern is not None or values == [b"a", b"b", b"c"]
+    assert alike.pattern is not None
     for _ in range(2):
         given_to_client, expected = prepared_answer(alike), prepared_answer(alone)
         assert given_to_client.wire == expected.wire

@@ -45,6 +45,21 @@ def test_the_gateways_word_is_found_with_its_time() -> None:
     }
 
 
+def test_an_error_of_our_own_in_reading_an_answer_costs_the_word_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What changed is saved with the word or without it."""
+
+    def fail(*_: object) -> None:
+        raise KeyError("of our own")
+
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="connected"), RULE, None, 5.0)
+    monkeypatch.setattr(gateway_view_module, "claim_of", fail)
+    assert words(gateway_view, "sales") == {}
+    assert caplog.messages == ["what the gateway said of a session could not be read"]
+
+
 def test_ids_match_as_they_do_for_corrections() -> None:
     gateway_view = GatewayView()
     gateway_view.note(a_list(SalesTeam="connected", desk="open"), RULE, None, 5.0)

@@ -620,19 +620,6 @@ async def test_each_change_has_what_the_gateway_claimed_at_that_time() -> None:
         ]
 
 
-async def test_a_change_is_saved_and_told_whatever_goes_wrong_in_reading_the_claim(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(*_: object) -> None:
-        raise KeyError("of our own")
-
-    async with kept() as it:
-        monkeypatch.setattr(it.registry._gateway_view, "word", fail)
-        await it.hear(LOST)
-        assert claims(it) == [("started", None)]
-        assert "what the gateway claims of a session could not be read" in caplog.messages
-
-
 async def test_a_claim_is_found_by_the_sessions_alias_and_by_the_rules_of_now() -> None:
     async with kept("sessions: {aliases: {wpp-01: sales}}") as it:
         it.look(channel_list(sales="connected", support="open"))
