@@ -5,13 +5,15 @@ depends on nothing but its bytes, unless it answers HEAD. No sockets, no event l
 """
 
 import re
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from statusproxy.proxy.http1.head import Header
+from statusproxy.proxy.http1.memory import keep
 
-_SWITCHING: Final = 101
+#: Status of an answer behind which another protocol is spoken (RFC 9110 §15.2.2).
+SWITCHING: Final = 101
 
 #: Heads that are remembered, patterns again, and bytes of the largest.
 _REMEMBERED: Final = 64
@@ -24,8 +26,6 @@ _VARYING: Final = re.compile(
     rb"(\r\n(?:[Cc]ontent-[Ll]ength: (?=[0-9]{1,18}\r)|(?:[Dd]ate|[Ee][Tt]ag|[Xx]-[Rr]equest-[Ii][Dd]): ))"
     rb"([\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?)(?=\r\n)"
 )
-
-_T = TypeVar("_T")
 
 
 class ResponseHead(msgspec.Struct):
@@ -95,15 +95,15 @@ def find(data: bytes) -> ResponseHead | None:
         pattern = PATTERNS.get(around)
         if pattern is not None:
             known = pattern.head(values)
-            _keep(KNOWN, data, known)
+            keep(KNOWN, data, known, _REMEMBERED)
     return known
 
 
 def remember(data: bytes, head: ResponseHead) -> None:
     """Remember a good head, the first of its answer, so that it is not read again."""
-    if len(data) > _REMEMBERED_SIZE or head.status == _SWITCHING:
+    if len(data) > _REMEMBERED_SIZE or head.status == SWITCHING:
         return
-    _keep(KNOWN, data, head)
+    keep(KNOWN, data, head, _REMEMBERED)
     around, values = _taken_apart(data)
     names = [name.lower() for name, _ in head.headers]
     places: list[int] = []
@@ -114,7 +114,7 @@ def remember(data: bytes, head: ResponseHead) -> None:
             return
         places.append(head.headers.index((name, value)))
     if places:
-        _keep(PATTERNS, around, AnswerPattern(head, places))
+        keep(PATTERNS, around, AnswerPattern(head, places), _REMEMBERED)
 
 
 def _taken_apart(data: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
@@ -127,9 +127,3 @@ def _taken_apart(data: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
 
 def _is_length(name: bytes) -> bool:
     return name.lower() == b"content-length"
-
-
-def _keep(cache: dict[_T, Any], key: _T, value: Any) -> None:
-    if len(cache) >= _REMEMBERED:
-        cache.clear()
-    cache[key] = value

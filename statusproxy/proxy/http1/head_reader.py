@@ -9,7 +9,7 @@ Each limit holds to the byte, wherever the network cuts the bytes.
 """
 
 import re
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple
 
 import httptools
 
@@ -17,6 +17,7 @@ from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.authority import absolute, is_authority
 from statusproxy.proxy.http1.framing import request_coding, request_has_body, request_length, request_rules
 from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, WellKnown, classify_fields
+from statusproxy.proxy.http1.memory import keep
 from statusproxy.proxy.http1.refusals import Refusal, RefusedError
 
 #: Bytes a method may have. The longest registered has 17.
@@ -51,8 +52,6 @@ _REMEMBERED_SIZE: Final = 2048
 #: The id of a request as clients write it. Any such value is a good one, so that heads which differ in it alone are
 #: good or bad together.
 _ID: Final = re.compile(rb"\r\n([Xx]-[Rr]equest-[Ii][Dd]): ([\x21-\x7e]{1,128})\r\n")
-
-_T = TypeVar("_T")
 
 
 class RequestHead:
@@ -184,15 +183,9 @@ class HeadLimits:
         # Of two ids none counts, and the one found here could be either.
         if found is not None and head.well_known.get(b"x-request-id") == [found[2]]:
             start, end = found.span(2)
-            _keep(self.patterns, data[:start] + data[end:], HeadPattern(head, (found[1], found[2])))
+            keep(self.patterns, data[:start] + data[end:], HeadPattern(head, (found[1], found[2])), _REMEMBERED)
         else:
-            _keep(self.known, data, head)
-
-
-def _keep(cache: dict[bytes, _T], key: bytes, value: _T) -> None:
-    if len(cache) >= _REMEMBERED:
-        cache.clear()
-    cache[key] = value
+            keep(self.known, data, head, _REMEMBERED)
 
 
 class RequestLine(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Final
 import httptools
 
 from statusproxy.proxy.http1 import answer_head, refusals
-from statusproxy.proxy.http1.answer_head import ResponseHead
+from statusproxy.proxy.http1.answer_head import SWITCHING, ResponseHead
 from statusproxy.proxy.http1.body_pieces import BodyPieces
 from statusproxy.proxy.http1.framing import ANSWER_RULES, ChunkReader, answer_coding, answer_has_body
 from statusproxy.proxy.http1.head import Header, tokens
@@ -39,8 +39,6 @@ _HEAD_END: Final = b"\r\n\r\n"
 _CODING_LENGTH: Final = len(b"transfer-encoding")
 _LENGTH_LENGTH: Final = len(b"content-length")
 _KEEP_LENGTH: Final = len(b"keep-alive")
-
-_SWITCHING: Final = 101
 
 
 def head_end(before: bytes, data: bytes) -> int:
@@ -129,7 +127,7 @@ class ResponseParser:
     def until_close(self) -> bool:
         """Whether the body ends with the connection (RFC 9112 §6.3, rule 8)."""
         head = self.head
-        return head is not None and not (self.complete or self._left or head.coded or head.status == _SWITCHING)
+        return head is not None and not (self.complete or self._left or head.coded or head.status == SWITCHING)
 
     def feed(self, data: bytes) -> None:
         """Read what came. Raises `RefusedError`, what was good before it having been taken."""
@@ -236,7 +234,7 @@ class ResponseParser:
     def _begin_body(self, head: ResponseHead, data: bytes) -> None:
         """The final head is whole: settle how the body is framed (RFC 9112 §6.3), and read what came of it."""
         self._llhttp = None  # it knows this answer, which could not be freed at once if it knew it too
-        if head.status == _SWITCHING:
+        if head.status == SWITCHING:
             pass
         elif not answer_has_body(head.status, head.length, head_only=self._head_only):
             self.complete = True
@@ -327,11 +325,11 @@ class ResponseParser:
             head.version = (1, 0)
         if head.reason != b"OK" and _REASON.fullmatch(head.reason) is None:
             raise RefusedError(refusals.REASON_PHRASE)
-        if 100 <= head.status < 200 and head.status != _SWITCHING:
+        if 100 <= head.status < 200 and head.status != SWITCHING:
             self._pass_interim(head)
             return
         head.keep_alive = llhttp.should_keep_alive()
-        if head.status == _SWITCHING:
+        if head.status == SWITCHING:
             head.keep_alive = False
         elif self._head_only:
             # llhttp would wait for the body that the fields announce and HEAD's answer does not have.
