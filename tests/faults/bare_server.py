@@ -16,6 +16,7 @@ from typing import Final, cast
 
 from tests import forks
 from tests.faults import attacks
+from tests.faults.gateway import stay
 from tests.faults.program import Loop
 from tests.faults.wire import ask, connect, reset
 from tests.faults.worker import ROOT, working
@@ -70,11 +71,7 @@ async def serve() -> None:
     """Serve on a free loopback port until standard input ends."""
     attacks.allow_open_files(2 * _QUEUED)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(_Connection, "127.0.0.1", 0, backlog=_QUEUED)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
-    await loop.run_in_executor(None, sys.stdin.buffer.read)
-    server.close()
+    await stay(await loop.create_server(_Connection, "127.0.0.1", 0, backlog=_QUEUED))
 
 
 def _run(loop: str) -> None:

@@ -336,15 +336,19 @@ class Gateway:
         self._process.stdout.close()
 
 
+async def stay(server: asyncio.Server) -> None:
+    """Print a server's port, and close it when standard input ends."""
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
+    server.close()
+
+
 async def serve() -> None:
     """Serve on a free loopback port until standard input ends."""
     loop = asyncio.get_running_loop()
     seen, tasks = Seen(), set[asyncio.Task[None]]()
-    server = await loop.create_server(lambda: Connection(seen, tasks), "127.0.0.1", 0, backlog=4096)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
-    await loop.run_in_executor(None, sys.stdin.buffer.read)
-    server.close()
+    await stay(await loop.create_server(lambda: Connection(seen, tasks), "127.0.0.1", 0, backlog=4096))
     for task in tasks:
         task.cancel()
 

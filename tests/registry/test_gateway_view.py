@@ -4,6 +4,7 @@ import gc
 import itertools
 import json
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -49,13 +50,9 @@ def test_an_error_of_our_own_in_reading_an_answer_costs_the_word_alone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What changed is saved with the word or without it."""
-
-    def fail(*_: object) -> None:
-        raise KeyError("of our own")
-
     gateway_view = GatewayView()
     gateway_view.note(a_list(sales="connected"), RULE, None, 5.0)
-    monkeypatch.setattr(gateway_view_module, "claim_of", fail)
+    monkeypatch.setattr(gateway_view_module, "claim_of", mock.Mock(side_effect=KeyError("of our own")))
     assert words(gateway_view, "sales") == {}
     assert caplog.messages == ["what the gateway said of a session could not be read"]
 

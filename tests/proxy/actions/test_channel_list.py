@@ -7,6 +7,7 @@ import random
 import zlib
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import brotli
 import pytest
@@ -733,9 +734,7 @@ async def test_the_list_waits_until_what_it_showed_is_durable(
 async def test_an_error_of_our_own_in_correcting_costs_no_answer(
     count: int, origin: Origin, lost: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> None:
-        raise KeyError("of our own")
-
+    fail = mock.Mock(side_effect=KeyError("of our own"))
     body = json.dumps({"channels": [{"id": f"s{number}", "status": "connected"} for number in range(count)]}).encode()
     origin.answer = list_answer(body=body)
     monkeypatch.setattr(lost.server.registry._corrections, "correct", fail)
@@ -749,11 +748,8 @@ async def test_an_error_of_our_own_in_correcting_costs_no_answer(
 async def test_an_error_of_our_own_in_learning_costs_no_correction(
     lost: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object, configured: bool) -> None:
-        raise KeyError("of our own")
-
     learning = lost.server.registry.learning
     learning.start(60.0)
-    monkeypatch.setattr(learning, "answer", fail)
+    monkeypatch.setattr(learning, "answer", mock.Mock(side_effect=KeyError("of our own")))
     assert (await lost.ask(get("/api/channels"))).body == CORRECTED
     assert "an answer could not be looked at: learning" in caplog.messages

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import urlencode
 
 import brotli
@@ -902,11 +903,8 @@ async def test_an_event_without_a_body_passes_and_is_counted(
 async def test_an_error_of_our_own_in_reading_an_event_costs_no_answer(
     proxy: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("of our own")
-
     unreadable: list[tuple[str, str]] = []
-    monkeypatch.setattr(proxy.server.registry, "hear", fail)
+    monkeypatch.setattr(proxy.server.registry, "hear", mock.Mock(side_effect=RuntimeError("of our own")))
     monkeypatch.setattr(proxy.server.registry, "unreadable", lambda what, why: unreadable.append((what, why)))
     assert (await proxy.ask(get("/v1/webhooks/receive", method="POST", body=b"{}"))).status == 200
     assert unreadable == [("webhook", "internal")]
@@ -978,12 +976,9 @@ async def test_events_of_trusted_senders_are_learned_from_while_that_is_wanted(
 async def test_an_event_counts_whatever_goes_wrong_in_learning_from_it(
     proxy: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise KeyError("of our own")
-
     learning = proxy.server.registry.learning
     learning.start(60.0)
-    monkeypatch.setattr(learning, "event", fail)
+    monkeypatch.setattr(learning, "event", mock.Mock(side_effect=KeyError("of our own")))
     event = b'{"event":"status-find","session":"sales","status":"browserClose"}'
     assert (await proxy.ask(get("/v1/webhooks/receive", method="POST", body=event))).status == 200
     assert proxy.server.registry.has_overrides

@@ -463,33 +463,33 @@ def rush(port: Port, count: int) -> list[tuple[ClientConnection, StandInTranspor
     return clients
 
 
-async def test_of_a_rush_of_posts_a_few_are_served_in_each_turn_and_in_order(port: Port) -> None:
-    served: list[ClientConnection] = []
+def noted(port: Port) -> list[ClientRequest]:
+    """The requests that are served from now on: each is answered at once."""
+    served: list[ClientRequest] = []
 
     async def note(request: ClientRequest) -> bool:
-        served.append(request.connection)
+        served.append(request)
         return True
 
     port.handler = note
+    return served
+
+
+async def test_of_a_rush_of_posts_a_few_are_served_in_each_turn_and_in_order(port: Port) -> None:
+    served = noted(port)
     clients = [connection for connection, _ in rush(port, 3 * AT_ONCE)]
     for share in (1, 2, 3, 3):
         await turns(1)
-        assert served == clients[: share * AT_ONCE]
+        assert [request.connection for request in served] == clients[: share * AT_ONCE]
 
 
 async def test_who_only_asks_does_not_wait_for_a_rush_of_posts(port: Port) -> None:
-    served: list[str] = []
-
-    async def note(request: ClientRequest) -> bool:
-        served.append(request.method)
-        return True
-
-    port.handler = note
+    served = noted(port)
     rush(port, 5 * AT_ONCE)
     connection, _ = port.connect()
     connection.data_received(GET)
     await turns(1)
-    assert served == ["POST"] * AT_ONCE + ["GET"]
+    assert [request.method for request in served] == ["POST"] * AT_ONCE + ["GET"]
 
 
 async def test_posts_that_come_on_a_connection_in_a_rush_wait_as_well(port: Port) -> None:
