@@ -51,7 +51,7 @@ class Word(NamedTuple):
 class _Answer:
     """An answer kept."""
 
-    __slots__ = ("_reading", "at", "before", "listing")
+    __slots__ = ("_folding", "_reading", "at", "before", "listing")
 
     def __init__(self, listing: ChannelList, at: float, before: "_Answer | None" = None) -> None:
         """`before` is the answer in whose place this one is."""
@@ -62,6 +62,7 @@ class _Answer:
         self.before: _Answer | None = before if before is None or before.is_list else before.before
         """The last of the same route that is known to be a list, for when this one is none: an error, for example."""
         self._reading: Generator[None, None, None] | None = None
+        self._folding: Generator[None, None, None] | None = None
 
     @property
     def is_list(self) -> bool:
@@ -80,13 +81,15 @@ class _Answer:
         """Read on in a list not yet read, at most so many steps; give how many are left over."""
         if self._reading is None:
             self._reading = self.listing.steps()
-        while steps > 0:
-            steps -= 1
-            try:
-                next(self._reading)
-            except StopIteration:
-                break
-        return steps
+        return _go_on(self._reading, steps)
+
+    def fold(self, steps: int) -> int:
+        """Fold the ids of an answer that has been read, at most so many steps; give how many are left over."""
+        if not self.listing.is_read:
+            return steps
+        if self._folding is None:
+            self._folding = self.listing.ids.fold()
+        return _go_on(self._folding, steps)
 
 
 class GatewayView:
@@ -156,11 +159,15 @@ class GatewayView:
             exact = listing.ids.exact
             channel: str | None = session
             if session not in exact:
+                steps = answer.fold(steps)
+                if not listing.ids.are_folded:
+                    continue  # unknown as yet, as where a list is not read yet
                 channel = listing.ids.match(session, aliases).channel
                 if channel is not None and not listing.whole:
                     # By its fold alone it could be another channel: a list tells.
                     for older in answers[number + 1 :]:
                         steps = self._read(*older, steps)
+                        steps = older[1].fold(steps)
                     learned = self._learned(session, aliases, (older for _, older in answers[number + 1 :]))
                     channel = channel if learned in (None, channel) else None
             claim = claim_of(listing, channel, answer.at) if channel is not None else None
@@ -211,7 +218,7 @@ class GatewayView:
     def _learned(session: str, aliases: Aliases, older: Iterable[_Answer]) -> str | None:
         """The channel that a list before showed this session to be; its own id where several channels fold to it."""
         for answer in older:
-            if answer.listing.whole:
+            if answer.listing.whole and answer.listing.ids.are_folded:
                 match = answer.listing.ids.match(session, aliases)
                 if match.channel is not None or match.ambiguous:
                     return match.channel or session
@@ -219,6 +226,17 @@ class GatewayView:
 
     def _drop(self, key: tuple[int, str | None]) -> None:
         self._size -= len(self._answers.pop(key).listing.body)
+
+
+def _go_on(steps: Generator[None, None, None], most: int) -> int:
+    """Go at most so many steps; give how many are left over."""
+    while most > 0:
+        most -= 1
+        try:
+            next(steps)
+        except StopIteration:
+            break
+    return most
 
 
 def _united(lists: Iterable[ChannelList]) -> ChannelIds:

@@ -58,6 +58,9 @@ log = logging.getLogger("statusproxy.sessions")
 #: Seconds between two writes of what is only useful to know after a restart (when a session was last heard of).
 FLUSH_INTERVAL: Final = 30.0
 
+#: Sessions logged in one turn of the loop: 2 ms.
+_LOGGED: Final = 64
+
 
 class SessionRegistry:
     """The port that the proxy uses, and what an operator asks and does."""
@@ -198,7 +201,9 @@ class SessionRegistry:
         if not expired and not self.sessions.has_overrides:
             return Correction(body), None
         correction = self._corrections.correct(listing, asked_at, now)
-        self._tell_corrected(correction, now)
+        if correction.corrected:
+            self._metrics.corrected(len(correction.corrected))
+            self._log_first_shown(self.sessions.answers.take_first_shown(), now)
         changes = [*map(self._with_claim, expired), *correction.changes] if expired else correction.changes
         durable = self._follow(changes, with_claims=True) if changes or self.sessions.has_unsaved else None
         return _as_it_came(correction, body), durable
@@ -215,16 +220,16 @@ class SessionRegistry:
             waits.append(self._follow(changes, with_claims=True))
 
         correction = await self._corrections.correct_in_steps(listing, asked_at, now, self.now, changed)
-        self._tell_corrected(correction, now)
+        self._metrics.corrected(len(correction.corrected))
+        while first_shown := self.sessions.answers.take_first_shown(_LOGGED):
+            self._log_first_shown(first_shown, now)
+            await asyncio.sleep(0)
         changed(correction.changes)
         return _as_it_came(correction, body), _all(waits)
 
-    def _tell_corrected(self, correction: Correction, now: float) -> None:
-        """Count a corrected answer, and log the sessions that it shows as disconnected for the first time."""
-        if correction.corrected:
-            self._metrics.corrected(len(correction.corrected))
-            for session in self.sessions.answers.take_first_shown():
-                self._log.first_shown(session, now)
+    def _log_first_shown(self, sessions: Iterable[str], now: float) -> None:
+        for session in sessions:
+            self._log.first_shown(session, now)
 
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""

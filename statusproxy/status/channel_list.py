@@ -22,6 +22,7 @@ from statusproxy.status.fields import Path, fold_word, lookup, parse, parse_path
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.json_spans import Span, as_text
 from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Part
+from statusproxy.status.long_spans import WINDOW, take_long
 from statusproxy.status.model import Said
 from statusproxy.status.named_elements import NamedElements
 from statusproxy.status.pieces import TooLargeError
@@ -30,6 +31,12 @@ from statusproxy.status.splice import Edit
 
 _LOOKED_AT: Final = 16_384
 """Elements between two yields where each takes 0.1 µs."""
+
+_AN_OBJECT: Final = 64
+"""Bytes for which each object counts that is read, besides its own: it takes some µs."""
+
+_FEW_OBJECTS: Final = 16
+"""Objects of one channel that are read in one go. Mostly there is one."""
 
 
 class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
@@ -66,6 +73,11 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     def object_reader(self) -> ObjectReader:
         """What reads a channel's object."""
         return ObjectReader(any_values(self.set), self.keep, self.connected)
+
+    @property
+    def goes_by_word(self) -> bool:
+        """Whether what is set depends on the word of the event."""
+        return bool(self._named)
 
     @cached_property
     def _named(self) -> frozenset[str]:
@@ -111,6 +123,7 @@ class ChannelList:
         "_places",
         "_repeated",
         "_sought",
+        "_worded",
         "body",
         "edited",
         "failure",
@@ -143,6 +156,7 @@ class ChannelList:
         self._repeated: Mapping[str, list[int]] = _NONE_REPEATED
         self._parts: Sequence[Part] = ()
         self._objects: dict[str, tuple[ChannelObject, ...]] = {}
+        self._worded: dict[ObjectReader, dict[str, tuple[ChannelObject, ...]]] = {}
         self.found = _NONE_FOUND
         """Where the channels stand that were found without reading the others; none once the ids have been read."""
         self._sought: tuple[str, ...] = ()  # the channels that were looked for
@@ -245,14 +259,52 @@ class ChannelList:
                 yield
         self._places, self._repeated = places, repeated
 
-    def locate(self, channels: Iterable[str]) -> Generator[None, None, None]:
-        """Find where these channels stand, so that reading them is quick; yields after each step if there are more."""
-        if len(self.body) <= SMALL:
-            return
-        wanted = dict.fromkeys(self._part(self.place(channel)) for channel in channels)
-        for part in wanted:
-            part.span(0)
-            yield
+    def number(self) -> Generator[None, None, None]:
+        """Note the place of each channel, so that `place` is quick for many; yields after each short step."""
+        if self._places is None and not self.found:
+            places: dict[str | None, int] = {}
+            for first in range(0, len(self._all), _LOOKED_AT):
+                some = self._all[first : first + _LOOKED_AT]
+                places.update(zip(some, range(first, first + len(some)), strict=True))
+                yield
+            self._places = places  # type: ignore[assignment]
+
+    def read_objects(self, channels: Iterable[str], reader: ObjectReader) -> Generator[None, None, None]:
+        """Read these channels' objects, so that what the reader says of them is known; yields after each short step.
+
+        For an answer whose ids have been read.
+        """
+        known = self._objects_by(reader)
+        spent = 0
+        for channel in channels:
+            if channel in known:
+                continue
+            found: list[ChannelObject] = []
+            part: Part | None = None
+            for place in self._repeated.get(channel) or (self.place(channel),):
+                if part is None or not 0 <= place - part.first < len(part):
+                    part = self._part(place)
+                    yield from part.locate()
+                span = part.span(place - part.first)
+                if take_long(self.body, (span,)):
+                    found.append((yield from reader.read_in_steps(self.body, span)))
+                else:
+                    found.append(self._object(span, reader))
+                    spent += span[1] - span[0] + _AN_OBJECT
+                    if spent > WINDOW:
+                        spent = 0
+                        yield
+            known[channel] = tuple(found)
+
+    def take_long(self, channels: Iterable[str]) -> bool:
+        """Whether these channels have too much in them to be read in one go, and have not been read yet."""
+        spans: list[Span] = []
+        for channel in channels:
+            if channel not in self._objects:
+                if len(self._repeated.get(channel, ())) > _FEW_OBJECTS:
+                    return True
+                spans += self._spans(channel)
+        return take_long(self.body, spans)
 
     def said(self, channel: str) -> Said:
         """What the answer says of one of its channels, which it may list more than once."""
@@ -290,6 +342,9 @@ class ChannelList:
             found = self._objects[channel] = tuple([self._object(span, reader) for span in self._spans(channel)])
         return found
 
+    def _objects_by(self, reader: ObjectReader) -> dict[str, tuple[ChannelObject, ...]]:
+        return self._objects if reader is self.rule.object_reader else self._worded.setdefault(reader, {})
+
     def _spans(self, channel: str) -> Iterable[Span]:
         if self.found:
             return self.found[channel]
@@ -302,7 +357,10 @@ class ChannelList:
         reader = self.rule.reader_for(word)
         if reader is self.rule.object_reader:
             return [edit for one in self.objects(channel) for edit in one.edits]
-        return [edit for span in self._spans(channel) for edit in self._object(span, reader).edits]
+        known = self._worded[reader].get(channel) if reader in self._worded else None
+        if known is None:
+            return [edit for span in self._spans(channel) for edit in self._object(span, reader).edits]
+        return [edit for one in known for edit in one.edits]
 
     def place(self, channel: str) -> int:
         """How many channels stand before this one in the answer."""

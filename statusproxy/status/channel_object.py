@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from functools import partial
 from typing import Final
 
 import msgspec
 
 from statusproxy.status.fields import Path, fold_word, parse, parse_path, usable_text
-from statusproxy.status.json_spans import after_space, after_value, locate, member_name
+from statusproxy.status.json_spans import Span, after_space, after_value, as_text, locate, member_name
+from statusproxy.status.long_spans import WINDOW, locate_in_steps, member_at
+from statusproxy.status.long_values import after_blank, after_comma, members_end, prepare, value_end
 from statusproxy.status.set_values import Scalar
 from statusproxy.status.splice import Edit
 
@@ -92,17 +94,68 @@ class ObjectReader:
             return ChannelObject(value.alone.word, value.alone.keeps, value.alone.connected, (edit,))
         return self._read(text) if text[0] == "{" else _NOTHING
 
+    def read_in_steps(self, document: bytes, span: Span) -> Generator[None, None, ChannelObject]:
+        """Read a long value of the document as `read` does a short one; yields after each short step."""
+        start, end = span
+        if not document.startswith(b"{", start):
+            return _NOTHING
+        yield from prepare()
+        last: dict[str, _Value] = {}
+        edits: list[Edit] = []
+        position = after_blank(document, start + 1)
+        while not document.startswith(b"}", position):
+            some = members_end(document, position, WINDOW)
+            if some > position:
+                self._read_members(as_text(b"{%b}" % document[position:some]), position - 1, last, edits)
+                position = some
+            else:
+                name, first = yield from member_at(document, position)
+                end = yield from value_end(document, first)
+                if name in self._flat:
+                    self._note(name, document, (first, end), last, edits)
+                position = after_comma(document, end)
+            position = after_blank(document, position)
+            yield
+        for name, path in self._nested.items():
+            place, _ = yield from locate_in_steps(document, start, path)
+            if place is not None:
+                self._note(name, document, place, last, edits)
+        return self._tell(last, edits)
+
+    def _note(self, name: str, document: bytes, place: Span, last: dict[str, _Value], edits: list[Edit]) -> None:
+        """Note a status member whose value stands at this place, which may be long."""
+        first, end = place
+        if document.startswith((b"{", b"["), first):
+            last[name] = _CONTAINER
+            return
+        value = last[name] = self._value(name, as_text(document[first:end]))
+        if value.differs:
+            edits.append((first, end, self._encoded[name]))
+
     def _read(self, text: str) -> ChannelObject:
         """Read an object of any form: names with escapes, several status members, one of them more than once."""
         last: dict[str, _Value] = {}
         edits: list[Edit] = []
+        self._read_members(text, 0, last, edits)
+        for name, path in self._nested.items():
+            span, _ = locate(text, 0, path, partial(after_value, text))
+            if span is None:
+                continue
+            value = self._value(name, text[span[0] : span[1]])
+            last[name] = value
+            if value.differs:
+                edits.append((*span, self._encoded[name]))
+        return self._tell(last, edits)
+
+    def _read_members(self, text: str, offset: int, last: dict[str, _Value], edits: list[Edit]) -> None:
+        """Note the object's own status members. It stands at `offset` in its document; its last comma may be left."""
         position = 1
         while True:
             others = self._others(text, position)
             assert others is not None
             member = _MEMBER(text, others.end())
             if member is None:
-                break
+                return
             first, end = member.span(2)
             if member[2] is None:  # an object or array
                 first = member.end()
@@ -117,15 +170,10 @@ class ObjectReader:
             value = self._value(name, text[first:end])
             last[name] = value  # of a repeated key JavaScript sees the last
             if value.differs:
-                edits.append((first, end, self._encoded[name]))
-        for name, path in self._nested.items():
-            span, _ = locate(text, 0, path, partial(after_value, text))
-            if span is None:
-                continue
-            value = self._value(name, text[span[0] : span[1]])
-            last[name] = value
-            if value.differs:
-                edits.append((*span, self._encoded[name]))
+                edits.append((first + offset, end + offset, self._encoded[name]))
+
+    def _tell(self, last: Mapping[str, _Value], edits: list[Edit]) -> ChannelObject:
+        """What an object says in which these are the last values of its status members."""
         if not last:
             return _NOTHING
         said = [last[name] for name in self._values if name in last]
@@ -189,6 +237,8 @@ def _equal(value: object, wanted: Scalar) -> bool:
 
 
 _NOTHING: Final = ChannelObject(None, False, False, ())
+_CONTAINER: Final = _Value(text=None, truth=None, alone=_NOTHING, differs=False)
+"""An object or array, which is no status."""
 
 # Atomic groups (`(?>…)`) and possessive quantifiers (`*+`) never go back, so that no input makes a match take more than
 # one pass. A group itself is never possessive: `tests/quality/test_patterns.py` says why.

@@ -7,19 +7,32 @@ what the answer tells the map, and which channels are to be shown as disconnecte
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
+from statusproxy.status.channel_object import ObjectReader
+from statusproxy.status.list_reader import FEW
 from statusproxy.status.model import Change
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.splice import Edit, splice
+from statusproxy.status.splice import Edit, splice, splice_in_steps
 
 __all__ = ["ChannelRule", "Correction", "correct", "correct_alike", "correct_at_once", "correct_in_steps", "rewrite"]
 
 _STEP: Final = 128
 """Channels observed between two yields: 1 ms, and 5 ms where each of them ends an override and is logged."""
+
+_REWRITTEN: Final = 2_048
+"""Channels and edits between two yields: 2 ms."""
+
+_NOTED: Final = 512
+"""Channels noted as shown between two yields: 3 ms."""
+
+_ATTEMPTS: Final = 4
+"""How often what a long answer shows is decided, if the map changes while it is written."""
+
+Result = TypeVar("Result")
 
 
 class Correction(msgspec.Struct, frozen=True):
@@ -78,43 +91,55 @@ def correct_in_steps(
 
     Each step yields what it changed in the map. The map may change between two steps: what the answer tells is
     then observed a little late, which it may be (the map goes by when it was asked for). What the answer shows is
-    decided in the last step, for the map as it is then.
+    decided anew then, up to `_ATTEMPTS` times, so that it holds when the last step is done.
     """
     if not sessions.has_overrides:
         return Correction(answer.body)
     wanted = sessions.answers.unmistakable()
     if wanted:
-        for _ in answer.find_in_steps(wanted):
-            yield ()
+        yield from _silent(answer.find_in_steps(wanted))
         wanted = sessions.answers.unmistakable()
-        if answer.has_found(wanted):
+        if answer.has_found(wanted) and not answer.take_long(wanted):
             return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
-    for _ in answer.steps():
-        yield ()
+    yield from _silent(answer.steps())
     if answer.failure is not None:
         return Correction(answer.body, failure=answer.failure)
     try:
-        assigned = sessions.answers.assign(answer.ids, whole=answer.whole)
-        channels = list(assigned)
-        observed: set[str] = set()
-        given_way = False
-        for _ in answer.locate(channels):
-            yield ()
-            given_way = True
-        for start in range(0, len(channels) - _STEP, _STEP):
-            yield ()
-            step = channels[start : start + _STEP]
-            yield sessions.answers.observe(map(answer.said, step), assigned, asked_at, now, answer.rule.source).changes
-            observed.update(step)
-            given_way = True
-        if given_way:
-            assigned = sessions.answers.assign(answer.ids, whole=answer.whole)
-            channels = [channel for channel in assigned if channel not in observed]
-        if not assigned:
-            return Correction(answer.body)
-        return _finish(answer, sessions, assigned, channels, asked_at, now)
+        return (yield from _correct_read(answer, sessions, asked_at, now))
     except RecursionError:
         return Correction(answer.body, failure="too-deep")
+
+
+def _correct_read(
+    answer: ChannelList, sessions: SessionMap, asked_at: float, now: float
+) -> Generator[Sequence[Change], None, Correction]:
+    """Correct an answer whose ids have been read."""
+    observed: set[str] = set()
+    attempt = 0
+    while True:
+        attempt += 1
+        version = sessions.version
+        assigned = yield from _silent(sessions.answers.assign_in_steps(answer.ids, whole=answer.whole))
+        if len(assigned) > FEW:
+            yield from _silent(answer.number())
+        unobserved = [channel for channel in assigned if channel not in observed]
+        for start in range(0, len(unobserved), _STEP):
+            step = unobserved[start : start + _STEP]
+            yield from _silent(answer.read_objects(step, answer.rule.object_reader))
+            yield sessions.answers.observe(map(answer.said, step), assigned, asked_at, now, answer.rule.source).changes
+            observed.update(step)
+        if sessions.version != version and attempt < _ATTEMPTS:
+            continue
+        shown = _shown(sessions, assigned)
+        yield from _silent(_read_by_word(answer, shown))
+        body, corrected = yield from _silent(_rewrite_in_steps(answer, shown))
+        if sessions.version == version or attempt == _ATTEMPTS:
+            break
+    for start in range(0, len(corrected), _NOTED):
+        if start:
+            yield ()
+        sessions.answers.answer_changed(corrected[start : start + _NOTED], assigned, now)
+    return Correction(body, corrected)
 
 
 def _finish(
@@ -128,15 +153,63 @@ def _finish(
     """Observe what has not been observed yet, and write what is to be shown."""
     said = map(answer.said, unobserved)
     changes = sessions.answers.observe(said, assigned, asked_at, now, answer.rule.source).changes
+    body, corrected = rewrite(answer, _shown(sessions, assigned))
+    if corrected:
+        sessions.answers.answer_changed(corrected, assigned, now)
+    return Correction(body, corrected, changes)
+
+
+def _shown(sessions: SessionMap, assigned: Mapping[str, Sequence[str]]) -> dict[str, str | None]:
+    """Which channels are to be shown as disconnected, and by which word."""
     shown: dict[str, str | None] = {}
     for channel, known in assigned.items():
         override = sessions.override_of(known)
         if override is not None:
             shown[channel] = override.word
-    body, corrected = rewrite(answer, shown)
-    if corrected:
-        sessions.answers.answer_changed(corrected, assigned, now)
-    return Correction(body, corrected, changes)
+    return shown
+
+
+def _read_by_word(answer: ChannelList, shown: Mapping[str, str | None]) -> Generator[None, None, None]:
+    """Read what is to be edited in these channels, where that depends on the word of the event."""
+    if not answer.rule.goes_by_word:
+        return
+    by_reader: dict[ObjectReader, list[str]] = {}
+    for channel, word in shown.items():
+        by_reader.setdefault(answer.rule.reader_for(word), []).append(channel)
+    for reader, channels in by_reader.items():
+        yield from answer.read_objects(channels, reader)
+
+
+def _rewrite_in_steps(
+    answer: ChannelList, shown: Mapping[str, str | None]
+) -> Generator[None, None, tuple[bytes, tuple[str, ...]]]:
+    """What `rewrite` gives; yields after each short step."""
+    edits: list[Edit] = []
+    corrected: list[str] = []
+    spent = 0
+    for channel in sorted(shown, key=answer.place):
+        asked = answer.edits(channel, shown[channel])
+        if asked:
+            edits += asked
+            corrected.append(channel)
+        spent += 1 + len(asked)
+        if spent > _REWRITTEN:
+            spent = 0
+            yield
+    if not edits:
+        return answer.body, ()
+    return (yield from splice_in_steps(answer.body, edits)), tuple(corrected)
+
+
+def _silent(steps: Generator[None, None, Result]) -> Generator[Sequence[Change], None, Result]:
+    """Steps that change nothing in the map."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        yield ()
 
 
 def rewrite(answer: ChannelList, shown: Mapping[str, str | None]) -> tuple[bytes, tuple[str, ...]]:

@@ -6,14 +6,17 @@ not, several sessions of the map may be one channel: each leg has its own spelli
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Set
-from typing import NamedTuple
+from collections.abc import Collection, Generator, Iterable, Mapping, Set
+from itertools import islice
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from statusproxy.status.fields import fold_id, fold_ids
 from statusproxy.status.model import Record
+
+_FOLDED: Final = 4_096
+"""Ids folded between two yields: 3 ms."""
 
 
 class Aliases:
@@ -64,6 +67,32 @@ class ChannelIds:
         """The folded ids."""
         return list(self._folds())
 
+    @property
+    def are_folded(self) -> bool:
+        """Whether a look-up by the folded id is quick."""
+        return self._folded is not None
+
+    def fold(self) -> Generator[None, None, None]:
+        """Fold them, unless that has been done; yields after each short step. Else the first that needs them does."""
+        if self._folded is not None:
+            return
+        folded: dict[str, str] = {}
+        ambiguous: set[str] = set()
+        exact = iter(self.exact)
+        while some := list(islice(exact, _FOLDED)):
+            if folded:
+                yield
+            folds = fold_ids(some)
+            more = dict(zip(folds, some, strict=True))
+            if len(more) == len(some) and folded.keys().isdisjoint(more):
+                folded |= more
+                continue
+            for fold, one in zip(folds, some, strict=True):
+                if fold in folded:
+                    ambiguous.add(fold)
+                folded[fold] = one
+        self._folded, self._ambiguous = folded, ambiguous
+
     def match(self, session: str, aliases: Aliases) -> Match:
         """Find a session's channel: the exact id first, then the folded one, then the alias."""
         if session in self.exact:
@@ -81,11 +110,9 @@ class ChannelIds:
 
     def _folds(self) -> dict[str, str]:
         if self._folded is None:
-            distinct = list(self.exact)
-            folds = fold_ids(distinct)
-            self._folded = dict(zip(folds, distinct, strict=True))
-            if len(self._folded) < len(distinct):
-                self._ambiguous = {fold for fold, count in Counter(folds).items() if count > 1}
+            for _ in self.fold():
+                pass
+            assert self._folded is not None
         return self._folded
 
 

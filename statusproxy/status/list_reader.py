@@ -21,6 +21,8 @@ from msgspec import Raw
 
 from statusproxy.status.fields import LONGEST_TEXT, Path, first_scalar, lookup, parse, usable_text
 from statusproxy.status.json_spans import Span, after_space, after_value, as_text, elements, locate
+from statusproxy.status.long_spans import WINDOW, elements_in_steps, locate_in_steps
+from statusproxy.status.long_values import Walk, after_blank, prepare, value_end
 from statusproxy.status.member_types import Tree, attribute, object_type, tree
 from statusproxy.status.pieces import LARGEST, TooLargeError, cut
 
@@ -72,19 +74,31 @@ class Spans:
 class Part:
     """Some channels of an answer, one behind the other."""
 
-    __slots__ = ("_find", "_spans", "first", "ids")
+    __slots__ = ("_count", "_find", "_spans", "first", "ids")
 
-    def __init__(self, ids: list[str | None], find: Callable[[], Spans]) -> None:
+    def __init__(self, ids: list[str | None], find: Callable[[], Generator[None, None, Spans]]) -> None:
         self.ids = ids
         self.first = 0
         """How many channels stand before these."""
+        self._count = len(ids)
         self._find = find
         self._spans: Spans | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def locate(self) -> Generator[None, None, None]:
+        """Find where the channels stand, unless that has been done; yields after each short step."""
+        if self._spans is None:
+            spans = yield from self._find()
+            self._spans = spans
 
     def span(self, index: int) -> Span:
         """Where the channel with this index stands; all are found on the first call."""
         if self._spans is None:
-            self._spans = self._find()
+            for _ in self.locate():
+                pass
+            assert self._spans is not None
         return self._spans[index]
 
 
@@ -177,7 +191,7 @@ class ListReader:
             places.append((start + offset, end + offset))
             if len(ids) % _STEP == 0:
                 yield
-        return Part(ids, lambda: _as_spans(places))
+        return Part(ids, partial(_given, places))
 
     def _find_in_pieces(self, document: bytes, offset: int) -> Generator[None, None, Found | None]:
         pieces = yield from cut(document)
@@ -245,29 +259,42 @@ class ListReader:
                 return text
         return None
 
-    def _spans(self, document: bytes, offset: int, path: Path, attributes: Path) -> Spans:
+    def _spans(self, document: bytes, offset: int, path: Path, attributes: Path) -> Generator[None, None, Spans]:
         """Where the elements of a list stand, by laying the list's raw elements over the document."""
         raws = _follow(self._elements.decode(document), attributes)
         assert type(raws) is list
-        text = as_text(document)
         layouts: dict[int, _Layout] = {}
 
-        def skip(position: int) -> int:
-            layout = _lay_out(document, text, position, raws) if text[position] == "[" else None
-            if layout is None:
-                return after_value(text, position)
-            layouts[position] = layout
-            return layout.end
+        def lay_out(position: int) -> _Layout | None:
+            layout = _lay_out(document, position, raws) if document.startswith(b"[", position) else None
+            if layout is not None:
+                layouts[position] = layout
+            return layout
 
-        span, _ = locate(text, after_space(text, 0), path, skip)
+        if len(document) > WINDOW:
+            yield
+
+            def skip_in_steps(document: bytes, position: int) -> Walk:
+                layout = lay_out(position)
+                return (yield from value_end(document, position)) if layout is None else layout.end
+
+            yield from prepare()
+            span, _ = yield from locate_in_steps(document, after_blank(document, 0), path, skip_in_steps)
+        else:
+            text = as_text(document)
+
+            def skip(position: int) -> int:
+                layout = lay_out(position)
+                return after_value(text, position) if layout is None else layout.end
+
+            span, _ = locate(text, after_blank(document, 0), path, skip)
         assert span is not None
-        return _found_spans(text, span[0], layouts.get(span[0]), raws, offset)
+        return (yield from _found_spans(document, span[0], layouts.get(span[0]), raws, offset))
 
-    def _piece_spans(self, document: bytes, place: Span, offset: int) -> Spans:
+    def _piece_spans(self, document: bytes, place: Span, offset: int) -> Generator[None, None, Spans]:
         piece = _piece(document, place)
         raws = self._piece_elements.decode(piece)
-        text = as_text(piece)
-        return _found_spans(text, 0, _lay_out(piece, text, 0, raws), raws, offset + place[0] - 1)
+        return (yield from _found_spans(piece, 0, _lay_out(piece, 0, raws), raws, offset + place[0] - 1))
 
 
 def _piece(document: bytes, place: Span) -> bytes:
@@ -319,30 +346,42 @@ class _Layout(msgspec.Struct, frozen=True):
     end: int
 
 
-def _lay_out(document: bytes, text: str, position: int, raws: Sequence[Raw]) -> _Layout | None:
+def _lay_out(document: bytes, position: int, raws: Sequence[Raw]) -> _Layout | None:
     """Lay a list's elements over the `[` at `position`; `None` if they are not what stands there.
 
     `msgspec` gives the elements but not their places. So the elements are joined by the separator that follows the
     first, and only if that is what the document holds are their lengths trusted: each element is then followed by a
     comma or by the end of the list.
     """
-    first = after_space(text, position + 1)
+    first = after_blank(document, position + 1)
     separator = b","
     if len(raws) > 1:
         after = first + len(raws[0])
-        comma = after_space(text, after)
-        separator = document[after : after_space(text, comma + 1)]
+        comma = after_blank(document, after)
+        separator = document[after : after_blank(document, comma + 1)]
     joined = separator.join(raws)
-    last = after_space(text, first + len(joined))
-    if text[last : last + 1] != "]" or not document.startswith(joined, first):
+    last = after_blank(document, first + len(joined))
+    if not document.startswith(b"]", last) or not document.startswith(joined, first):
         return None
     return _Layout(first, len(separator), last + 1)
 
 
-def _found_spans(text: str, start: int, layout: _Layout | None, raws: Sequence[Raw], offset: int) -> Spans:
+def _found_spans(
+    document: bytes, start: int, layout: _Layout | None, raws: Sequence[Raw], offset: int
+) -> Generator[None, None, Spans]:
     if layout is None:
-        return _as_spans((first + offset, last + offset) for first, last in elements(text, start))
+        if len(document) <= WINDOW:
+            found = list(elements(as_text(document), start))
+        else:
+            yield from prepare()
+            found = yield from elements_in_steps(document, start)
+        return _as_spans((first + offset, last + offset) for first, last in found)
     return Spans(layout.first + offset, list(map(len, raws)), layout.separator)
+
+
+def _given(spans: Iterable[Span]) -> Generator[None, None, Spans]:
+    yield from ()
+    return _as_spans(spans)
 
 
 def _as_spans(spans: Iterable[Span]) -> Spans:
@@ -354,9 +393,13 @@ def _as_spans(spans: Iterable[Span]) -> Spans:
     return Spans(0, sizes, 0, starts)
 
 
-def _object_span(document: bytes, offset: int, path: Path) -> Spans:
+def _object_span(document: bytes, offset: int, path: Path) -> Generator[None, None, Spans]:
     """Where the one channel under `path` stands."""
-    text = as_text(document)
-    span, _ = locate(text, after_space(text, 0), path, partial(after_value, text))
+    if len(document) <= WINDOW:
+        text = as_text(document)
+        span, _ = locate(text, after_space(text, 0), path, partial(after_value, text))
+    else:
+        yield from prepare()
+        span, _ = yield from locate_in_steps(document, after_blank(document, 0), path)
     assert span is not None
     return _as_spans([(span[0] + offset, span[1] + offset)])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -14,8 +15,8 @@ from statusproxy.status.records import Records
 from statusproxy.status.statements import Statement
 from statusproxy.status.transitions import step_answer, step_kin
 
-_CONFIRMED_AT_ONCE: Final = 256
-"""Sessions confirmed between two yields: some 2 ms."""
+_AT_ONCE: Final = 256
+"""Sessions confirmed or assigned between two yields: some 2 ms."""
 
 
 class Observer:
@@ -34,24 +35,53 @@ class Observer:
         ambiguous. From such an answer the map learns each session's channel, and goes by it where an answer
         shows one channel only.
         """
+        steps = self.assign_in_steps(channels, whole=whole)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                assigned: dict[str, list[str]] = stop.value
+                return assigned
+
+    def assign_in_steps(self, channels: ChannelIds, *, whole: bool) -> Generator[None, None, dict[str, list[str]]]:
+        """What `assign` tells; yields after each short step. What changes meanwhile may or may not be in it."""
         records = self._records
         assigned: dict[str, list[str]] = {}
         owner = self._learn if whole else self._known
-        exact, overridden = channels.exact, records.overridden
-        if len(exact) < len(overridden):
+        exact = channels.exact
+        sessions: Collection[str] = list(records.overridden)
+        if len(exact) < len(sessions):
             # A short answer: look for its channels among the sessions, not for all sessions among its channels.
-            overridden = {one: None for channel in exact for one in records.kin(channel) if one in records.overridden}
-        for session in list(overridden):
-            channel = owner(session, channels)
-            if channel is not None:
-                assigned.setdefault(channel, []).append(session)
+            sessions = yield from self._overridden_among(exact)
+        for number, session in enumerate(sessions, 1):
+            if session in records.overridden:
+                if session not in exact:
+                    yield from channels.fold()
+                channel = owner(session, channels)
+                if channel is not None:
+                    assigned.setdefault(channel, []).append(session)
+            if number % _AT_ONCE == 0:
+                yield
         if records.spelt_alike:
-            for channel, sessions in assigned.items():
+            for number, (channel, alike) in enumerate(assigned.items(), 1):
                 kin = records.kin(channel)
                 if len(kin) > 1:
-                    known = set(sessions)
-                    sessions += [one for one in kin if one not in known and owner(one, channels) == channel]
+                    known = set(alike)
+                    alike += [one for one in kin if one not in known and owner(one, channels) == channel]
+                if number % _AT_ONCE == 0:
+                    yield
         return assigned
+
+    def _overridden_among(self, channels: Iterable[str]) -> Generator[None, None, Collection[str]]:
+        records = self._records
+        found: dict[str, None] = {}
+        for number, channel in enumerate(channels, 1):
+            for one in records.kin(channel):
+                if one in records.overridden:
+                    found[one] = None
+            if number % _AT_ONCE == 0:
+                yield
+        return found
 
     def assign_named(self, sessions: Iterable[str]) -> dict[str, list[str]]:
         """What `assign` tells where an answer lists all channels, and among them these of `unmistakable`."""
@@ -79,12 +109,13 @@ class Observer:
     def confirm(self, channels: ChannelIds) -> Iterator[None]:
         """Note which sessions the gateway's own list, which has these channels, names; yields now and then."""
         records = self._records
+        yield from channels.fold()
         for number, fold in enumerate(channels.folds, 1):
             for event_fold in (fold, *records.aliases.sessions(fold)):
                 for session in records.folding_to(event_fold):
                     if not records[session].confirmed:
                         self._learn(session, channels)
-            if number % _CONFIRMED_AT_ONCE == 0:
+            if number % _AT_ONCE == 0:
                 yield
 
     def _learn(self, session: str, channels: ChannelIds) -> str | None:
@@ -153,10 +184,12 @@ class Observer:
                     self._records.put(replace(record, shown_at=now))
                     self._first_shown[session] = None
 
-    def take_first_shown(self) -> list[str]:
-        """The sessions whose override changed an answer for the first time since this was last asked."""
+    def take_first_shown(self, most: int | None = None) -> list[str]:
+        """The sessions whose override changed an answer for the first time and that were not given before, at most so
+        many of them."""
         if not self._first_shown:
             return []
-        taken = list(self._first_shown)
-        self._first_shown.clear()
+        taken = list(islice(self._first_shown, most))
+        for session in taken:
+            del self._first_shown[session]
         return taken

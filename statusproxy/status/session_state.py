@@ -74,7 +74,12 @@ class Meanings:
 
 
 def claim_of(listing: ChannelList, channel: str, at: float) -> Claim | None:
-    """What an answer that came at `at` says of one of its channels; None where it has no word for its status."""
+    """What an answer that came at `at` says of one of its channels; None where it has no word for its status.
+
+    None too where a channel would take long to read, until a correction has read it in steps.
+    """
+    if listing.take_long((channel,)):
+        return None
     said = listing.said(channel)
     if said.word is None:
         return None

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from statusproxy.registry import gateway_view as gateway_view_module
 from statusproxy.registry.gateway_view import TOGETHER, GatewayView, Word
+from statusproxy.status import identity
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.identity import Aliases
@@ -298,6 +299,29 @@ def test_a_look_up_reads_so_much_at_most_and_the_next_goes_on(monkeypatch: pytes
         looks += 1
         assert looks < 50
     assert looks == (steps + 1) // 2 > 3
+
+
+def test_a_look_up_folds_so_many_ids_at_most_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_view_module, "_STEPS", 2)
+    monkeypatch.setattr(identity, "_FOLDED", 100)
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(**{f"S{number}": "open" for number in range(1_000)}), RULE, None, 5.0)
+    looks = 1
+    while not words(gateway_view, "s999"):
+        looks += 1
+        assert looks < 20
+    assert looks >= 5
+    assert words(gateway_view, "S1", "nobody") == {"S1": Word("open", 5.0)}
+
+
+def test_a_channel_that_takes_long_to_read_has_no_word_until_a_correction_has_read_it() -> None:
+    gateway_view = GatewayView()
+    body = b'[{"id":"sales",%b"status":"open"},{"id":"support","status":"open"}]' % (b'"x":1,' * 20_000)
+    listing = gateway_view.note(body, FLAT, None, 5.0)
+    assert words(gateway_view, "sales", "support") == {"support": Word("open", 5.0)}
+    for _ in listing.read_objects(["sales"], FLAT.object_reader):
+        pass
+    assert words(gateway_view, "sales") == {"sales": Word("open", 5.0)}
 
 
 # The channels of the last lists

@@ -1,6 +1,7 @@
 """Reading a list: short or long, in one go or in steps, the ids and the objects are the same."""
 
 import json
+from collections.abc import Generator
 from unittest import mock
 
 import pytest
@@ -23,8 +24,8 @@ def listing(count: int, **more: object) -> bytes:
     return json.dumps({"success": True, "channels": channels, "total": count}).encode()
 
 
-def read(body: bytes, path_id: str | None = None) -> ChannelList:
-    found = ChannelList(body, ONE if path_id is not None else LIST, path_id)
+def read(body: bytes, path_id: str | None = None, rule: ChannelRule = LIST) -> ChannelList:
+    found = ChannelList(body, ONE if path_id is not None else rule, path_id)
     found.read()
     return found
 
@@ -342,15 +343,56 @@ def test_the_id_in_the_path_names_a_single_channel_without_one() -> None:
     assert list(read(b"[{},{}]", "sales").ids.exact) == []
 
 
-def test_long_lists_are_located_part_by_part_and_short_ones_at_once() -> None:
-    assert list(read(listing(3)).locate(["s0", "s2"])) == []
+def test_of_a_long_list_only_what_is_asked_for_is_located_and_read() -> None:
     with everything_is_long(piece=30):
         found = read(listing(3))
-        assert len(list(found.locate(["s0", "s2", "s2"]))) == 2
+        for _ in found.read_objects(["s0", "s2", "s2"], found.rule.object_reader):
+            pass
         with mock.patch.object(list_reader, "_found_spans", side_effect=AssertionError):
             assert [found.said(channel).word for channel in ("s0", "s2")] == ["connected"] * 2
             with pytest.raises(AssertionError):
                 found.said("s1")
+
+
+def steps_of(reading: Generator[None, None, None]) -> int:
+    return sum(1 for _ in reading)
+
+
+def test_objects_are_read_some_at_a_time_and_once() -> None:
+    found = read(listing(3_000))
+    reader = found.rule.object_reader
+    names = [f"s{number}" for number in range(3_000)]
+    assert steps_of(found.read_objects(names, reader)) >= 3_000 * 64 // (16 * 1024)
+    with mock.patch.object(type(reader), "read", side_effect=AssertionError):
+        assert steps_of(found.read_objects(names, reader)) == 0
+        assert {found.said(name).word for name in names} == {"connected"}
+
+
+def test_an_id_that_is_listed_thousands_of_times_is_read_some_at_a_time() -> None:
+    found = read(b"[%b]" % b",".join([b'{"id":"s0","status":"connected"}'] * 5_000))
+    assert found.take_long(["s0"])
+    assert steps_of(found.read_objects(["s0"], found.rule.object_reader)) >= 20
+    assert not found.take_long(["s0"])
+    assert len(found.edits("s0", None)) == 5_000
+
+
+def test_places_are_numbered_some_at_a_time_and_once() -> None:
+    found = read(b"[%b]" % b",".join(b'{"id":"s%d"}' % number for number in range(40_000)))
+    assert steps_of(found.number()) == 3
+    assert steps_of(found.number()) == 0
+    assert found.place("s39999") == 39_999
+
+
+def test_what_is_edited_by_an_events_word_is_read_in_steps_too() -> None:
+    rule = replace(LIST, set={"status": ByWord({"qr": "waiting", "*": "off"})})
+    body = b'[{"id":"s0",%b"z":1}]' % (b'"status":"connected",' * 2_000)
+    at_once, found = read(body, rule=rule), read(body, rule=rule)
+    reader = rule.reader_for("qr")
+    assert steps_of(found.read_objects(["s0"], reader)) > 2
+    with mock.patch.object(type(reader), "read", side_effect=AssertionError):
+        edits = found.edits("s0", "qr")
+    assert edits == at_once.edits("s0", "qr")
+    assert {value for *_, value in edits} == {b'"waiting"'}
 
 
 def test_the_word_of_keep_beside_one_that_reads_connected_is_found() -> None:

@@ -2,11 +2,13 @@
 
 import json
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.status import channel_object, long_values
 from statusproxy.status.channel_object import ChannelObject, ObjectReader
 from statusproxy.status.json_spans import as_text
 from tests.status.test_channels import channel, values
@@ -67,6 +69,43 @@ def test_both_ways_of_reading_say_the_same(text: str, known: bool) -> None:
     moved = one.read(written, 7)
     assert moved.edits == tuple((start + 7, end + 7, value) for start, end, value in thorough.edits)
     assert (moved.word, moved.keeps, moved.connected) == (thorough.word, thorough.keeps, thorough.connected)
+
+
+def in_steps(one: ObjectReader, text: str) -> ChannelObject:
+    """What stands between a `[` and a `]`, read in the shortest steps."""
+    document = b"[%b]" % text.encode()
+    with mock.patch.object(channel_object, "WINDOW", 12), mock.patch.object(long_values, "_SKIPPED", 8):
+        reading = one.read_in_steps(document, (1, len(document) - 1))
+        while True:
+            try:
+                next(reading)
+            except StopIteration as stop:
+                found: ChannelObject = stop.value
+                return found
+
+
+@given(channel | values)
+def test_in_steps_it_says_the_same(text: str) -> None:
+    for members in (SET, NESTED):
+        assert in_steps(reader(members), text) == reader(members).read(as_text(text.encode()), 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"status":{"a":"' + "x" * 40 + '"}}',
+        '{"status":"' + "x" * 40 + '"}',
+        '{"st\\u0061tus" : "' + "x" * 40 + '" , "state":"b"}',
+        '{"instance":{"status":"' + "x" * 40 + '","state":{"a":"' + "x" * 40 + '"}},"connected":true}',
+        '{"instance":{"status":"a"},"instance":"b"}',
+        '{"instance":{"status":"a"},"about":"' + "x" * 40 + '","instance":{"state":"b"}}',
+        "5",
+        "{ }",
+    ],
+)
+def test_in_steps_long_members_are_read_too(text: str) -> None:
+    for members in (SET, NESTED):
+        assert in_steps(reader(members), text) == reader(members).read(text, 1)
 
 
 def test_objects_that_were_read_before_are_known_and_few_are_remembered() -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status import many_members
 from statusproxy.status.fields import Array
+from statusproxy.status.long_values import between_brackets, whole_members
 from statusproxy.status.many_members import MOST_AT_ONCE, decode_in_steps, has_many
 from tests.processor_time import seconds
 
@@ -109,7 +109,7 @@ def test_many_are_told_by_colons_and_brackets() -> None:
 
 
 def test_the_patterns_are_compiled_in_steps_of_their_own() -> None:
-    patterns = (many_members._plain, many_members._members)
+    patterns = (between_brackets, whole_members)
     for pattern in patterns:
         pattern.cache_clear()
     reading = decode_in_steps(b'{"a":1}', _plain, Array, 16)
