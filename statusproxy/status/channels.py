@@ -20,14 +20,14 @@ from statusproxy.status.splice import Edit, splice, splice_in_steps
 
 __all__ = ["ChannelRule", "Correction", "correct", "correct_alike", "correct_at_once", "correct_in_steps", "rewrite"]
 
-_STEP: Final = 128
-"""Channels observed between two yields: 1 ms, and 5 ms where each of them ends an override and is logged."""
+_STEP: Final = 32
+"""Channels observed between two yields: 0.3 ms, and 1.5 ms where each of them ends an override and is logged."""
 
-_REWRITTEN: Final = 2_048
-"""Channels and edits between two yields: 2 ms."""
+_REWRITTEN: Final = 512
+"""Channels and edits between two yields: 1 ms."""
 
-_NOTED: Final = 512
-"""Channels noted as shown between two yields: 3 ms."""
+_NOTED: Final = 128
+"""Channels noted as shown between two yields: 1 ms."""
 
 _ATTEMPTS: Final = 4
 """How often what a long answer shows is decided, if the map changes while it is written."""

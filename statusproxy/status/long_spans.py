@@ -13,14 +13,14 @@ from statusproxy.status.fields import Path
 from statusproxy.status.json_spans import Span, after_value, as_text, locate, member_name
 from statusproxy.status.long_values import Walk, after_blank, after_comma, members_end, string_end, value_end
 
-WINDOW: Final = 16 * 1024
-"""Bytes of members that are looked at in one go: 5 ms at most, where each of them is read."""
+WINDOW: Final = 8 * 1024
+"""Bytes of members that are looked at in one go: 2 ms at most, where each of them is read."""
 
 _ELEMENTS: Final = 256
 """Elements between two yields where each takes some µs."""
 
-_MANY_MARKS: Final = 2_048
-"""Quotes, brackets and escapes in what is read in one go: 10 ms at most."""
+_MANY_MARKS: Final = 1_024
+"""Quotes, brackets and escapes in what is read in one go: 5 ms at most."""
 
 
 def take_long(document: bytes, spans: Collection[Span]) -> bool:

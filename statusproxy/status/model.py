@@ -70,7 +70,7 @@ class SessionRules(msgspec.Struct, frozen=True):
     releases: frozenset[Release] = frozenset(Release)
 
 
-class Override(msgspec.Struct, frozen=True, omit_defaults=True):
+class Override(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The correction in force for a session: show it as disconnected."""
 
     since: float
@@ -118,7 +118,7 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True):
         return None
 
 
-class Transient(msgspec.Struct, frozen=True, omit_defaults=True):
+class Transient(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A transient state, such as *connecting*, newer than what is known otherwise. It counts once it has lasted."""
 
     since: float
@@ -142,7 +142,7 @@ class Transient(msgspec.Struct, frozen=True, omit_defaults=True):
         return Stamp(self.at, self.clock, self.lag)
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What the map holds of one session. Times that never were are 0."""
 
     session: str
@@ -211,7 +211,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
         return Stamp(self.ended_at, self.ended_clock, self.ended_lag)
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One line of a session's history."""
 
     session: str
@@ -234,7 +234,7 @@ UNCHANGED: Final = "unchanged"
 nothing."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of a reading, and the changes."""
 
     verdict: str
@@ -242,7 +242,7 @@ class Outcome(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...] = ()
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """What an answer of the gateway says of one channel."""
 
     channel: str

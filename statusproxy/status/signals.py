@@ -131,7 +131,7 @@ class SignalRules(msgspec.Struct, frozen=True, dict=True):
         return tuple(dict.fromkeys(path for rule in self.rules for path in rule.session))
 
 
-class Signal(msgspec.Struct, frozen=True):
+class Signal(msgspec.Struct, frozen=True, gc=False):
     """One event's word on its session's connection."""
 
     kind: SignalKind
@@ -148,7 +148,7 @@ class Signal(msgspec.Struct, frozen=True):
     """Of a TRANSIENT signal: the seconds that the state must last to count."""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What was found in a webhook's body. `signal` is set if and only if `verdict` is SIGNAL."""
 
     verdict: Verdict

@@ -89,7 +89,7 @@ def test_a_members_name_and_value_are_found() -> None:
         (b'"%b"' % (b'\\"' * 20_000), True),
         (b"{%b}" % b",".join([b'"x":1'] * 5_000), True),
         (b"[%b]" % b",".join([b"[]"] * 10_000), True),
-        (b"[%b]" % b",".join([b"[]"] * 2_000), False),
+        (b"[%b]" % b",".join([b"[%b]" % (b" " * 50)] * 1_000), False),
     ],
     ids=["a picture", "escapes", "members", "arrays", "few"],
 )
@@ -98,6 +98,6 @@ def test_what_has_much_in_it_takes_long(document: bytes, expected: bool) -> None
 
 
 def test_short_values_take_long_together() -> None:
-    document = b"{%b}" % b",".join([b'"x":1'] * 2_000)
+    document = b"{%b}" % b",".join([b'"x":1'] * 500)
     assert not take_long(document, [(0, len(document))])
     assert take_long(document, [(0, len(document))] * 4)
