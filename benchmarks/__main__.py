@@ -61,9 +61,7 @@ def main() -> int:
         results.missing = running.missing
         for peer, why in running.missing.items():
             print(f"skipped: {peer}: {why}")
-        for title, step in _steps(running, other, quick=arguments.quick):
-            if arguments.only and not any(word in title for word in arguments.only):
-                continue
+        for title, step in chosen(_steps(running, other, quick=arguments.quick), arguments.only or ()):
             print(f"{title} …", flush=True)
             for section, findings in step():
                 results.add(section, findings)
@@ -73,13 +71,24 @@ def main() -> int:
             machines.keep(results.findings)
         arguments.output.write_text(results.markdown(machines.side_by_side()), encoding="utf-8")
         print(f"\nwritten: {arguments.output} ({results.seconds:.0f} s)")
-    print(f"{len(results.missed)} goals missed" if results.missed else "every goal met")
+    met = "every goal met" if results.findings else "no goal is judged by these steps"
+    print(f"{len(results.missed)} goals missed" if results.missed else met)
     return 1 if results.missed else 0
+
+
+def chosen(steps: Sequence[tuple[str, Step]], words: Sequence[str]) -> list[tuple[str, Step]]:
+    """The steps whose title has one of these words; all of them without any. A word that no title has ends the run."""
+    unknown = [word for word in words if not any(word in title for title, _ in steps)]
+    if unknown:
+        titles = "\n".join(f"  {title}" for title, _ in steps)
+        print(f"benchmarks: --only {' '.join(unknown)}: no step has this in its title:\n{titles}", file=sys.stderr)
+        raise SystemExit(2)
+    return [(title, step) for title, step in steps if not words or any(word in title for word in words)]
 
 
 def _arguments() -> Any:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a minute or two: one short sample of each")
+    parser.add_argument("--quick", action="store_true", help="about four minutes: one short sample of each")
     parser.add_argument("--only", nargs="+", metavar="WORD", help="only the steps whose title has one of these words")
     parser.add_argument("--against", metavar="REF", help="a revision, or a checkout with its .venv, to measure beside")
     parser.add_argument("--no-install", action="store_true", help="take the peers that are there")

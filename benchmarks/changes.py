@@ -88,23 +88,28 @@ async def _falls() -> tuple[Section, list[Finding]]:
         )
         if count == 1_000:
             finding = f"{_FALLS} sessions falling, 1 000 channels"
-            findings.append(Finding(finding, fell.text("ms"), "", _FELL.text, _FELL.verdict(fell.least)))
+            findings.append(Finding(finding, fell.text("ms"), "", _FELL.text, _FELL.verdict(fell.value)))
     return section, findings
 
 
 async def _longest_turn(work: Awaitable[Any]) -> float:
-    """The most processor time, in ms, that passed between two turns of someone else."""
-    longest = 0.0
+    """The most processor time, in ms, that someone else waited: from the begin of the work to its end, first and last
+    turn included."""
+    longest, before = 0.0, time.thread_time()
+
+    def turn() -> None:
+        nonlocal longest, before
+        now = time.thread_time()
+        longest, before = max(longest, now - before), now
 
     async def somebody_else() -> None:
-        nonlocal longest
         while True:
-            begun = time.thread_time()
+            turn()
             await asyncio.sleep(0)
-            longest = max(longest, time.thread_time() - begun)
 
     task = asyncio.create_task(somebody_else())
     await work
+    turn()
     task.cancel()
     return longest * 1e3
 
@@ -112,8 +117,9 @@ async def _longest_turn(work: Awaitable[Any]) -> float:
 async def _long_lists() -> tuple[Section, list[Finding]]:
     section = Section(
         "Long lists with many corrections",
-        "Processor time for one correction that nothing is remembered of, and the longest that others wait for a turn.",
-        ["channels", "corrected", "all of it", "longest turn"],
+        "Processor time for one correction that nothing is remembered of, and the longest that others wait for a turn."
+        " The first poll observes and logs every session; the goal is judged by it where it is the longer one.",
+        ["channels", "corrected", "all of it", "longest turn", "in the first poll"],
     )
     findings = []
     for count, lost in ((1_000, 300), (10_000, 1), (10_000, 5_000), (10_000, 10_000)):
@@ -131,8 +137,11 @@ async def _long_lists() -> tuple[Section, list[Finding]]:
             took.append((time.process_time() - begun) * 1e3)
         await registry.store.close()
         turns = Median.of(waited[1:])
-        section.rows.append([f"{count:,}", f"{lost:,}", Median.of(took[1:]).text("ms", 1), turns.text("ms", 1)])
+        section.rows.append([
+            f"{count:,}", f"{lost:,}", Median.of(took[1:]).text("ms", 1), turns.text("ms", 1), f"{waited[0]:.1f} ms",
+        ])  # fmt: skip
         if lost == 5_000:
             finding = "10 000 channels, 5 000 corrected: others wait"
-            findings.append(Finding(finding, turns.text("ms", 1), "", _WAITS.text, _WAITS.verdict(turns.value)))
+            most = max(turns.value, waited[0])
+            findings.append(Finding(finding, f"{most:.1f} ms", "", _WAITS.text, _WAITS.verdict(most)))
     return section, findings

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks import machines, rates
+from benchmarks import changes, machines, rates
+from benchmarks.__main__ import chosen
 from benchmarks.load import Sample
 from benchmarks.results import Cost, Finding, Median, Results, Section
 
@@ -89,3 +92,41 @@ def test_the_report_shows_the_machines_behind_the_overview(tmp_path: Path, monke
 
 def test_a_median_is_shown_with_the_least_and_the_greatest() -> None:
     assert Median.of([1_500.0, 1_000.0, 3_000.0]).text("µs") == "1 500 (1 000 to 3 000) µs"
+
+
+def no_step() -> list[tuple[Section, list[Finding]]]:
+    return []
+
+
+STEPS = [("units: steps", no_step), ("store: changes", no_step)]
+
+
+@pytest.mark.parametrize(
+    ("words", "titles"), [([], ["units: steps", "store: changes"]), (["store"], ["store: changes"]), (["s"], None)]
+)
+def test_the_steps_with_a_word_in_their_title_are_run(words: list[str], titles: list[str] | None) -> None:
+    found = [title for title, _ in chosen(STEPS, words)]
+    assert found == (titles or [title for title, _ in STEPS])
+
+
+def test_a_word_that_no_step_has_is_an_error_that_names_the_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        chosen(STEPS, ["store", "nosuchword"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "--only nosuchword: no step" in told
+    assert "units: steps" in told
+
+
+@pytest.mark.parametrize("turns", [(3, 1, 1), (1, 3, 1), (1, 1, 3), (3,)], ids=["first", "middle", "last", "only"])
+async def test_the_longest_turn_may_be_any(turns: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "thread_time", lambda: clock[0])
+
+    async def work() -> None:
+        for number, seconds in enumerate(turns):
+            if number:
+                await asyncio.sleep(0)
+            clock[0] += seconds
+
+    assert await changes._longest_turn(work()) == 3_000.0

@@ -26,6 +26,7 @@ import hashlib
 import importlib
 import json
 import random
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -60,6 +61,21 @@ def channel_list(channels: int, pad: int = 0, first: str = "") -> bytes:
     return json.dumps({"success": True, "channels": listed}, separators=(",", ":")).encode()
 
 
+#: What one channel of a list may have very much of, or be: its id is this name.
+CROWDED: Final[dict[str, Callable[[int], bytes]]] = {
+    "words": lambda count: b'{"id":"words",%b"z":1}' % (b'"status":"connected",' * count),
+    "nested": lambda count: b'{"id":"nested","status":"connected",%b"z":1}' % (b'"n":{"a":{"b":1}},' * count),
+    "members": lambda count: b'{"id":"members","status":"connected",%b"z":1}' % (b'"x":1,' * count),
+    "repeated": lambda count: b",".join([b'{"id":"repeated","status":"connected"}'] * count),
+}
+
+
+@lru_cache(maxsize=_KEPT)
+def crowded_list(what: str, count: int) -> bytes:
+    """A list with one channel, or one id, that has `count` of what its name says."""
+    return b'{"success":true,"channels":[%b]}' % CROWDED[what](count)
+
+
 @lru_cache(maxsize=_KEPT)
 def coded(body: bytes, coding: str, empties: int = 0) -> bytes:
     """`body` in a content coding, behind `empties` empty gzip members or zstd frames."""
@@ -88,9 +104,12 @@ def list_answer(query: str) -> tuple[bytes, str]:
     """The list that a query asks for, and its coding.
 
     `channels`, `pad`, `first` are `channel_list`'s; `coding` is `gzip`, `zstd` or `br`; `empties` is `coded`'s; `blank`
-    adds so many bytes of white space to the document, which codings make small.
+    adds so many bytes of white space to the document, which codings make small. `crowded` and `count` are
+    `crowded_list`'s.
     """
     asked = dict(part.partition("=")[::2] for part in query.split("&") if part)
+    if "crowded" in asked:
+        return crowded_list(asked["crowded"], int(asked["count"])), ""
     body = channel_list(int(asked.get("channels", 3)), int(asked.get("pad", 0)), asked.get("first", "sales,support"))
     blank = int(asked.get("blank", 0))
     body = body[:-1] + b" " * blank + body[-1:]
