@@ -1168,6 +1168,43 @@ def test_while_the_map_keeps_changing_a_long_answer_is_decided_a_few_times_only(
     assert {*result.corrected} - {"s11"} == set(NAMES[:10])
 
 
+def test_whenever_the_map_changes_a_long_answer_shows_what_holds_when_it_is_done() -> None:
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
+
+    def corrected_with_a_loss_before(step: int) -> tuple[set[str], bool]:
+        """What is shown where `s11` is lost before this step, and whether there was such a step."""
+        sessions = down(*NAMES[:10])
+        correct(body, LIST, sessions, 190.0, 191.0)
+        steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
+        for number in range(1_000):
+            if number == step:
+                signal(sessions, "s11", SignalKind.DISCONNECTED, 202.0)
+            try:
+                next(steps)
+            except StopIteration as stop:
+                return set(stop.value.corrected), number >= step
+        raise AssertionError("it never ends")
+
+    with mock.patch.multiple(module, _STEP=2, _REWRITTEN=0), mock.patch.object(observation, "_AT_ONCE", 3):
+        step = 0
+        while True:
+            shown, there = corrected_with_a_loss_before(step)
+            if not there:
+                break
+            assert shown == {*NAMES[:10], "s11"}
+            step += 1
+    assert step > 20
+
+
+def test_many_are_noted_as_shown_some_at_a_time() -> None:
+    sessions = down(*NAMES)
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
+    with mock.patch.object(module, "_NOTED", 2):
+        done = to_the_end(correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0))[0]
+    assert done.corrected == NAMES
+    assert sessions.answers.take_first_shown(3) + sessions.answers.take_first_shown() == list(NAMES)
+
+
 @pytest.mark.parametrize("word", ["qr", None])
 def test_in_steps_what_is_set_goes_by_the_events_word_too(word: str | None) -> None:
     rule = replace(LIST, set={"status": ByWord({"qr": "waiting", "*": "off"})})

@@ -1,7 +1,10 @@
 """Which channel a session is: exact before folded before alias, and none where it could be two."""
 
+from unittest import mock
+
 import pytest
 
+from statusproxy.status import identity
 from statusproxy.status.identity import (
     Aliases,
     ChannelIds,
@@ -160,3 +163,20 @@ def test_ids_that_are_gone_neither_differ_nor_hide_that_others_do() -> None:
     spellings.add("SALES")
     told.append(spellings.differ)
     assert told == [True, False, True]
+
+
+def test_ids_are_folded_some_at_a_time_and_once() -> None:
+    ids = ChannelIds(dict.fromkeys(["A", "b", "C", "a", "D"]).keys())
+    with mock.patch.object(identity, "_FOLDED", 2):
+        assert [ids.are_folded, len(list(ids.fold())), ids.are_folded, list(ids.fold())] == [False, 2, True, []]
+    assert [ids.match(one, Aliases({})) for one in ("B", "aA", "A ")] == [
+        Match("b", False),
+        Match(None, False),
+        Match(None, True),
+    ]
+
+
+def test_who_needs_the_folds_has_all_of_them() -> None:
+    ids = ChannelIds(dict.fromkeys(["A", "b", "C"]).keys())
+    with mock.patch.object(identity, "_FOLDED", 1):
+        assert ids.match("c", Aliases({})) == Match("C", False)

@@ -1,9 +1,13 @@
 """What a corrected answer tells the map: which sessions its channels are, what they say, who is confirmed."""
 
+from collections.abc import Generator
+from unittest import mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.status import observation
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
 from statusproxy.status.named_elements import MOST
@@ -179,6 +183,36 @@ def test_a_short_answer_finds_the_same_sessions_as_a_long_one(lost: set[str], li
     padded = ChannelIds(listed | {f"unknown-{number}" for number in range(50)})
     assert {name: sorted(found) for name, found in few.answers.assign(padded, whole=whole).items()} == short
     assert [one for one in many.records() if not one.session.startswith("other")] == few.records()
+
+
+def test_in_steps_the_same_is_assigned() -> None:
+    rules = SessionRules(aliases={"wpp-01": "desk"})
+    names = ["sales", "Sales Team", "wpp-01", "x", "desk"]
+    for listed in (set(names), {"salesteam", "desk"}):
+        one, other = down(*names, rules=rules), down(*names, rules=rules)
+        for sessions in (one, other):
+            hear(sessions, "desk", UP, at=101.0)  # spelt alike, by an alias, and with no override
+        expected = one.answers.assign(ChannelIds(listed), whole=True)
+        with mock.patch.multiple(observation, _AT_ONCE=1):
+            assert done(other.answers.assign_in_steps(ChannelIds(listed), whole=True)) == expected
+
+
+def test_a_session_that_returns_between_two_steps_is_not_assigned() -> None:
+    sessions = down("sales", "support")
+    with mock.patch.multiple(observation, _AT_ONCE=1):
+        steps = sessions.answers.assign_in_steps(ChannelIds({"sales", "support", "x"}), whole=True)
+        next(steps)
+        hear(sessions, "support", UP, at=101.0)
+        assert done(steps) == {"sales": ["sales"]}
+
+
+def done(steps: Generator[None, None, dict[str, list[str]]]) -> dict[str, list[str]]:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            assigned: dict[str, list[str]] = stop.value
+            return assigned
 
 
 # Which sessions are real

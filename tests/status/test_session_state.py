@@ -157,3 +157,15 @@ def _document(rule: ChannelRule, word: str) -> bytes:
     for key in reversed(rule.list[0]):
         document = {str(key): document}
     return json.dumps(document).encode()
+
+
+def test_a_channel_that_takes_long_to_read_claims_nothing_until_it_has_been_read() -> None:
+    body = b'[{"id":"sales","status":"Connected",%b"z":1}]' % (b'"x":1,' * 5_000)
+    listing = ChannelList(body, RULE)
+    listing.read()
+    assert claim_of(listing, "sales", 5.0) is None
+    for _ in listing.read_objects(["sales"], RULE.object_reader):
+        pass
+    said = claim_of(listing, "sales", 5.0)
+    assert said is not None
+    assert said.word == "Connected"
