@@ -203,7 +203,8 @@ class SessionRegistry:
         correction = self._corrections.correct(listing, asked_at, now)
         if correction.corrected:
             self._metrics.corrected(len(correction.corrected))
-            self._log_first_shown(self.sessions.answers.take_first_shown(), now)
+            for session_id in self.sessions.answers.take_first_shown():
+                self._log.first_shown(session_id, now)
         changes = [*map(self._with_claim, expired), *correction.changes] if expired else correction.changes
         durable = self._follow(changes, with_claims=True) if changes or self.sessions.has_unsaved else None
         return _as_it_came(correction, body), durable
@@ -222,14 +223,11 @@ class SessionRegistry:
         correction = await self._corrections.correct_in_steps(listing, asked_at, now, self.now, changed)
         self._metrics.corrected(len(correction.corrected))
         while first_shown := self.sessions.answers.take_first_shown(_LOGGED):
-            self._log_first_shown(first_shown, now)
+            for session_id in first_shown:
+                self._log.first_shown(session_id, now)
             await asyncio.sleep(0)
         changed(correction.changes)
         return _as_it_came(correction, body), _all(waits)
-
-    def _log_first_shown(self, sessions: Iterable[str], now: float) -> None:
-        for session in sessions:
-            self._log.first_shown(session, now)
 
     def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
         """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
