@@ -112,25 +112,22 @@ class ObjectReader:
                 name, first = yield from member_at(document, position)
                 end = yield from value_end(document, first)
                 if name in self._flat:
-                    self._note(name, document, (first, end), last, edits)
+                    self._note(name, as_text(document[first:end]), first, last, edits)
                 position = after_comma(document, end)
             position = after_blank(document, position)
             yield
         for name, path in self._nested.items():
             place, _ = yield from locate_in_steps(document, start, path)
             if place is not None:
-                self._note(name, document, place, last, edits)
+                self._note(name, as_text(document[slice(*place)]), place[0], last, edits)
         return self._tell(last, edits)
 
-    def _note(self, name: str, document: bytes, place: Span, last: dict[str, _Value], edits: list[Edit]) -> None:
-        """Note a status member whose value stands at this place, which may be long."""
-        first, end = place
-        if document.startswith((b"{", b"["), first):
-            last[name] = _CONTAINER
-            return
-        value = last[name] = self._value(name, as_text(document[first:end]))
+    def _note(self, name: str, written: str, first: int, last: dict[str, _Value], edits: list[Edit]) -> None:
+        """Note a status member whose value is written like this and begins at `first`."""
+        value = _CONTAINER if written[0] in "{[" else self._value(name, written)
+        last[name] = value  # of a repeated key JavaScript sees the last
         if value.differs:
-            edits.append((first, end, self._encoded[name]))
+            edits.append((first, first + len(written), self._encoded[name]))
 
     def _read(self, text: str) -> ChannelObject:
         """Read an object of any form: names with escapes, several status members, one of them more than once."""
@@ -139,12 +136,8 @@ class ObjectReader:
         self._read_members(text, 0, last, edits)
         for name, path in self._nested.items():
             span, _ = locate(text, 0, path, partial(after_value, text))
-            if span is None:
-                continue
-            value = self._value(name, text[span[0] : span[1]])
-            last[name] = value
-            if value.differs:
-                edits.append((*span, self._encoded[name]))
+            if span is not None:
+                self._note(name, text[slice(*span)], span[0], last, edits)
         return self._tell(last, edits)
 
     def _read_members(self, text: str, offset: int, last: dict[str, _Value], edits: list[Edit]) -> None:
@@ -165,12 +158,8 @@ class ObjectReader:
             else:
                 position = member.end()
             name = member_name(member[1])
-            if name not in self._flat:
-                continue
-            value = self._value(name, text[first:end])
-            last[name] = value  # of a repeated key JavaScript sees the last
-            if value.differs:
-                edits.append((first + offset, end + offset, self._encoded[name]))
+            if name in self._flat:
+                self._note(name, text[first:end], first + offset, last, edits)
 
     def _tell(self, last: Mapping[str, _Value], edits: list[Edit]) -> ChannelObject:
         """What an object says in which these are the last values of its status members."""
@@ -204,8 +193,7 @@ class ObjectReader:
             text=text,
             truth=truth,
             alone=ChannelObject(text if text is not None else truth, keeps, connected, ()),
-            # Clients crash on a status that is not a scalar, but also on one that is no longer there.
-            differs=not keeps and not isinstance(value, dict | list) and not _equal(value, wanted),
+            differs=not keeps and not _equal(value, wanted),
         )
 
 
@@ -238,7 +226,7 @@ def _equal(value: object, wanted: Scalar) -> bool:
 
 _NOTHING: Final = ChannelObject(None, False, False, ())
 _CONTAINER: Final = _Value(text=None, truth=None, alone=_NOTHING, differs=False)
-"""An object or array, which is no status."""
+"""An object or array, which is no status. Clients crash on it, but also on a member that is no longer there."""
 
 # Atomic groups (`(?>…)`) and possessive quantifiers (`*+`) never go back, so that no input makes a match take more than
 # one pass. A group itself is never possessive: `tests/quality/test_patterns.py` says why.

@@ -13,6 +13,7 @@ from statusproxy.status.model import Change, Observed, Said
 from statusproxy.status.named_elements import MOST
 from statusproxy.status.records import Records
 from statusproxy.status.statements import Statement
+from statusproxy.status.steps import at_once
 from statusproxy.status.transitions import step_answer, step_kin
 
 _CONFIRMED_AT_ONCE: Final = 256
@@ -38,13 +39,7 @@ class Observer:
         ambiguous. From such an answer the map learns each session's channel, and goes by it where an answer
         shows one channel only.
         """
-        steps = self.assign_in_steps(channels, whole=whole)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as stop:
-                assigned: dict[str, list[str]] = stop.value
-                return assigned
+        return at_once(self.assign_in_steps(channels, whole=whole))
 
     def assign_in_steps(self, channels: ChannelIds, *, whole: bool) -> Generator[None, None, dict[str, list[str]]]:
         """What `assign` tells; yields after each short step. What changes meanwhile may or may not be in it."""

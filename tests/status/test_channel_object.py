@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statusproxy.status import channel_object, long_values
 from statusproxy.status.channel_object import ChannelObject, ObjectReader
 from statusproxy.status.json_spans import as_text
+from statusproxy.status.steps import at_once
 from tests.status.test_channels import channel, values
 
 SET: dict[str, Any] = {"status": "disconnected", "state": "disconnected", "connected": False}
@@ -75,13 +76,7 @@ def in_steps(one: ObjectReader, text: str) -> ChannelObject:
     """What stands between a `[` and a `]`, read in the shortest steps."""
     document = b"[%b]" % text.encode()
     with mock.patch.object(channel_object, "WINDOW", 12), mock.patch.object(long_values, "_SKIPPED", 8):
-        reading = one.read_in_steps(document, (1, len(document) - 1))
-        while True:
-            try:
-                next(reading)
-            except StopIteration as stop:
-                found: ChannelObject = stop.value
-                return found
+        return at_once(one.read_in_steps(document, (1, len(document) - 1)))
 
 
 @given(channel | values)

@@ -2,9 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Generator
 from functools import partial
-from typing import TypeVar
 from unittest import mock
 
 import pytest
@@ -14,20 +12,9 @@ from hypothesis import strategies as st
 from statusproxy.status import long_spans, long_values
 from statusproxy.status.json_spans import after_space, after_value, as_text, elements, locate
 from statusproxy.status.long_spans import elements_in_steps, locate_in_steps, member_at, take_long
+from statusproxy.status.steps import at_once
 from tests.status.test_channels import documents
 from tests.status.test_long_values import LAYOUTS, VALUES, written
-
-T = TypeVar("T")
-
-
-def done(steps: Generator[None, None, T]) -> T:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            found: T = stop.value
-            return found
-
 
 NAMES = st.sampled_from(["a", "ab", "é", '"', "channels", "data"])
 OBJECTS = st.recursive(
@@ -52,7 +39,7 @@ def test_a_place_is_found_as_at_once(value: object, path: list[str], window: int
     text = as_text(document)
     expected = locate(text, 1, tuple(path), partial(after_value, text))
     with mock.patch.object(long_spans, "WINDOW", window), mock.patch.object(long_values, "_SKIPPED", window):
-        assert done(locate_in_steps(document, 1, tuple(path))) == expected
+        assert at_once(locate_in_steps(document, 1, tuple(path))) == expected
 
 
 @given(documents, st.sampled_from([("channels",), ("data", "channels"), ()]))
@@ -62,14 +49,14 @@ def test_lists_are_found_as_at_once(document: bytes, path: tuple[str, ...]) -> N
     start = after_space(text, 0)
     expected = locate(text, start, path, partial(after_value, text))
     with mock.patch.object(long_spans, "WINDOW", 12), mock.patch.object(long_values, "_SKIPPED", 8):
-        assert done(locate_in_steps(document, start, path)) == expected
+        assert at_once(locate_in_steps(document, start, path)) == expected
 
 
 @given(st.lists(VALUES, max_size=6), LAYOUTS)
 def test_elements_are_found_as_at_once(values: list[object], layout: dict[str, object]) -> None:
     document = written(values, layout)
     with mock.patch.object(long_spans, "_ELEMENTS", 2):
-        assert done(elements_in_steps(document, 0)) == list(elements(as_text(document), 0))
+        assert at_once(elements_in_steps(document, 0)) == list(elements(as_text(document), 0))
 
 
 def test_thousands_of_members_or_elements_are_passed_some_at_a_time() -> None:
@@ -79,7 +66,7 @@ def test_thousands_of_members_or_elements_are_passed_some_at_a_time() -> None:
 
 
 def test_a_members_name_and_value_are_found() -> None:
-    assert done(member_at(b'{"\\u0061 b" : [1]}', 1)) == ("a b", 14)
+    assert at_once(member_at(b'{"\\u0061 b" : [1]}', 1)) == ("a b", 14)
 
 
 @pytest.mark.parametrize(

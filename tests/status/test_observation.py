@@ -1,6 +1,5 @@
 """What a corrected answer tells the map: which sessions its channels are, what they say, who is confirmed."""
 
-from collections.abc import Generator
 from unittest import mock
 
 import pytest
@@ -11,6 +10,7 @@ from statusproxy.status import observation
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
 from statusproxy.status.named_elements import MOST
+from statusproxy.status.steps import at_once
 from tests.status.maps import ALIVE, DOWN, UP, confirm, down, hear, override, reasons, record, see, without
 
 # Ids: which session a channel is
@@ -194,7 +194,7 @@ def test_in_steps_the_same_is_assigned() -> None:
             hear(sessions, "desk", UP, at=101.0)  # spelt alike, by an alias, and with no override
         expected = one.answers.assign(ChannelIds(listed), whole=True)
         with mock.patch.multiple(observation, _AT_ONCE=1):
-            assert done(other.answers.assign_in_steps(ChannelIds(listed), whole=True)) == expected
+            assert at_once(other.answers.assign_in_steps(ChannelIds(listed), whole=True)) == expected
 
 
 def test_a_session_that_returns_between_two_steps_is_not_assigned() -> None:
@@ -203,16 +203,7 @@ def test_a_session_that_returns_between_two_steps_is_not_assigned() -> None:
         steps = sessions.answers.assign_in_steps(ChannelIds({"sales", "support", "x"}), whole=True)
         next(steps)
         hear(sessions, "support", UP, at=101.0)
-        assert done(steps) == {"sales": ["sales"]}
-
-
-def done(steps: Generator[None, None, dict[str, list[str]]]) -> dict[str, list[str]]:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            assigned: dict[str, list[str]] = stop.value
-            return assigned
+        assert at_once(steps) == {"sales": ["sales"]}
 
 
 # Which sessions are real
