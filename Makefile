@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
-.PHONY: help demo test check quick run lint types status unit alone steady coverage format bench bench-before bench-units faults
+.PHONY: help demo test check quick run lint types status unit programs code alone steady coverage format bench bench-before bench-units faults
 .PHONY: kills kills-alerts soak simulate upgrade pictures dist deb image clean
 
 help:
@@ -84,27 +84,31 @@ types: $(VENV)/.ready
 
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
 # tests start would compile them again.
-status unit alone quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
+status programs code alone quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
 
 # The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.
 $(VENV)/.compiled: $(VENV)/.ready
 	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true
 	@touch $@
 
-# Tests wait more than they compute, and the four longest wait most: three times as many workers as cores.
 CORES := $(shell nproc 2>/dev/null || echo 2)
-WORKERS ?= $(shell expr 3 \* $(CORES))
 spread = --dist loadgroup --no-loadscope-reorder
-parallel = -n $(WORKERS) $(spread)
 
-# The domain's own tests must cover it whole, branch by branch. They alone are measured: it takes time. The simulation
-# covers nothing that they do not, and takes a third of theirs: it runs with the others.
+# The domain's own tests must cover it whole, branch by branch. Measuring takes three times as long as the tests: few
+# examples of each property are enough for that. All of them are tried with the others, unmeasured.
 status: $(VENV)/.compiled
-	$(live)$(BIN)/python -m pytest -n $(CORES) $(spread) tests/status --ignore=tests/status/simulation \
-		--cov=statusproxy.status --cov-report=term:skip-covered --cov-fail-under=100
+	$(live)HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -n $(CORES) $(spread) tests/status -m "not slow" \
+		--ignore=tests/status/simulation --cov=statusproxy.status --cov-report=term:skip-covered --cov-fail-under=100
 
 unit: $(VENV)/.ready
-	$(BIN)/python -m pytest $(parallel) -m "not measuring" --ignore-glob="tests/status/test_*.py"
+	@$(beside) programs code
+
+# What starts programs, machines and browsers waits more than it computes: three times as many workers as cores.
+programs: $(VENV)/.ready
+	$(BIN)/python -m pytest -n $(shell expr 3 \* $(CORES)) $(spread) -m "not measuring" --part programs
+
+code: $(VENV)/.ready
+	$(BIN)/python -m pytest -n $(CORES) $(spread) -m "not measuring" --part code
 
 # What measures how long others wait, when nothing else runs.
 alone: $(VENV)/.ready
@@ -120,7 +124,8 @@ quick: $(VENV)/.compiled
 	$(live)HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -q -n $(CORES) $(spread) -m "not slow"
 
 coverage: $(VENV)/.ready
-	$(BIN)/python -m pytest $(parallel) -m "not measuring" --cov=statusproxy --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(shell expr 3 \* $(CORES)) $(spread) -m "not measuring" \
+		--cov=statusproxy --cov-report=term:skip-covered
 
 # How well the tests hold. ROOM is a folder or file below statusproxy/.
 ROOM ?=

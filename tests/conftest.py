@@ -74,6 +74,9 @@ _SLOW = (
     "upgrade",
 )
 
+#: Folders that most programs, machines and browsers are started in: `--part` divides by them.
+_PROGRAMS = (*_SLOW, "packaging")
+
 #: The longest first, so that no worker begins one of them when all others are done. A worker is always handed one group
 #: more than it runs: with six workers, behind the four that take minutes wait four of no account.
 _LONGEST = (
@@ -119,11 +122,25 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tests in two parts, for two runs side by side.
+
+    Each worker reads all tests of its run, which takes ten seconds of processor time for all there are. Those that
+    start programs wait, so they want many workers, but they are few. The others are many, and want a worker per core.
+    """
+    parser.addoption("--part", choices=("programs", "code"), help="run those that start programs, or all others")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even read the slow folders where their tests are left out: reading takes a worker its first seconds."""
-    if config.option.markexpr != "not slow":
+    """Do not even read what is left out: reading takes a worker its first seconds."""
+    if collection_path.parent != config.rootpath / "tests":
         return None
-    return True if collection_path.name in _SLOW and collection_path.parent == config.rootpath / "tests" else None
+    part = config.getoption("part")
+    if part == "programs":
+        return collection_path.name not in _PROGRAMS and collection_path.name != "conftest.py"
+    if part == "code":
+        return collection_path.name in _PROGRAMS
+    return True if config.option.markexpr == "not slow" and collection_path.name in _SLOW else None
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -1111,6 +1111,7 @@ MUCH: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MUCH.values(), ids=MUCH)
 def test_no_channel_is_read_or_rewritten_in_one_step(make: Callable[[], bytes]) -> None:
     body = make()

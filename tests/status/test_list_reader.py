@@ -188,6 +188,7 @@ def test_a_long_list_is_read_in_steps_whichever_way() -> None:
     assert steps(b"[" + b",".join([b'{"id":"\\ud800"}'] * 20_000) + b"]") >= 8  # not for the quick decoder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [100_000, 400_000], ids=["in one piece", "in pieces"])
 def test_elements_that_are_no_channels_are_looked_at_in_steps_however_short_they_are(count: int) -> None:
     body = b"[" + b"1," * count + b'{"id":"a"}]'

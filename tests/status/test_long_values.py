@@ -60,6 +60,7 @@ LONG: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", LONG.values(), ids=LONG)
 def test_a_long_value_takes_steps_of_a_window_at_most(make: Callable[[], bytes]) -> None:
     document = make()
