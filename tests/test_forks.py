@@ -74,6 +74,31 @@ def test_two_run_side_by_side_and_a_signal_ends_one(program: str, tmp_path: Path
     assert other.poll() == -signal.SIGKILL
 
 
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("", 0),
+        ("sys.exit()", 0),
+        ("sys.exit(5)", 5),
+        ("sys.exit('a reason')", 1),
+        ("raise ValueError", 1),
+        ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
+    ],
+)
+def test_its_end_is_waited_for_by_its_threads_and_by_what_it_registered(
+    program: str, tmp_path: Path, end: str, code: int
+) -> None:
+    said = """
+import atexit, os, signal, sys, threading
+atexit.register(print, "registered")
+threading.Thread(target=lambda: (threading.main_thread().join(), print("thread"))).start()
+"""
+    (tmp_path / "ends.py").write_text(said + end)
+    process = forks.start("ends", folder=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.communicate(timeout=PATIENCE)[0] == b"thread\nregistered\n"
+    assert process.poll() == code
+
+
 def test_what_a_test_program_may_not_import_again_it_has(program: str, tmp_path: Path) -> None:
     (tmp_path / "has.py").write_text('import sys; print("statusproxy.server" in sys.modules)')
     process = forks.start("has", folder=tmp_path, stdout=subprocess.PIPE)
