@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Final, TypeVar
 
-from statusproxy.demo.proxy import Proxy, ProxyFailedError, free_port
+from statusproxy.demo.proxy import Proxy, ProxyFailedError, free_ports
 from statusproxy.demo.stage import Say
 from statusproxy.demo.telling import Ports
 
@@ -19,7 +19,7 @@ G = TypeVar("G")
 
 def usual_ports() -> Ports:
     """Where a stage that is kept up listens: the program's own ports and its gateway's, where these are free."""
-    gateway, proxy, admin = map(free_port, _PORTS)
+    gateway, proxy, admin = free_ports(*_PORTS)
     return gateway, proxy, admin
 
 

@@ -8,7 +8,7 @@ import errno
 import random
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
@@ -32,9 +32,17 @@ class ProxyFailedError(Exception):
     """The proxy did not come up; the message ends with what it said last."""
 
 
-def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
-    """`wanted` if it is free, else any free port. OSError if there is none."""
-    for port in [wanted] * bool(wanted) + random.sample(_PORTS, len(_PORTS)):
+def free_ports(*wanted: int) -> list[int]:
+    """Different ports, each the wanted one if it is free, else any free port (0: any). OSError if there is none."""
+    found: list[int] = []
+    for port in wanted:
+        found.append(free_port(port, besides={*found, *wanted}))
+    return found
+
+
+def free_port(wanted: int = 0, host: str = "127.0.0.1", besides: Collection[int] = ()) -> int:
+    """`wanted` if it is free, else any free port but those `besides`. OSError if there is none."""
+    for port in [wanted] * bool(wanted) + [port for port in random.sample(_PORTS, len(_PORTS)) if port not in besides]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -13,7 +13,7 @@ import aiohttp
 
 from statusproxy.demo.look import UnreadableError
 from statusproxy.demo.loopback import LoopbackServer
-from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
+from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_ports
 from statusproxy.demo.stage import Say, Stage
 
 
@@ -66,13 +66,8 @@ async def set_up(
         folder = Path(name)
         await gateway.start(port=at)
         try:
-            settings = configuration(
-                gateway.base_url,
-                proxy_at or free_port(),
-                admin_at or free_port(),
-                folder / "state.db",
-                **differing(gateway),
-            )
+            proxy_at, admin_at = free_ports(proxy_at, admin_at)
+            settings = configuration(gateway.base_url, proxy_at, admin_at, folder / "state.db", **differing(gateway))
             async with up(settings, folder) as proxy:
                 wire(gateway, proxy)
                 yield gateway, proxy

@@ -12,7 +12,7 @@ import pytest
 
 from statusproxy.demo import keeping
 from statusproxy.demo.keeping import invited, keep_up, usual_ports
-from statusproxy.demo.proxy import Proxy, configuration, free_port
+from statusproxy.demo.proxy import Proxy, configuration, free_ports
 from tests.demo.programs import program, serving
 
 
@@ -22,13 +22,14 @@ def test_each_command_stands_below_what_it_does() -> None:
 
 
 def test_the_ports_are_the_programs_own_where_they_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "free_port", lambda wanted: 32_000 if wanted == 8090 else wanted)
+    monkeypatch.setattr(keeping, "free_ports", lambda *wanted: [32_000 if port == 8090 else port for port in wanted])
     assert usual_ports() == (3000, 32_000, 8091)
 
 
 @asynccontextmanager
 async def stage(folder: Path, python: str) -> AsyncIterator[tuple[str, Proxy]]:
-    settings = configuration("http://127.0.0.1:3000", free_port(), free_port(), folder / "state.db")
+    at, admin = free_ports(0, 0)
+    settings = configuration("http://127.0.0.1:3000", at, admin, folder / "state.db")
     async with Proxy(settings, folder, python=python) as proxy:
         yield "gateway", proxy
 

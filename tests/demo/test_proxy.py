@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from statusproxy.demo import proxy as module
-from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port
+from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port, free_ports
 from tests.demo.programs import program, serving
 
 
@@ -20,6 +20,17 @@ def test_a_port_somebody_listens_on_is_replaced_by_a_free_one() -> None:
         wanted = taken.getsockname()[1]
         assert free_port(wanted) not in (wanted, 0)
     assert free_port(wanted) == wanted
+
+
+def test_ports_chosen_together_are_different(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:
+        port, wanted = taken.getsockname()[1], other.getsockname()[1]
+        other.close()
+        taken.close()
+        monkeypatch.setattr(module, "_PORTS", [port, wanted])
+        assert free_ports(0, wanted) == [port, wanted]
+        with pytest.raises(OSError, match="no port"):
+            free_ports(0, 0, 0)
 
 
 def test_where_no_port_is_free_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +48,8 @@ def test_the_configuration_watches_both_legs_and_keeps_the_map_on_disk(tmp_path:
 
 
 def settings(folder: Path) -> dict[str, Any]:
-    return configuration("http://127.0.0.1:3000", free_port(), free_port(), folder / "state.db")
+    proxy, admin = free_ports(0, 0)
+    return configuration("http://127.0.0.1:3000", proxy, admin, folder / "state.db")
 
 
 async def test_a_proxy_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
