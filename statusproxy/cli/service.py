@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from statusproxy.cli.options import config_option, json_option
 from statusproxy.cli.output import EXIT_CONFIG, EXIT_FAILURE, fail, show_json
 from statusproxy.cli.settings import read_settings
+from statusproxy.config.dump import from_yaml
 from statusproxy.config.layers import find_file
 from statusproxy.config.load import dump, load
 from statusproxy.config.packages import missing_for_alerts, missing_for_webhooks
@@ -80,7 +80,7 @@ def check(config: Path | None, listen: tuple[str, ...], gateway: str | None, as_
 
     told = [*warnings(settings), *asyncio.run(_unknown_targets(settings))]
     if as_json:
-        show_json({"settings": yaml.safe_load(dump(settings)), "warnings": told})
+        show_json({"settings": from_yaml(dump(settings)), "warnings": told})
         return
     click.echo(dump(settings), nl=False)
     for warning in told:

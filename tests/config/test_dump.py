@@ -1,10 +1,15 @@
 """Settings shown as YAML that a person can read and the loader reads back."""
 
+from typing import Any
+from unittest import mock
+
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.config.dump import Plain, to_yaml
+from statusproxy.config import dump
+from statusproxy.config.dump import Plain, from_yaml, to_yaml
 from statusproxy.config.yaml_tree import Entries, Items, Kind, Node, Scalar, parse
 
 
@@ -51,6 +56,19 @@ def test_whatever_is_shown_reads_back_the_same(values: dict[str, object]) -> Non
     shown = to_yaml(values)
     assert all(line.isprintable() for line in shown.split("\n"))
     assert value(parse(shown, "c.yaml", {})[1]) == values
+
+
+@settings(deadline=None)
+@given(st.dictionaries(TEXT.filter(bool), TEXT | st.booleans() | st.none() | st.integers() | st.lists(TEXT)))
+def test_it_is_written_quickly_and_reads_as_if_written_slowly(values: dict[str, Any]) -> None:
+    shown = to_yaml(values, variables=True)
+    with mock.patch.object(dump, "_QuickDumper", dump._Dumper):
+        assert to_yaml(values, variables=True) == shown
+    assert from_yaml(shown) == yaml.safe_load(shown)
+
+
+def test_emoji_stand_as_they_are() -> None:
+    assert to_yaml({"a": "Loja 🛒", "b": [1]}) == "a: Loja 🛒\nb: [1]\n"
 
 
 def test_a_plain_scalar_is_written_as_it_stands() -> None:

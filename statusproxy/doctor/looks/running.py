@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from http.client import UNAUTHORIZED
 
-import yaml
-
 from statusproxy import __version__
 from statusproxy.admin import client
 from statusproxy.admin.client import AdminError
 from statusproxy.admin.messages import SelfReport, Sessions
 from statusproxy.config.addresses import Address, conceal_url
+from statusproxy.config.dump import from_yaml
 from statusproxy.config.load import dump
 from statusproxy.config.restart import waits
 from statusproxy.config.settings import Settings
@@ -84,7 +83,7 @@ def _judge(report: SelfReport, settings: Settings) -> list[Finding]:
         if report.version == __version__
         else warning("proxy.other-version", running=report.version, installed=__version__)
     ]
-    changed = list(_differences(yaml.safe_load(report.settings), yaml.safe_load(dump(settings))))
+    changed = list(_differences(from_yaml(report.settings), from_yaml(dump(settings))))
     # What `run` was told on its command line beats the file for good: nothing waits there.
     changed = [key for key in changed if key not in report.given]
     restart = [key for key in changed if key in report.waiting or waits(key)]
