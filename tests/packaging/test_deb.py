@@ -134,14 +134,15 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="module")
-def lintian(machine: Machine) -> Iterator[subprocess.Popen[str]]:
+def lintian(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     """lintian at work on the package, beside the other tests."""
     if shutil.which("lintian") is None:
         pytest.skip("lintian is missing: bash tests/install-peers.sh")
     command = ["lintian", "--allow-root", "--tag-display-limit", "0"]
     command += ["--suppress-tags", "uses-no-compression-for-data-tarball"]  # nor have users the package of this test
+    package = machine.fetch(deb("1.0.0"), tmp_path_factory.mktemp("lintian"))
     with subprocess.Popen(
-        [*command, f"{machine.root}{deb('1.0.0')}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*command, str(package)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as running:
         yield running
         running.kill()
