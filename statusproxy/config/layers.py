@@ -103,11 +103,9 @@ def read_text(
     source: str,
     environ: Mapping[str, str] | None,
     keys: Collection[str] | None = None,
-    *,
-    ours: bool = False,
 ) -> Layer:
-    """The tree of a configuration file's text; `keys` as for `read_file`, `ours` as for `yaml_tree.parse`."""
-    mark, node = parse(text, source, environ, keys, ours=ours)
+    """The tree of a configuration file's text; `keys` as for `read_file`."""
+    mark, node = parse(text, source, environ, keys)
     if isinstance(node, Entries):
         return mark, node
     if isinstance(node, Scalar) and not node.text:
@@ -247,7 +245,7 @@ def _named(spot: Spot) -> str | Path:
 @cache
 def built_in(name: str) -> Layer:
     """The tree of a file of `presets/`: read once, for it changes with the program only."""
-    return read_text((_PRESETS / f"{name}.yaml").read_text("utf-8"), f"preset {name}", None, ours=True)
+    return read_text((_PRESETS / f"{name}.yaml").read_text("utf-8"), f"preset {name}", None)
 
 
 def read_preset(name: str) -> Entries:

@@ -1,12 +1,13 @@
 """YAML text -> a tree of nodes that know their lines, with `${VAR}` filled in from the environment.
 
-PyYAML composes the tree (it never constructs objects); what a plain scalar means is decided here after YAML 1.2,
-so that `on`, `no` and `12:30` stay the words they look like. Variables are filled in after parsing,
+libyaml composes the tree, or PyYAML (neither constructs objects); what a plain scalar means is decided here after
+YAML 1.2, so that `on`, `no` and `12:30` stay the words they look like. Variables are filled in after parsing,
 so that no value of the environment changes the structure of the file.
 
 Errors repeat neither values nor keys that are no setting's name: a secret may stand there.
 """
 
+import contextlib
 import re
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -36,6 +37,14 @@ _VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|(\
 _BRACES = re.compile(r"\$\{[^{}\n]*\}|\{session\}")
 _STAND_INS = str.maketrans({"{": "\uf8d0", "}": "\uf8d1"})
 _STOOD_FOR = str.maketrans({"\uf8d0": "{", "\uf8d1": "}"})
+
+#: What libyaml and PyYAML do not read alike: tabs, rare line breaks, marks of byte order, keys behind a question mark,
+#: and a comment right behind the head of a block of text.
+_READ_OTHERWISE = re.compile("[\t\x85\u2028\u2029\ufeff]|^[ ?-]*[?]|[|>][-+0-9]*#", re.MULTILINE)
+
+#: No document is nested deeper than its longest line has characters and it has brackets. libyaml's composer calls
+#: itself for each level, and no one counts how often: the process ends where its stack does.
+_DEEP = 2_000
 
 _PLAIN_KEY = re.compile(r"[\w-]+|<<|…")
 
@@ -108,21 +117,18 @@ def parse(
     source: str,
     environ: Mapping[str, str] | None,
     keys: Collection[str] | None = None,
-    *,
-    ours: bool = False,
 ) -> tuple[Mark, Node]:
     """Read one YAML document and fill in its variables.
 
     `source` names the text in errors; without an `environ` dollars are left alone. `keys` are those that an error may
-    repeat (None: any); others are shown as `…`. `ours` is a text that comes with the program and has no errors:
-    libyaml reads it where PyYAML has it, several times as fast, but with other words for errors. An empty document is
-    an empty mapping. Raises ConfigError for what is not YAML, for duplicate keys, for tags, and for an unset variable.
+    repeat (None: any); others are shown as `…`. An empty document is an empty mapping. Raises ConfigError for what is
+    not YAML, for duplicate keys, for tags, and for an unset variable.
     """
     stand_in = re.search("[\uf8d0\uf8d1]", text)
     if stand_in:
         raise _unwritable(ord(stand_in[0]), text, stand_in.start(), source)
     try:
-        root = yaml.compose(_BRACES.sub(_carry, text), Loader=_QuickLoader if ours else _Loader)
+        root = _compose(_BRACES.sub(_carry, text))
         if root is None:
             return Mark(source, 1), Entries({})
         return Mark(source, _line(root)), _Builder(source, environ, keys).build(root, "", _line(root))
@@ -134,6 +140,15 @@ def parse(
         raise ConfigError(f"{where}: not YAML: {describe(error, text)}") from None
     except RecursionError:
         raise ConfigError(f"{source}: not YAML that can be read: nested too deep") from None
+
+
+def _compose(text: str) -> yaml.Node | None:
+    """The document's nodes, by libyaml where it reads the same as PyYAML; of an error PyYAML says more."""
+    deepest = max(map(len, text.split("\n"))) + text.count("[") + text.count("{")
+    if deepest < _DEEP and not _READ_OTHERWISE.search(text):
+        with contextlib.suppress(yaml.YAMLError):
+            return yaml.compose(text, Loader=_QuickLoader)
+    return yaml.compose(text, Loader=_Loader)
 
 
 def resolve(text: str) -> Kind:
@@ -164,7 +179,7 @@ class _Loader(_Resolver, yaml.SafeLoader):
 
 
 class _QuickLoader(_Resolver, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """libyaml's composer."""
+    """libyaml's, ten times as fast: a running proxy reads its file anew between two requests."""
 
 
 class _Builder:

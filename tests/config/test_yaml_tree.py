@@ -1,10 +1,14 @@
 """YAML to nodes with lines: what a plain word is, what is refused and where, how variables are filled in."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 import statusproxy
+from statusproxy.config import yaml_tree
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.yaml_tree import Entries, Items, Kind, Mark, Node, Scalar, child_key, parse, resolve
 
@@ -246,7 +250,72 @@ def test_a_key_that_is_not_among_the_known_ones_is_not_repeated() -> None:
 PRESETS = sorted((Path(statusproxy.__file__).parent / "presets").glob("*.yaml"))
 
 
+def tree(text: str) -> object:
+    """The tree of a text, or the error."""
+    try:
+        return parse(text, "p.yaml", None)
+    except ConfigError as error:
+        return str(error)
+
+
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
+    """Reads a text by PyYAML alone."""
+
+    def slow(text: str) -> object:
+        with monkeypatch.context() as patch:
+            patch.setattr(yaml_tree, "_QuickLoader", yaml_tree._Loader)
+            return tree(text)
+
+    return slow
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
-def test_libyaml_reads_each_preset_as_pyyaml_does_to_the_line(preset: Path) -> None:
+def test_libyaml_reads_each_preset_as_pyyaml_does_to_the_line(preset: Path, slowly: Callable[[str], object]) -> None:
     text = preset.read_text(encoding="utf-8")
-    assert parse(text, "p.yaml", None, ours=True) == parse(text, "p.yaml", None)
+    assert tree(text) == slowly(text)
+
+
+#: What means something in YAML, and a few words between.
+PARTS = (
+    *("a", "b: ", "c: ", "- ", "\n", "\n  ", "\n    ", "[", "]", "{", "}", ",", ": ", "'", '"', "\\n", "|", "|-", ">"),
+    *(
+        "&x ",
+        "*x",
+        "<<: ",
+        "!t ",
+        "#x",
+        " #y",
+        " ",
+        "\t",
+        "? ",
+        "1",
+        "null",
+        "~",
+        "\x85",
+        "\ufeff",
+        "é",
+        "%",
+        "@",
+        "...",
+    ),
+    *("\u2028", "\\u00e9", "0x1", "1e3", "''", "\r\n", " : ", "-", "?", ":", "${A}", "{session}"),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PARTS), max_size=25).map("".join))
+@example("a: |#x")
+@example("? a")
+@example("- ? a")
+@example("\ufeff\ufeffa: 1")
+@example("a: 1\t")
+def test_libyaml_reads_as_pyyaml_does_whatever_stands_there(slowly: Callable[[str], object], text: str) -> None:
+    assert tree(text) == slowly(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "- " * 200_000, "a: " + "{a: " * 200_000, "\n".join(" " * n + "a:" for n in range(3_000))]
+)
+def test_a_document_nested_too_deep_is_an_error_and_no_end_of_the_process(text: str) -> None:
+    assert tree(text) == "p.yaml: not YAML that can be read: nested too deep"
