@@ -41,24 +41,38 @@ class Others:
         self._taken_over = taken_over
         self._waiting: deque[tuple[Sequence[Record], Sequence[Dropped]]] = deque()
         self._working: asyncio.Task[None] | None = None
+        self._begun = False
+
+    async def begin(self) -> None:
+        """Take over from now on, and first what was told before. The map holds what the store held when it was opened.
+
+        A store tells of changes as soon as it has read its records: before these are in the map, which they replace.
+        """
+        self._begun = True
+        self._go_on()
+        if self._working is not None:
+            await asyncio.wait([self._working])
 
     def take(self, records: Sequence[Record], forgotten: Sequence[Dropped]) -> None:
-        """Records and forgotten sessions, in the system's time. Few are taken over when this returns."""
-        if self._working is None and len(records) + len(forgotten) <= AT_ONCE:
+        """Records and forgotten sessions, in the system's time. Few are taken over when this returns, once begun."""
+        if self._begun and self._working is None and len(records) + len(forgotten) <= AT_ONCE:
             self._adopt(records, forgotten)
             return
         for start in range(0, len(forgotten), AT_ONCE):
             self._waiting.append(((), forgotten[start : start + AT_ONCE]))
         for start in range(0, len(records), AT_ONCE):
             self._waiting.append((records[start : start + AT_ONCE], ()))
-        if self._working is None:
-            self._working = asyncio.get_running_loop().create_task(self._work())
+        self._go_on()
 
     def close(self) -> None:
         """Take over no more: what waits is in the store."""
         if self._working is not None:
             self._working.cancel()
         self._waiting.clear()
+
+    def _go_on(self) -> None:
+        if self._begun and self._waiting and self._working is None:
+            self._working = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
         try:

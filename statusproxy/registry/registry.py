@@ -130,6 +130,7 @@ class SessionRegistry:
             extra={"sessions": len(records), "overrides": standing},
         )  # fmt: skip
         self.ledger.open(self.store, records)
+        await self._others.begin()
         self._deadlines.watch(now)
         self._flushing = asyncio.create_task(self._flush_at_intervals())
 

@@ -28,12 +28,19 @@ class Stage:
         self.others = Others(self.sessions, clock, self.told.append)
 
 
+async def begun() -> Stage:
+    """A stage whose map holds what the store held: nothing."""
+    stage = Stage()
+    await stage.others.begin()
+    return stage
+
+
 def lost(session: str) -> Record:
     return Record(session, SignalKind.DISCONNECTED, NOW + 3_100, heard_at=NOW + 3_100, override=LOST)
 
 
 async def test_few_are_taken_over_at_once_in_our_own_time_and_what_follows_is_told() -> None:
-    stage = Stage()
+    stage = await begun()
     stage.sessions.load([Record("sales", alive_at=NOW - 100)])
     lasting = [lost("sales"), *(Record(f"s{number}", heard_at=NOW + 3_600) for number in range(AT_ONCE - 2))]
     stage.others.take(lasting, [Dropped("gone", NOW)])
@@ -44,7 +51,7 @@ async def test_few_are_taken_over_at_once_in_our_own_time_and_what_follows_is_to
 
 
 async def test_many_are_taken_over_in_slices_that_let_others_run_and_in_their_order() -> None:
-    stage = Stage()
+    stage = await begun()
     many = [Record(f"s{number}", heard_at=NOW + 3_600) for number in range(AT_ONCE * 2 + 1)]
     stage.others.take(many, [])
     stage.others.take([], [Dropped("s0", NOW + 3_600)])
@@ -58,8 +65,26 @@ async def test_many_are_taken_over_in_slices_that_let_others_run_and_in_their_or
     assert stage.sessions.has_overrides
 
 
-async def test_what_waits_at_the_end_is_left_in_the_store() -> None:
+@pytest.mark.parametrize("count", [1, AT_ONCE * 2])
+async def test_what_is_told_before_the_map_is_loaded_waits_for_it_and_keeps_its_order(count: int) -> None:
     stage = Stage()
+    stage.others.take([lost(f"s{number}") for number in range(count)], [])
+    stage.others.take([Record("gone", heard_at=NOW)], [])
+    stage.others.take([], [Dropped("gone", NOW + 3_600)])
+    await asyncio.sleep(0)
+    assert stage.sessions.records() == []
+    stage.sessions.load(
+        [Record(f"s{number}", SignalKind.CONNECTED, NOW - 900, heard_at=NOW - 900) for number in range(count)]
+    )
+    await stage.others.begin()
+    assert {record.session for record in stage.sessions.records() if record.override} == {
+        f"s{number}" for number in range(count)
+    }
+    assert stage.sessions.get("gone") is None
+
+
+async def test_what_waits_at_the_end_is_left_in_the_store() -> None:
+    stage = await begun()
     stage.others.close()
     stage.others.take([Record(f"s{number}", heard_at=NOW) for number in range(AT_ONCE * 3)], [])
     await asyncio.sleep(0)
@@ -72,7 +97,7 @@ async def test_what_waits_at_the_end_is_left_in_the_store() -> None:
 async def test_an_error_is_logged_and_the_rest_is_taken_over(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage = Stage()
+    stage = await begun()
     with monkeypatch.context() as broken:
         broken.setattr(stage.sessions, "adopt", lambda *_: 1 / 0)
         stage.others.take([Record(f"s{number}", heard_at=NOW) for number in range(AT_ONCE + 1)], [])
@@ -84,11 +109,12 @@ async def test_an_error_is_logged_and_the_rest_is_taken_over(
 
 
 async def test_each_session_taken_over_is_told_with_what_is_known_of_it_now() -> None:
-    stage = Stage()
+    stage = await begun()
     told: list[tuple[str, bool]] = []
     clock = OwnClock(lambda: NOW, lambda: 0.0)
     others = Others(
         stage.sessions, clock, stage.told.append, lambda session, record, _: told.append((session, record is not None))
     )
+    await others.begin()
     others.take([lost("sales")], [Dropped("gone", NOW)])
     assert told == [("gone", False), ("sales", True)]

@@ -1498,6 +1498,26 @@ def _essence(record: Record) -> tuple[object, ...]:
             record.released, record.released_at)  # fmt: skip
 
 
+class Told(Disk):
+    """A store that tells what another proxy has written since its records were read, before it gives them."""
+
+    async def open(self) -> list[Record]:
+        assert self.on_others is not None
+        lost = Override(since=1.0, at=1.0, began=1.0, event="close")
+        self.on_others([Record("sales", known_at=1.0, heard_at=1.0, override=lost)], [])
+        self.on_others([], [Dropped("support", 1e12)])
+        await asyncio.sleep(0)
+        return await super().open()
+
+
+async def test_what_another_proxy_writes_while_the_store_is_being_read_is_not_replaced_by_what_was_read() -> None:
+    disk = Told([Record("sales", known_at=0.5, heard_at=0.5), Record("support", known_at=0.5, heard_at=0.5)])
+    registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
+    await registry.open()
+    assert [(record.session, record.override is not None) for record in registry.records()] == [("sales", True)]
+    await registry.close()
+
+
 async def test_what_another_proxy_heard_is_corrected_here_and_what_follows_is_told_and_saved() -> None:
     disk = Disk()
     registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
