@@ -106,7 +106,10 @@ class Link:
 
     async def ask(self, *commands: Command) -> list[Reply]:
         """Send commands in one go; their replies, an error that the server answered among them as a value."""
-        await self._connection.send_packed_command(self._connection.pack_commands(commands))
+        try:
+            await self._connection.send_packed_command(self._connection.pack_commands(commands))
+        except RuntimeError as error:  # uvloop's, where the server has closed the connection and nothing was read since
+            raise NoConnectionError("Connection closed by server.") from error
         replies: list[Reply] = []
         for _ in commands:
             try:

@@ -3,13 +3,15 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis.exceptions
+import uvloop
 from redis.asyncio import Connection
 
 from statusproxy.config.state_url import Place
@@ -49,6 +51,25 @@ async def test_user_and_password_are_given_and_a_wrong_one_is_refused(server: Re
     await link.close()
     with pytest.raises(redis.exceptions.AuthenticationError):
         await Link.open(Place("127.0.0.1", server.port, user="proxy", password="wrong"), 2)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_connection_that_the_server_has_reset_meanwhile_is_an_error_of_the_server(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def asked() -> None:
+        link = await Link.open(Place("127.0.0.1", listening.getsockname()[1]), 2)
+        accepted, _ = listening.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()
+        for _ in range(10):  # the loop hears of it
+            await asyncio.sleep(0)
+        with pytest.raises((redis.exceptions.RedisError, OSError)):
+            await link.ask(("ECHO", "a"))
+        await link.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(asked())
 
 
 async def test_a_server_that_says_nothing_is_not_waited_for(server: RedisServer, loop_clock: LoopClock) -> None:
