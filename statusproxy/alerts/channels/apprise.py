@@ -103,7 +103,7 @@ async def _answer(child: asyncio.subprocess.Process, order: bytes) -> bytes:
     """Hand the order over, and give what the child answers, up to a bound."""
     assert child.stdin is not None
     assert child.stdout is not None
-    with contextlib.suppress(ConnectionError):  # it ended: its answer, or that there is none, tells
+    with contextlib.suppress(ConnectionError, RuntimeError):  # it ended (the latter: uvloop's): what it answered tells
         child.stdin.write(order)
         await child.stdin.drain()
     child.stdin.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -52,6 +55,23 @@ async def test_a_json_receiver_gets_title_and_text() -> None:
         body = json.loads(came.body)
         assert (came.path, body["title"], body["message"]) == ("/alerts", LETTER.title, LETTER.text)
         assert body["type"] == "warning"
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_process_that_ends_before_it_is_asked_is_an_error_that_is_told(
+    loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = asyncio.create_subprocess_exec
+
+    async def ended(*_: str, **options: Any) -> asyncio.subprocess.Process:
+        child = await start("true", **options)
+        await child.wait()
+        return child
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", ended)
+    with asyncio.Runner(loop_factory=loop) as runner:
+        outcome = runner.run(AppriseChannel("json://127.0.0.1/").send(LETTER))
+    assert outcome == Outcome("the Apprise process ended too early")
 
 
 async def test_good_news_is_told_as_such() -> None:
