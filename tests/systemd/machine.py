@@ -39,8 +39,8 @@ printf %s "$QUICK_ENSUREPIP" >"$1"/usr/lib/python{PYTHON}/ensurepip/__main__.py
 _UNPACK: Final = 'tar -xf "$1" -C "$2" && shift 2 && exec "$@"'
 
 #: The same in memory, where thousands of small files take half the processor time. Only the machine sees them, and with
-#: its last process they are gone.
-_UNPACK_IN_MEMORY: Final = f'mount -t tmpfs -o mode=755 machine "$2" && {_UNPACK}'
+#: its last process they are gone. Where nothing may be mounted they are on disk.
+_UNPACK_IN_MEMORY: Final = f'mount -t tmpfs -o mode=755,size=4g machine "$2" || :; {_UNPACK}'
 
 #: Bytes that this host must have to spare for that: some machines run at once, of half a GiB each.
 _ROOM: Final = 6 << 30
@@ -50,6 +50,9 @@ _STOP_WITHIN: Final = 60.0
 
 _MEMINFO: Final = Path("/proc/meminfo")
 
+#: What a container may use and does use: /proc/meminfo tells of the host.
+_GROUP: Final = Path("/sys/fs/cgroup")
+
 
 def processor_seconds() -> float:
     """What the ended children of this process have computed: the commands in machines, but not their services."""
@@ -57,10 +60,15 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def room_in_memory(meminfo: str) -> bool:
-    """Whether machines can be kept in memory, by what /proc/meminfo says."""
-    available = next((line for line in meminfo.splitlines() if line.startswith("MemAvailable:")), ": 0 kB")
-    return int(available.split()[1]) << 10 >= _ROOM
+def room_in_memory(meminfo: Path = _MEMINFO, group: Path = _GROUP) -> bool:
+    """Whether machines can be kept in memory, by what the host and the control group say."""
+    lines = meminfo.read_text(encoding="ascii").splitlines()
+    available = next((line for line in lines if line.startswith("MemAvailable:")), ": 0 kB")
+    room = int(available.split()[1]) << 10
+    with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
+        most, used = (int((group / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
+        room = min(room, most - used)
+    return room >= _ROOM
 
 
 class BootError(Exception):
@@ -165,7 +173,7 @@ class Machine:
 
     def __enter__(self) -> Self:
         self._folder.mkdir()
-        unpack = _UNPACK_IN_MEMORY if room_in_memory(_MEMINFO.read_text(encoding="ascii")) else _UNPACK
+        unpack = _UNPACK_IN_MEMORY if room_in_memory() else _UNPACK
         binds = [f"--bind-ro={outside}:{inside}" for inside, outside in self._read_only.items()]
         with self.log.with_suffix(".console").open("wb") as console:
             command = ["unshare", "--mount", "/bin/sh", "-c", unpack, "sh", str(root_archive()), str(self._folder)]
