@@ -5,6 +5,7 @@ Every function takes the proxied port and gives how much it did, as JSON.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import resource
@@ -91,10 +92,13 @@ def pipelined(port: int, seconds: float, rate: int) -> Any:
 
 
 def endless_upload_trailers(port: int, seconds: float, rate: int) -> Any:
-    """An upload whose trailers do not end."""
-    with connect(port) as sock:
-        sock.sendall(head("POST", "/upload", [("Transfer-Encoding", "chunked")]) + b"5\r\nhello\r\n0\r\n")
-        return {"bytes": _paced(sock, b"X-Trailer: " + b"t" * 1000 + b"\r\n", rate=rate, seconds=seconds)}
+    """Uploads whose trailers do not end, one after the other: each is refused soon."""
+    sent, end = 0, time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        with connect(port) as sock, contextlib.suppress(OSError):
+            sock.sendall(head("POST", "/upload", [("Transfer-Encoding", "chunked")]) + b"5\r\nhello\r\n0\r\n")
+            sent += _paced(sock, b"X-Trailer: " + b"t" * 1000 + b"\r\n", rate=rate, seconds=left)
+    return {"bytes": sent}
 
 
 def posts(port: int, target: str, body: str, coding: str, seconds: float, senders: int) -> Any:

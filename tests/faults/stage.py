@@ -155,8 +155,9 @@ class Stage:
             begun = time.monotonic()
             worker.begin(**arguments)
             found = worker.result(at_most + _OVERTIME)
-            ended = time.monotonic()
-            time.sleep(self.size(0.5, 0.2))
+            rest = self.size(0.5, 0.2)
+            ended = max(time.monotonic(), begun + rest)  # what is refused at once may end before anything is asked
+            time.sleep(rest)
             report = probe.stop()
         straight = summary(between((s for s in report.samples if s.kind == STRAIGHT), begun, ended))
         for kind in kinds:
