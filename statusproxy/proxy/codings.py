@@ -9,7 +9,8 @@ import zlib
 from typing import Final
 
 from statusproxy.proxy.decoders import WIDE, CodingError, Decoder
-from statusproxy.proxy.steps import Steps, at_once
+from statusproxy.proxy.steps import Steps
+from statusproxy.status.steps import at_once
 
 #: Answers shorter than this, in bytes, are not compressed: it gains nothing on the wire.
 WORTHWHILE: Final = 1024

@@ -28,16 +28,6 @@ TURN: Final = 0.02
 _WIDE: Final = 4
 
 
-def at_once(steps: Steps[T]) -> T:
-    """Do the whole work now and return its result."""
-    try:
-        while True:
-            next(steps)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-
-
 class StepRunner:
     """Does long work step by step. One for the whole proxy; used from one event loop."""
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from statusproxy.proxy.body_copy import DECODED_LIMIT, BodyCopy
 from statusproxy.proxy.elision import LONG_STRING
-from statusproxy.proxy.steps import StepRunner, Steps, T, at_once
+from statusproxy.proxy.steps import StepRunner, Steps, T
+from statusproxy.status.steps import at_once
 from tests.processor_time import seconds, takes_less
 from tests.proxy.compressed import COMPRESSORS, SEVERAL, zstd
 

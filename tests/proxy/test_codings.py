@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from statusproxy.proxy.codings import accepts_gzip, decode, decoding, encoding_gzip, is_wide, layers
 from statusproxy.proxy.decoders import CodingError
-from statusproxy.proxy.steps import at_once
+from statusproxy.status.steps import at_once
 from tests.proxy.compressed import raw_deflate, zstd
 
 LIMIT = 1024 * 1024

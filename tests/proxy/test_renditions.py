@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.proxy.renditions import Renditions
-from statusproxy.proxy.steps import StepRunner, Steps, T, at_once
+from statusproxy.proxy.steps import StepRunner, Steps, T
+from statusproxy.status.steps import at_once
 
 MIB = 1024 * 1024
 

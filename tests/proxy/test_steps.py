@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from statusproxy.proxy import steps as steps_module
-from statusproxy.proxy.steps import ON_LOOP, TURN, StepRunner, Steps, at_once
+from statusproxy.proxy.steps import ON_LOOP, TURN, StepRunner, Steps
+from statusproxy.status.steps import at_once
 from tests.proxy.harness import until
 
 

@@ -26,6 +26,7 @@ from statusproxy.status.fields import (
     usable_text,
 )
 from tests.processor_time import takes_less
+from tests.status.counting import counted
 
 pytestmark = pytest.mark.divisible
 
@@ -200,13 +201,7 @@ def test_many_ids_fold_as_each_does() -> None:
 
 def in_steps(body: bytes) -> tuple[Any, int]:
     """What a body read in steps holds, and how many steps there are before."""
-    reading, count = parse_members_in_steps(body), 0
-    while True:
-        try:
-            next(reading)
-        except StopIteration as done:
-            return done.value, count
-        count += 1
+    return counted(parse_members_in_steps(body))
 
 
 def long(size: int, text: str = "\\ud83d") -> bytes:

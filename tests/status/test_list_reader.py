@@ -11,6 +11,7 @@ from statusproxy.status import list_reader
 from statusproxy.status.fields import parse_path
 from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Spans
 from statusproxy.status.pieces import LARGEST, TooLargeError
+from statusproxy.status.steps import at_once
 from tests.status.test_channels import everything_is_long
 
 READER = ListReader(
@@ -19,13 +20,7 @@ READER = ListReader(
 
 
 def find(body: bytes, *, one: bool = False, reader: ListReader = READER) -> Found | None:
-    steps = reader.find(body, one=one)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            found: Found | None = stop.value
-            return found
+    return at_once(reader.find(body, one=one))
 
 
 def channels(body: bytes, *, one: bool = False, reader: ListReader = READER) -> list[tuple[str | None, str]]:

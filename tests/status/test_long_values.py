@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from statusproxy.status import long_values
 from statusproxy.status.json_spans import after_value, as_text
-from statusproxy.status.long_values import Walk, container_end, members_end, prepare, string_end, value_end
+from statusproxy.status.long_values import container_end, members_end, prepare, string_end, value_end
+from tests.status.counting import counted
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -24,31 +25,19 @@ def written(value: object, layout: dict[str, object]) -> bytes:
     return json.dumps(value, **layout).encode()  # type: ignore[arg-type]
 
 
-def walked(walk: Walk) -> tuple[int, int]:
-    """The position after the value, and how many steps it took."""
-    steps = 0
-    while True:
-        try:
-            next(walk)
-        except StopIteration as stop:
-            end: int = stop.value
-            return end, steps
-        steps += 1
-
-
 @given(VALUES, LAYOUTS, st.integers(2, 20))
 @example({"a\\": '"', "b": [["]"], {"}": "\\"}]}, {}, 2)
 def test_a_value_ends_where_reading_it_does(value: object, layout: dict[str, object], window: int) -> None:
     document = b'[ "before" , %b , 1]' % written(value, layout)
     start = document.index(b",") + 2
     with mock.patch.object(long_values, "_SKIPPED", window):
-        assert walked(value_end(document, start))[0] == after_value(as_text(document), start)
+        assert counted(value_end(document, start))[0] == after_value(as_text(document), start)
 
 
 @pytest.mark.parametrize("value", ["x", '\\"\\\\', "é", ""])
 def test_a_string_ends_at_its_own_quote(value: str) -> None:
     document = json.dumps([value, value]).encode()
-    assert walked(string_end(document, 1))[0] == 1 + len(json.dumps(value))
+    assert counted(string_end(document, 1))[0] == 1 + len(json.dumps(value))
 
 
 LONG: dict[str, Callable[[], bytes]] = {
@@ -64,15 +53,15 @@ LONG: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("make", LONG.values(), ids=LONG)
 def test_a_long_value_takes_steps_of_a_window_at_most(make: Callable[[], bytes]) -> None:
     document = make()
-    end, steps = walked(value_end(document, 0))
+    end, steps = counted(value_end(document, 0))
     assert end == len(document)
     assert steps >= len(document) // (64 * 1024) - 1
 
 
 def test_the_end_of_what_a_position_is_in_is_found() -> None:
     document = b'{"a":{"b":[1,2]},"c":3} '
-    assert walked(container_end(document, 1))[0] == 23
-    assert walked(container_end(document, 11))[0] == 15
+    assert counted(container_end(document, 1))[0] == 23
+    assert counted(container_end(document, 11))[0] == 15
 
 
 @pytest.mark.parametrize(

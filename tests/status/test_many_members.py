@@ -16,19 +16,14 @@ from statusproxy.status.fields import Array
 from statusproxy.status.long_values import between_brackets, whole_members
 from statusproxy.status.many_members import MOST_AT_ONCE, decode_in_steps, has_many
 from tests.processor_time import seconds
+from tests.status.counting import counted
 
 _plain = msgspec.json.Decoder().decode
 
 
 def stepped(document: bytes, deepest: int = 16) -> tuple[Any, int]:
     """What a document holds, and the number of steps before its last."""
-    reading, steps = decode_in_steps(document, _plain, Array, deepest), 0
-    while True:
-        try:
-            next(reading)
-        except StopIteration as done:
-            return done.value, steps
-        steps += 1
+    return counted(decode_in_steps(document, _plain, Array, deepest))
 
 
 def as_lists(value: Any) -> Any:

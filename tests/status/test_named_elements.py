@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import TypeVar, cast
+from typing import cast
 from unittest import mock
 
 import pytest
@@ -14,11 +14,10 @@ from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.fields import Path, parse_path
 from statusproxy.status.json_spans import Span
 from statusproxy.status.named_elements import MOST, NamedElements
+from statusproxy.status.steps import at_once
 from tests.status.test_channels import IDS, LIST, documents
 
 LISTS = LIST.list
-
-T = TypeVar("T")
 
 
 def spans(
@@ -32,15 +31,6 @@ def spans(
         return found
     with mock.patch.multiple(named_elements, SMALL=0, _PIECE=piece):
         return at_once(elements.find_in_steps(body, tuple(names)))
-
-
-def at_once(steps: Generator[None, None, T]) -> T:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
 
 
 def find(

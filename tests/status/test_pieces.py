@@ -7,19 +7,14 @@ from hypothesis import given
 
 from statusproxy.status import pieces
 from statusproxy.status.pieces import Cut, TooLargeError, cut
+from statusproxy.status.steps import at_once
 from tests.status.test_channels import documents, values
 
 pytestmark = pytest.mark.divisible
 
 
 def cut_all(document: bytes, piece: int = 8, largest: int = 1_000) -> Cut:
-    steps = cut(document, piece, largest)
-    try:
-        while True:
-            next(steps)
-    except StopIteration as stop:
-        done: Cut = stop.value
-        return done
+    return at_once(cut(document, piece, largest))
 
 
 def whole(document: bytes, parts: Cut) -> bytes:

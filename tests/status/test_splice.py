@@ -1,6 +1,5 @@
 """Editing byte spans."""
 
-from collections.abc import Generator
 from unittest import mock
 
 from hypothesis import given
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 
 from statusproxy.status import splice as module
 from statusproxy.status.splice import splice, splice_in_steps
+from tests.status.counting import counted
 
 
 def test_new_values_stand_between_what_was_there() -> None:
@@ -27,22 +27,12 @@ def test_it_does_what_slicing_from_the_end_does(document: bytes, cuts: list[int]
         slowly = slowly[:first] + new + slowly[last:]
     assert splice(document, reversed(edits)) == slowly
     with mock.patch.multiple(module, _AT_ONCE=1, _BLOCK=8):
-        assert done(splice_in_steps(document, edits[::-1])) == (slowly, len(edits) > 1)
-
-
-def done(steps: Generator[None, None, bytes]) -> tuple[bytes, bool]:
-    """What comes out, and whether there was more than one step."""
-    count = 0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value, count > 0
-        count += 1
+        found, steps = counted(splice_in_steps(document, edits[::-1]))
+        assert (found, steps > 0) == (slowly, len(edits) > 1)
 
 
 def test_thousands_of_edits_are_made_some_at_a_time() -> None:
     edits = [(at, at + 1, b"xy") for at in range(0, 100_000, 5)]
     document = bytes(100_000)
     assert len(list(splice_in_steps(document, edits))) >= len(edits) // 4_096
-    assert done(splice_in_steps(document, edits))[0] == splice(document, edits)
+    assert counted(splice_in_steps(document, edits))[0] == splice(document, edits)

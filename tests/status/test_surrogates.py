@@ -1,7 +1,6 @@
 """Half surrogate pairs, replaced in steps."""
 
 import json
-from collections.abc import Generator
 
 import pytest
 from hypothesis import given
@@ -9,17 +8,7 @@ from hypothesis import strategies as st
 
 from statusproxy.status import surrogates
 from statusproxy.status.surrogates import NO_CHARACTER, replace_halves
-
-
-def finished(steps: Generator[None, None, bytes]) -> tuple[bytes, int]:
-    """What the steps lead to, and how many they were."""
-    count = 0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value, count
-        count += 1
+from tests.status.counting import counted
 
 
 @pytest.mark.parametrize(
@@ -36,13 +25,13 @@ def finished(steps: Generator[None, None, bytes]) -> tuple[bytes, int]:
     ],
 )
 def test_halves_are_replaced_and_whole_pairs_and_other_text_are_not(document: bytes, wanted: bytes) -> None:
-    assert finished(replace_halves(document)) == (wanted, 0)
+    assert counted(replace_halves(document)) == (wanted, 0)
 
 
 @pytest.mark.parametrize("document", [b"\\", b'"\\u12', b'"\\ud"aa"', b'"\\ud83"', b'"\\udz00"'])
 def test_an_escape_that_is_none_of_jsons_is_an_error(document: bytes) -> None:
     with pytest.raises(ValueError, match=r"^a string cannot be read$"):
-        finished(replace_halves(document))
+        counted(replace_halves(document))
 
 
 @given(st.text(st.sampled_from('\ud83d\ude00\ud7ff\ue000\\"u\na'), max_size=30), st.integers(12, 30))
@@ -50,12 +39,12 @@ def test_wherever_a_step_ends_each_half_is_replaced(text: str, step: int) -> Non
     wanted = "".join(NO_CHARACTER if 0xD800 <= ord(one) < 0xE000 else one for one in json.loads(json.dumps(text)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(surrogates, "_STEP", step)
-        document, _ = finished(replace_halves(json.dumps(text).encode()))
+        document, _ = counted(replace_halves(json.dumps(text).encode()))
     assert json.loads(document) == wanted
 
 
 def test_much_work_is_cut_into_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surrogates, "_STEP", 100)
-    assert finished(replace_halves(b"a" * 99))[1] == 0
-    assert finished(replace_halves(b"a" * 1_000))[1] == 10
-    assert finished(replace_halves(b"\\ud83d" * 10))[1] == 5  # each counts for 70 bytes
+    assert counted(replace_halves(b"a" * 99))[1] == 0
+    assert counted(replace_halves(b"a" * 1_000))[1] == 10
+    assert counted(replace_halves(b"\\ud83d" * 10))[1] == 5  # each counts for 70 bytes
