@@ -38,9 +38,9 @@ _BRACES = re.compile(r"\$\{[^{}\n]*\}|\{session\}")
 _STAND_INS = str.maketrans({"{": "\uf8d0", "}": "\uf8d1"})
 _STOOD_FOR = str.maketrans({"\uf8d0": "{", "\uf8d1": "}"})
 
-#: What libyaml and PyYAML do not read alike: tabs, rare line breaks, marks of byte order, keys behind a question mark,
-#: and a comment right behind the head of a block of text.
-_READ_OTHERWISE = re.compile("[\t\x85\u2028\u2029\ufeff]|^[ ?-]*[?]|[|>][-+0-9]*#", re.MULTILINE)
+#: What libyaml and PyYAML do not read alike: tabs, rare line breaks, marks of byte order, half surrogate pairs, keys
+#: behind a question mark, and a comment right behind the head of a block of text.
+_READ_OTHERWISE = re.compile("[\t\x85\u2028\u2029\ufeff\ud800-\udfff]|^[ ?-]*[?]|[|>][-+0-9]*#", re.MULTILINE)
 
 #: No document is nested deeper than its longest line has characters and it has brackets. libyaml's composer calls
 #: itself for each level, and no one counts how often: the process ends where its stack does.

@@ -310,6 +310,7 @@ PARTS = (
 @example("- ? a")
 @example("\ufeff\ufeffa: 1")
 @example("a: 1\t")
+@example("a: \ud800")
 def test_libyaml_reads_as_pyyaml_does_whatever_stands_there(slowly: Callable[[str], object], text: str) -> None:
     assert tree(text) == slowly(text)
 
