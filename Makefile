@@ -94,6 +94,10 @@ $(VENV)/.compiled: $(VENV)/.ready
 CORES := $(shell nproc 2>/dev/null || echo 2)
 spread = --dist loadgroup --no-loadscope-reorder
 
+# What starts programs, machines and browsers waits more than it computes: three times as many workers as cores.
+WORKERS ?= $(shell expr 3 \* $(CORES))
+parallel = -n $(WORKERS) $(spread)
+
 # The domain's own tests must cover it whole, branch by branch. Measuring takes three times as long as the tests: few
 # examples of each property are enough for that. All of them are tried with the others, unmeasured.
 status: $(VENV)/.compiled
@@ -103,9 +107,8 @@ status: $(VENV)/.compiled
 unit: $(VENV)/.ready
 	@$(beside) programs code
 
-# What starts programs, machines and browsers waits more than it computes: three times as many workers as cores.
 programs: $(VENV)/.ready
-	$(BIN)/python -m pytest -n $(shell expr 3 \* $(CORES)) $(spread) -m "not measuring" --part programs
+	$(BIN)/python -m pytest $(parallel) -m "not measuring" --part programs
 
 code: $(VENV)/.ready
 	$(BIN)/python -m pytest -n $(CORES) $(spread) -m "not measuring" --part code
@@ -124,8 +127,7 @@ quick: $(VENV)/.compiled
 	$(live)HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -q -n $(CORES) $(spread) -m "not slow"
 
 coverage: $(VENV)/.ready
-	$(BIN)/python -m pytest -n $(shell expr 3 \* $(CORES)) $(spread) -m "not measuring" \
-		--cov=statusproxy --cov-report=term:skip-covered
+	$(BIN)/python -m pytest $(parallel) -m "not measuring" --cov=statusproxy --cov-report=term:skip-covered
 
 # How well the tests hold. ROOM is a folder or file below statusproxy/.
 ROOM ?=

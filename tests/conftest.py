@@ -135,12 +135,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Do not even read what is left out: reading takes a worker its first seconds."""
     if collection_path.parent != config.rootpath / "tests":
         return None
-    part = config.getoption("part")
+    name, part = collection_path.name, config.getoption("part")
     if part == "programs":
-        return collection_path.name not in _PROGRAMS and collection_path.name != "conftest.py"
-    if part == "code":
-        return collection_path.name in _PROGRAMS
-    return True if config.option.markexpr == "not slow" and collection_path.name in _SLOW else None
+        left_out = name not in _PROGRAMS and name != "conftest.py"
+    elif part == "code":
+        left_out = name in _PROGRAMS
+    else:
+        left_out = config.option.markexpr == "not slow" and name in _SLOW
+    return True if left_out else None  # None: others may leave it out
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
