@@ -5,6 +5,7 @@ earlier version may not give have a default, so that a command of one version ca
 ISO 8601 in UTC with milliseconds where people read them (`Moment`), and epoch seconds for the doctor.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -368,6 +369,11 @@ def to_text(*messages: msgspec.Struct, compact: bool = False, **more: Any) -> st
 
     In ASCII: JSON's escapes take what UTF-8 cannot, a lone surrogate in an id.
     """
+    if compact and not more and len(messages) == 1:
+        with contextlib.suppress(UnicodeEncodeError):  # a lone surrogate
+            text = msgspec.json.encode(messages[0])  # a tenth of the time that `json` takes
+            if text.isascii():
+                return text.decode("ascii")
     members: dict[str, Any] = {}
     for message in messages:
         members |= msgspec.to_builtins(message)

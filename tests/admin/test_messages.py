@@ -32,11 +32,19 @@ def test_several_messages_are_one_object_in_their_order() -> None:
     )
 
 
-def test_an_id_that_no_utf8_can_hold_goes_there_and_back() -> None:
-    text = to_text(Gone(["lone \ud800 line\n\nbreak é"]))
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("session", ["sales", "lone \ud800 line\n\nbreak é", "é", 'quote " \\ \x7f \x00'])
+def test_any_id_goes_there_and_back_in_ascii(session: str, compact: bool) -> None:
+    text = to_text(Gone([session]), compact=compact)
     assert text.isascii()
     assert "\n" not in text
-    assert read(json.loads(text), Gone) == Gone(["lone \ud800 line\n\nbreak é"])
+    assert read(json.loads(text), Gone) == Gone([session])
+
+
+@pytest.mark.parametrize("number", [0.0, 1e-07, 99.98, 1e22, 12345678.123])
+def test_numbers_are_the_same_however_a_message_is_written(number: float) -> None:
+    told = Session(session="sales", shows="gateway", uptime=number, lost_seconds=number)
+    assert json.loads(to_text(told, compact=True)) == json.loads(to_text(told))
 
 
 def test_health_names_only_what_there_is_to_say() -> None:
