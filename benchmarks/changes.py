@@ -75,7 +75,7 @@ async def _falls() -> tuple[Section, list[Finding]]:
             await asyncio.sleep(0)
             begun = time.process_time()
             for _ in range(100):
-                registry.records()
+                await registry.losses()
             scrapes.append((time.process_time() - begun) * 1e4)
             begun = time.process_time()
             for number in range(_FALLS):

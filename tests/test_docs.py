@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from statusproxy.admin.scrape import gauges
 from statusproxy.config.load import loads
 from statusproxy.observe.catalogue import METRICS
+from statusproxy.observe.gauges import SessionSeries
 from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.proxies import Sharing
 from tests import metrics_page, tree
@@ -130,7 +131,11 @@ async def exposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     monkeypatch.setattr(BatchWriter, "sharing", Sharing("me"))  # as in a store that proxies share
     async with running(tmp_path, "http://127.0.0.1:1", state={"url": f"sqlite:///{tmp_path}/state.db"}) as proxy:
         server = proxy.server
-        now = gauges(server.registry, server.proxy, server.rooms.spool, 0, gateway_up=True, sessions=[])
+        losses = await server.registry.losses()
+        sessions = SessionSeries()
+        now = gauges(
+            server.registry, server.proxy, server.rooms.spool, 0, gateway_up=True, sessions=sessions, losses=losses
+        )
         families = list(text_string_to_metric_families(server.exposition.expose(now).decode()))
     return {family.name + "_total" * (family.type == "counter"): family for family in families}
 

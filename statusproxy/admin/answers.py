@@ -1,8 +1,8 @@
 """What the admin listener answers on each path."""
 
-import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Final
@@ -16,7 +16,7 @@ from statusproxy.admin.feed import Feed, FeedFullError
 from statusproxy.admin.gateway_words import gateway_words
 from statusproxy.admin.health import DRAINING, HealthCheck
 from statusproxy.admin.history import HistoryAnswers, by_hand
-from statusproxy.admin.ids import natural_key
+from statusproxy.admin.ids import natural_keys
 from statusproxy.admin.json_answers import answer, answer_list, refuse
 from statusproxy.admin.learning import LearningAnswers
 from statusproxy.admin.messages import (
@@ -35,7 +35,8 @@ from statusproxy.admin.selfreport import self_report
 from statusproxy.admin.spool import SpoolAnswers
 from statusproxy.config.settings import Settings
 from statusproxy.observe.exposition import Exposition
-from statusproxy.observe.gauges import SessionNow
+from statusproxy.observe.gauges import SessionSeries
+from statusproxy.pacing import Pacer
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.registry.session_rows import Row
@@ -44,14 +45,11 @@ from statusproxy.status.model import FORGOTTEN, Release
 from statusproxy.status.session_state import SessionState
 from statusproxy.store import StoreError
 
-#: Reports of sessions written before others have their turn; some 60 µs each.
-AT_ONCE: Final = 25
+#: Reports of sessions written before others have their turn: half a millisecond.
+AT_ONCE: Final = 10
 
 #: Reports in one piece of an answer: a longer one is written in pieces, since the kernel takes its time for megabytes.
 _PIECE: Final = 250
-
-#: Sessions whose place in the order is determined before others have their turn; some 2 µs each.
-_KEYS_AT_ONCE: Final = 1_000
 
 #: Seconds after which a load balancer has its answer, whatever store and gateway do: those that are known give a check
 #: two seconds.
@@ -79,13 +77,12 @@ class Answers:
         """Where the proxy itself listens."""
         self._exposition = exposition
         self._proxy = proxy
-        self._writing = asyncio.Lock()
         self._history = HistoryAnswers(registry)
-        self._learning = LearningAnswers(registry.learning)
+        self._learning = LearningAnswers(registry.learning, registry.pacer)
         self._health = HealthCheck(registry, proxy)
         self._kept = spool
         self._polling = PollAnswers(registry, lambda: self.settings.language)
-        self._spool = SpoolAnswers(spool, lambda: self.settings)
+        self._spool = SpoolAnswers(spool, lambda: self.settings, registry.pacer)
         self.alerts = AlertAnswers(exposition.metrics.alerts.heartbeat)
         """What is told of alerts; `alerts.alerts` is set while there are any."""
         self.feed = Feed(registry, self._health, lambda: self._gateway, self._spool.totals, self.alerts)
@@ -138,54 +135,53 @@ class Answers:
         alerts = self.alerts.alerts
         waiting = None if alerts is None else sum(alerts.waiting.values())
         up = await self._health.gateway_up()
-        rows = await self._rows()
-        sessions: list[SessionNow] = []
-        for start in range(0, len(rows), AT_ONCE):
-            sessions += sessions_now(self._registry, rows[start : start + AT_ONCE])
-            await asyncio.sleep(0)
-        now = gauges(self._registry, self._proxy, self._kept, waiting, gateway_up=up, sessions=sessions)
+        self._registry.judge()
+        sessions = SessionSeries()
+        async for rows in self._registry.rows.batches():
+            sessions.add(sessions_now(self._registry, rows))
+        losses = await self._registry.losses()
+        now = gauges(self._registry, self._proxy, self._kept, waiting, gateway_up=up, sessions=sessions, losses=losses)
         pieces: list[bytes] = []
         for piece in self._exposition.pieces(now):
             pieces.append(piece)
-            await asyncio.sleep(0)
+            await self._registry.pacer.step()
         return web.Response(body=b"".join(pieces), headers={"Content-Type": self._exposition.content_type})
 
     async def sessions(self, request: web.Request) -> web.StreamResponse:
         """Every session, listed or not: those shown as disconnected first, each part in natural order."""
-        rows = await _in_order(await self._rows())
-        await asyncio.sleep(0)
+        self._registry.judge()
+        pacer = self._registry.pacer
+        rows: list[Row] = []
+        found = Counter[SessionState]()
+        async for batch in self._registry.rows.batches():
+            rows += batch
+            found.update(row.state for row in batch)
+        rows = await _in_order(rows, pacer)
         head = Sessions(
             now=moment(time.time()),
             started=moment(self._registry.started_at),
             webhook_last_heard=moment(self._registry.webhooks.last_heard),
             webhooks=self._registry.webhooks.totals(),
-            disconnected=sum(row.state is SessionState.LOST for row in rows),
+            disconnected=found[SessionState.LOST],
             list_seen_at=moment(self._registry.list_seen_at),
-            counts=counts(row.state for row in rows),
+            counts=counts(found),
             sessions=[],
         )
         reports: list[str] = []
         shown, shift, rule = self._registry.in_system_time, self._registry.clock.shift, self._gateway.rule
         figures = self._registry.ledger.figures
         for start in range(0, len(rows), AT_ONCE):
-            async with self._writing:  # thousands take a while, which the traffic must not wait for
-                reports += [
-                    to_text(
-                        row_report(row, rule, shown, shift, figures, self.alerts.alerted_at(row.spellings)),
-                        compact=True,
-                    )
-                    for row in rows[start : start + AT_ONCE]
-                ]
-                await asyncio.sleep(0)
-        await asyncio.sleep(0)
+            await pacer.step()
+            reports += [
+                to_text(
+                    row_report(row, rule, shown, shift, figures, self.alerts.alerted_at(row.spellings)),
+                    compact=True,
+                )
+                for row in rows[start : start + AT_ONCE]
+            ]
         if len(reports) <= _PIECE:
             return answer_list(head, reports)
-        return await _in_pieces(request, head, reports)
-
-    async def _rows(self) -> list[Row]:
-        """Every session as it stands now, found in steps."""
-        self._registry.judge()
-        return await self._registry.rows.all()
+        return await _in_pieces(request, head, reports, pacer)
 
     async def doctor(self, request: web.Request) -> web.Response:
         """What `statusproxy doctor` asks of a running proxy."""
@@ -267,27 +263,26 @@ class Answers:
         return response
 
 
-async def _in_pieces(request: web.Request, head: Sessions, reports: Sequence[str]) -> web.StreamResponse:
+async def _in_pieces(request: web.Request, head: Sessions, reports: Sequence[str], pacer: Pacer) -> web.StreamResponse:
     """As `answer_list`, written in pieces between which others have their turn."""
-    starts = range(0, len(reports), _PIECE)
-    pieces = [", ".join(reports[start : start + _PIECE]).encode() for start in starts]
-    first, between, last = to_text(head).removesuffix("]}").encode(), b", ", b"]}"
+    first, between, last = to_text(head).removesuffix("]}"), ", ", "]}"
     response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
-    response.content_length = sum(map(len, pieces)) + len(first) + len(between) * (len(pieces) - 1) + len(last)
+    # Characters are bytes: JSON's own escapes leave nothing but ASCII.
+    response.content_length = sum(map(len, reports)) + len(first) + len(between) * (len(reports) - 1) + len(last)
     with contextlib.suppress(ConnectionError):  # the client has gone
         await response.prepare(request)
-        await response.write(first)
-        for number, piece in enumerate(pieces, 1):
-            await response.write(piece + (between if number < len(pieces) else last))
-            await asyncio.sleep(0)
+        await response.write(first.encode("ascii"))
+        for start in range(0, len(reports), _PIECE):
+            end = between if start + _PIECE < len(reports) else last
+            await response.write((between.join(reports[start : start + _PIECE]) + end).encode("ascii"))
+            await pacer.step()
     return response
 
 
-async def _in_order(rows: Sequence[Row]) -> list[Row]:
+async def _in_order(rows: Sequence[Row], pacer: Pacer) -> list[Row]:
     """Sort sessions: those shown as disconnected first, each part in natural order; yields to the event loop."""
+    keys = await natural_keys([row.session for row in rows], pacer)
     parts: tuple[list[tuple[str, Row]], list[tuple[str, Row]]] = ([], [])
-    for start in range(0, len(rows), _KEYS_AT_ONCE):
-        for row in rows[start : start + _KEYS_AT_ONCE]:
-            parts[row.state is not SessionState.LOST].append((natural_key(row.session), row))
-        await asyncio.sleep(0)
+    for key, row in zip(keys, rows, strict=True):
+        parts[row.state is not SessionState.LOST].append((key, row))
     return [row for part in parts for _, row in sorted(part, key=itemgetter(0))]

@@ -45,8 +45,8 @@ CLOCK_EVERY: Final = 5.0
 #: Reports in one event: a page can show the first while the next is on its way.
 BATCH: Final = 250
 
-#: Reports written before others have their turn; some 60 µs each.
-WRITTEN: Final = 25
+#: Reports written before others have their turn: half a millisecond.
+WRITTEN: Final = 10
 
 #: Ids in one event of sessions that are gone.
 GONE: Final = 2_000
@@ -159,9 +159,9 @@ class Feed:
                         batch = stale[start : start + BATCH]
                         for part in range(0, len(batch), WRITTEN):
                             self._reports.texts(batch[part : part + WRITTEN])  # written once, and kept
-                            await asyncio.sleep(0)
+                            await self._registry.pacer.step()
                         piece = self._sessions(batch)
-                        await asyncio.sleep(0)
+                        await self._registry.pacer.step()
                     yield piece
                 await asyncio.sleep(REST)
                 try:
@@ -250,7 +250,7 @@ class Feed:
             for page in self._pages if gone or different else ():
                 page.forget(gone)
                 page.owe(different)
-            await asyncio.sleep(0)
+            await self._registry.pacer.step()
         kept, self._kept = self._kept, self._spool()
         for page in self._pages if self._kept != kept else ():
             page.owe_spool()

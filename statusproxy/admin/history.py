@@ -4,7 +4,6 @@ A history may have half a million lines: it is read and answered a page at a tim
 `limit`.
 """
 
-import asyncio
 import heapq
 import logging
 import time
@@ -15,11 +14,12 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from statusproxy.admin.ids import natural_key
+from statusproxy.admin.ids import natural_keys
 from statusproxy.admin.json_answers import refuse
 from statusproxy.admin.messages import History, OutageList, Uptime, to_text
 from statusproxy.admin.report import change_report, moment, month_report, outage_report
 from statusproxy.admin.since import parse_since
+from statusproxy.pacing import Pacer
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.registry.session_rows import Row
 from statusproxy.status.model import Record
@@ -40,11 +40,11 @@ MOST_MONTHS: Final = 120
 #: Characters of a name that are kept.
 LONGEST_NAME: Final = 64
 
-#: Entries written before others have their turn: a few milliseconds.
-_AT_ONCE: Final = 250
+#: Entries written, or sessions looked at, before others have their turn: a millisecond.
+_AT_ONCE: Final = 50
 
 #: Sessions whose months are counted before others have their turn.
-_SESSIONS_AT_ONCE: Final = 20
+_SESSIONS_AT_ONCE: Final = 10
 
 
 class HistoryAnswers:
@@ -76,7 +76,7 @@ class HistoryAnswers:
                     return _nobody(session)
             except StoreError as error:
                 return _unreadable(error)
-            return await _stream(request, History([]), _with(first, lines))
+            return await _stream(request, History([]), _with(first, lines), self._registry.pacer)
 
     async def outages(self, request: web.Request) -> web.StreamResponse:
         """Outages of one session or of all that lasted at `?since=` or began later, newest first, at most `?limit=`."""
@@ -93,7 +93,8 @@ class HistoryAnswers:
             return _unreadable(error)
         now = time.time()
         head = OutageList(now=moment(now), more=more, outages=[])
-        return await _stream(request, head, _texts(outage_report(one, now) for one in found))
+        texts = _texts(outage_report(one, now) for one in found)
+        return await _stream(request, head, texts, self._registry.pacer)
 
     async def uptime(self, request: web.Request) -> web.StreamResponse:
         """The last `?months=` calendar months of each session and of all together, or of one `?session=`."""
@@ -107,7 +108,7 @@ class HistoryAnswers:
         except StoreError as error:
             return _unreadable(error)
         head = Uptime(now=moment(time.time()), complete=self._registry.ledger.filled, months=[])
-        return await _stream(request, head, self._months(session, count))
+        return await _stream(request, head, self._months(session, count), self._registry.pacer)
 
     # ---- what is found ----
 
@@ -143,10 +144,9 @@ class HistoryAnswers:
                     count += 1
                     (heapq.heappush if len(newest) < limit else heapq.heappushpop)(newest, (one.since, count, one))
 
-        records = {record.session: record for record in self._registry.records()}
+        self._registry.judge()
         for name in (None,) if session is None else self._spellings(session):
-            known = records.values() if name is None else [records[name]] if name in records else []
-            pairing = Pairing({one.session: lost for one in known if (lost := standing(one)) is not None})
+            pairing = Pairing(await self._standing(name))
             async with aclosing(self._registry.store.history_pages(name, None)) as pages:
                 async for page in pages:
                     for change in page:
@@ -154,9 +154,22 @@ class HistoryAnswers:
                             keep(pairing.take(change))
                     if since is not None and page and page[-1].recorded_at < since and not pairing.lacking:
                         break
-                    await asyncio.sleep(0)
+                    await self._registry.pacer.step()
             keep(pairing.rest())
         return sorted((one for *_, one in newest), key=newest_first), count > limit
+
+    async def _standing(self, session: str | None) -> dict[str, Outage]:
+        """The outages that last, of all sessions or of one id."""
+        sessions, shown = self._registry.sessions, self._registry.in_system_time
+        lost: dict[str, Outage] = {}
+        for number, name in enumerate(sessions.lost() if session is None else [session]):
+            if number % _AT_ONCE == 0:
+                await self._registry.pacer.step()
+            record = sessions.get(name)
+            outage = None if record is None else standing(shown(record))
+            if outage is not None:
+                lost[name] = outage
+        return lost
 
     def _spellings(self, session: str) -> Sequence[str]:
         """The ids by which the history may tell of a session; one that is forgotten is known by that id alone."""
@@ -172,27 +185,19 @@ class HistoryAnswers:
         rows = await self._registry.rows.all() if session is None else self._row(session)
         found: dict[str, list[tuple[str, Share]]] = {month: [] for month, *_ in months(count, time.time())}
         for number, row in enumerate(rows):
+            if number % _SESSIONS_AT_ONCE == 0:
+                await self._registry.pacer.step()
             record = shown(row.record) if row.record is not None else Record(row.session)
             for month, share in ledger.monthly(record, row.spellings, count):
                 found.setdefault(month, []).append((row.session, share))
-            if number % _SESSIONS_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        keys = await _keys(rows)
+        names = [row.session for row in rows]
+        keys = dict(zip(names, await natural_keys(names, self._registry.pacer), strict=True))
         for month, shares in found.items():
             shares.sort(key=lambda one: keys[one[0]])
             if shares and session is None:
                 yield to_text(month_report(month, None, together(share for _, share in shares)))
             for name, share in shares:
                 yield to_text(month_report(month, name, share))
-
-
-async def _keys(rows: Sequence[Row]) -> dict[str, str]:
-    """By what each session is put into natural order; yields to the event loop."""
-    keys: dict[str, str] = {}
-    for start in range(0, len(rows), _AT_ONCE):
-        keys |= {one.session: natural_key(one.session) for one in rows[start : start + _AT_ONCE]}
-        await asyncio.sleep(0)
-    return keys
 
 
 def by_hand(request: web.Request) -> str | None:
@@ -222,7 +227,9 @@ def _number(request: web.Request, name: str, default: int, most: int) -> int:
 # ---- answers ----
 
 
-async def _stream(request: web.Request, head: msgspec.Struct, entries: AsyncIterator[str]) -> web.StreamResponse:
+async def _stream(
+    request: web.Request, head: msgspec.Struct, entries: AsyncIterator[str], pacer: Pacer
+) -> web.StreamResponse:
     """A message whose last key is a list, empty as yet, with these entries in it, written as they come."""
     response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
     piece = [to_text(head).removesuffix("]}")]
@@ -236,7 +243,7 @@ async def _stream(request: web.Request, head: msgspec.Struct, entries: AsyncIter
                     await response.prepare(request)
                 await response.write("".join(piece).encode())
                 piece = []
-                await asyncio.sleep(0)
+                await pacer.step()
         if not response.prepared:
             return web.Response(text="".join([*piece, "]}"]), content_type="application/json")
         await response.write("".join([*piece, "]}"]).encode())

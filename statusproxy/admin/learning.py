@@ -1,6 +1,5 @@
 """What the admin listener answers on `/learn`: learning from the traffic is begun, looked at and ended."""
 
-import asyncio
 from typing import Final
 
 import msgspec
@@ -11,6 +10,7 @@ from statusproxy.admin.messages import Learned
 from statusproxy.admin.report import moment
 from statusproxy.config.every_gateway import every_gateway
 from statusproxy.learning.watch import Watch
+from statusproxy.pacing import Pacer
 
 LONGEST: Final = 24 * 60
 """Minutes that it may last at most."""
@@ -21,8 +21,9 @@ _MINUTES: Final = 60
 class LearningAnswers:
     """The handlers of one `Watch`."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, pacer: Pacer) -> None:
         self._watch = watch
+        self._pacer = pacer
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """The path with its handlers."""
@@ -48,7 +49,7 @@ class LearningAnswers:
         draft: list[str] = []
         for piece in pieces:
             draft.append(piece)
-            await asyncio.sleep(0)  # the traffic goes on meanwhile
+            await self._pacer.step()  # the traffic goes on meanwhile
         return answer(self._report("".join(draft)))
 
     async def stop(self, request: web.Request) -> web.Response:

@@ -4,14 +4,16 @@ Up is what the channel list shows as connected. Where nothing is known, a sessio
 disconnect. A query such as `?unknown=down&needs_qr=up` says otherwise.
 """
 
-import asyncio
+import heapq
+from collections import Counter
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Final
 
 from aiohttp import web
 
 from statusproxy.admin.badge import HEADERS, badge
-from statusproxy.admin.ids import natural_key
+from statusproxy.admin.ids import natural_keys
 from statusproxy.admin.json_answers import answer, refuse
 from statusproxy.admin.messages import Up, UpAll
 from statusproxy.admin.report import counts, moment
@@ -43,7 +45,6 @@ class PollAnswers:
         """`language` gives that of the settings in force."""
         self._registry = registry
         self._language = language
-        self._looking = asyncio.Lock()
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """The paths with their handlers; each answers HEAD as well."""
@@ -71,21 +72,19 @@ class PollAnswers:
         if isinstance(ups, web.Response):
             return ups
         self._registry.judge()
-        found: list[SessionState] = []
+        found = Counter[SessionState]()
         down: list[Row] = []
-        async with self._looking:  # thousands take a while, which the traffic must not wait for
-            await self._registry.rows.read()
-            for rows in self._registry.rows.rows():
-                found += [row.state for row in rows]
-                down += [row for row in rows if not ups[row.state]]
-                await asyncio.sleep(0)
-        down.sort(key=lambda row: natural_key(row.session))
+        async for rows in self._registry.rows.batches():
+            found.update(row.state for row in rows)
+            down += [row for row in rows if not ups[row.state]]
+        keys = await natural_keys([row.session for row in down], self._registry.pacer)
+        first = heapq.nsmallest(NAMED, zip(keys, down, strict=True), key=itemgetter(0))
         said = UpAll(
             up=not down,
             counts=counts(found),
             list_seen_at=moment(self._registry.list_seen_at),
             down=len(down),
-            sessions=[self._up(row, ups) for row in down[:NAMED]],
+            sessions=[self._up(row, ups) for _, row in first],
         )
         return answer(said, status=503 if down else 200)
 

@@ -1,7 +1,6 @@
 """Sessions, changes and damage converted to the admin listener's messages."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -102,10 +101,9 @@ def row_report(
     )
 
 
-def counts(states: Iterable[SessionState]) -> dict[str, int]:
+def counts(found: Mapping[SessionState, int]) -> dict[str, int]:
     """How many there are of each state; all states are named."""
-    found = Counter(states)
-    return {state.value: found[state] for state in SessionState}
+    return {state.value: found.get(state, 0) for state in SessionState}
 
 
 def change_report(change: Change) -> ChangeLine:

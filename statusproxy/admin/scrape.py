@@ -1,6 +1,6 @@
 """Gauges for Prometheus: values looked up in registry and proxy at each scrape."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from prometheus_client.metrics_core import Metric
 
@@ -9,11 +9,13 @@ from statusproxy.observe.gauges import (
     PoolNow,
     RegistryNow,
     SessionNow,
+    SessionSeries,
     SpoolNow,
     proxy_gauges,
     registry_gauges,
     spool_gauges,
 )
+from statusproxy.observe.session_losses import SessionLosses
 from statusproxy.proxy.handler import Proxy
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.registry.session_rows import Row
@@ -41,18 +43,22 @@ def gauges(
     alerts_waiting: int | None = None,
     *,
     gateway_up: bool,
-    sessions: Sequence[SessionNow],
+    sessions: SessionSeries,
+    losses: SessionLosses,
 ) -> Iterator[Metric]:
     """The families of gauges, for `Exposition.expose`. `spool` is None where the state keeps none.
 
     `alerts_waiting` counts deliveries of alerts that are not made yet; None where no alerts are configured.
     """
-    records, sharing = registry.records(), registry.store.sharing
+    known, sharing = registry.sessions, registry.store.sharing
+    lost = map(known.get, known.lost())
     yield from registry_gauges(
         RegistryNow(
-            records=records,
             sessions=sessions,
-            losses=registry.losses(),
+            known=len(known.records()),
+            overrides=known.overrides,
+            shown=sum(record is not None and record.shown_at is not None for record in lost),
+            losses=losses,
             heard_at=registry.webhooks.last_heard or registry.started_at,
             store_healthy=registry.store.healthy,
             damage=len(registry.saving.damage),

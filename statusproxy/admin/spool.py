@@ -20,6 +20,7 @@ from statusproxy.admin.spool_reports import entry_report, field_reports, totals_
 from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.observe.network_errors import in_words
+from statusproxy.pacing import Pacer
 from statusproxy.spool.control import Control, SharedError
 from statusproxy.spool.spool import Spool
 from statusproxy.status.fields import fold_id
@@ -33,8 +34,8 @@ LISTED: Final = 100
 MOST: Final = 10_000
 
 #: Entries looked at, written as JSON, and changed before others have their turn: each some milliseconds.
-_LOOKED_AT: Final = 2_000
-_WRITTEN: Final = 100
+_LOOKED_AT: Final = 1_000
+_WRITTEN: Final = 40
 _CHANGED: Final = 200
 
 #: Bytes of a body's file that are read at once.
@@ -71,9 +72,10 @@ class Wanted(NamedTuple):
 class SpoolAnswers:
     """The handlers of one `Spool`."""
 
-    def __init__(self, spool: Spool | None, settings: Callable[[], Settings]) -> None:
+    def __init__(self, spool: Spool | None, settings: Callable[[], Settings], pacer: Pacer) -> None:
         """`spool` is None where the state keeps none; `settings` gives those in force."""
         self._kept = spool
+        self._pacer = pacer
         self._settings = settings
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -99,13 +101,13 @@ class SpoolAnswers:
             spool = self._spool()
         except RefusedError as refused:
             return _refuse(refused)
-        chosen = await _first(spool.control.entries(), wanted, limit, newest=newest)
+        chosen = await _first(spool.control.entries(), wanted, limit, self._pacer, newest=newest)
         head = SpoolList(now=moment(time.time()), totals=totals_report(spool), entries=[])
         texts: list[str] = []
         for start in range(0, len(chosen), _WRITTEN):
             reports = [_report(spool, entry) for entry in chosen[start : start + _WRITTEN]]
             texts += [to_text(report, compact=True) for report in reports]
-            await asyncio.sleep(0)
+            await self._pacer.step()
         return answer_list(head, texts)
 
     async def show(self, request: web.Request) -> web.StreamResponse:
@@ -196,7 +198,7 @@ class SpoolAnswers:
                 ids = [entry.id for entry in now if entry is not None and wanted.has(entry)]
                 if ids:
                     changed += await change(spool.control, ids)
-                await asyncio.sleep(0)
+                await self._pacer.step()
             return answer(SpoolChanged(changed))
         except RefusedError as refused:
             return _refuse(refused)
@@ -210,14 +212,16 @@ Change = Callable[[Control, Sequence[str]], Awaitable[int]]
 """`Control.replay` or `Control.drop`."""
 
 
-async def _first(entries: Sequence[Entry], wanted: Wanted, limit: int, *, newest: bool) -> Sequence[Entry]:
+async def _first(
+    entries: Sequence[Entry], wanted: Wanted, limit: int, pacer: Pacer, *, newest: bool
+) -> Sequence[Entry]:
     """The oldest (or newest) of the wanted entries, in that order; yields to the event loop."""
     first: list[Entry] = []
     for start in range(0, len(entries), _LOOKED_AT):
         first += filter(wanted.has, entries[start : start + _LOOKED_AT])
         first.sort(key=attrgetter("id"), reverse=newest)
         del first[limit:]
-        await asyncio.sleep(0)
+        await pacer.step()
     return first
 
 

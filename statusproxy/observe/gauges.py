@@ -3,7 +3,7 @@
 Sessions have series of their own up to `SESSION_SERIES`, so that no flood of made-up ids floods Prometheus.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -16,6 +16,9 @@ from statusproxy.status.session_state import SessionState
 
 #: Sessions with series of their own: a busy site has some dozens. Beyond, the ones to be worried about go first.
 SESSION_SERIES: Final = 500
+
+#: Sessions whose states are told in one part of that family, which has a sample for each state.
+_STATES_OF: Final = 50
 
 #: Characters of a session's id that a label shows.
 LABEL_LENGTH: Final = 128
@@ -37,9 +40,12 @@ class SessionNow(msgspec.Struct, frozen=True):
 class RegistryNow(msgspec.Struct, frozen=True):
     """What the session registry knows at this moment; times in epoch seconds of the system's clock."""
 
-    records: Sequence[Record]
-    sessions: Sequence[SessionNow]
-    """Each session once, also those of which no event told."""
+    sessions: "SessionSeries"
+    known: int
+    """Sessions of which events told."""
+    overrides: int
+    shown: int
+    """Overrides that an answer has shown."""
     heard_at: float
     """When the last trusted webhook came; the start where there was none."""
     store_healthy: bool
@@ -117,40 +123,64 @@ def spool_gauges(spool: SpoolNow) -> Iterator[Metric]:
     yield by_label("statusproxy_spool_circuit_open", spool.away)
 
 
-def worth_telling(sessions: Iterable[SessionNow]) -> list[SessionNow]:
-    """The sessions that get series of their own, `SESSION_SERIES` at most.
+class SessionSeries:
+    """Chooses the sessions that get series of their own, `SESSION_SERIES` at most, as they are told some at a time.
 
     Those shown as disconnected come first, then those that ever told of their own connection, then the others; in each
     of these those that the gateway's own list has named, then the one known longest, so that a flood of made-up ids
     pushes no known session out.
     """
-    ranks: tuple[list[SessionNow], ...] = ([], [], [], [], [], [])
-    for session in sessions:
-        record = session.record
-        if record is None:
-            rank = 4
-        else:
-            rank = 0 if record.override is not None else 2 if record.verdict is not None or record.alive_at else 4
-        confirmed = session.listed or (record is not None and record.confirmed)
-        ranks[rank + (not confirmed)].append(session)
-    return [session for rank in ranks for session in rank][:SESSION_SERIES]
+
+    __slots__ = ("_ranks", "told")
+
+    def __init__(self) -> None:
+        self._ranks: tuple[list[SessionNow], ...] = ([], [], [], [], [], [])
+        self.told = 0
+        """Sessions told so far."""
+
+    def add(self, sessions: Iterable[SessionNow]) -> None:
+        """Take in some sessions, each of which is told once; also those of which no event told."""
+        for session in sessions:
+            self.told += 1
+            rank = self._ranks[_rank(session)]
+            if len(rank) < SESSION_SERIES:
+                rank.append(session)
+
+    def chosen(self) -> list[SessionNow]:
+        """The sessions that get series of their own."""
+        return [session for rank in self._ranks for session in rank][:SESSION_SERIES]
+
+
+def _rank(session: SessionNow) -> int:
+    record = session.record
+    if record is None:
+        rank = 4
+    else:
+        rank = 0 if record.override is not None else 2 if record.verdict is not None or record.alive_at else 4
+    confirmed = session.listed or (record is not None and record.confirmed)
+    return rank + (not confirmed)
 
 
 def _sessions(registry: RegistryNow) -> Iterator[Metric]:
-    told = worth_telling(registry.sessions)
-    overridden = [record for record in registry.records if record.override is not None]
-    yield single("statusproxy_sessions", len(registry.records))
-    yield single("statusproxy_sessions_without_series", len(registry.sessions) - len(told))
-    yield single("statusproxy_overrides", len(overridden))
-    yield single("statusproxy_overrides_shown", sum(record.shown_at is not None for record in overridden))
+    chosen = registry.sessions.chosen()
+    yield single("statusproxy_sessions", registry.known)
+    yield single("statusproxy_sessions_without_series", registry.sessions.told - len(chosen))
+    yield single("statusproxy_overrides", registry.overrides)
+    yield single("statusproxy_overrides_shown", registry.shown)
     by_name: dict[tuple[str], SessionNow] = {}
-    for session in told:
+    for session in chosen:
         # Of ids that differ only in what a label cannot show, the first.
         by_name.setdefault((session_label(session.session),), session)
-    yield labelled(
-        "statusproxy_session_state",
-        (((*name, each), each == session.state) for name, session in by_name.items() for each in SessionState),
-    )
+    names = list(by_name)
+    for start in range(0, max(len(names), 1), _STATES_OF):
+        yield labelled(
+            "statusproxy_session_state",
+            (
+                ((*name, each), each == by_name[name].state)
+                for name in names[start : start + _STATES_OF]
+                for each in SessionState
+            ),
+        )
     records = {name: session.record for name, session in by_name.items() if session.record is not None}
     yield labelled(
         "statusproxy_override_since_timestamp_seconds",

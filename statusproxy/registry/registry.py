@@ -26,6 +26,7 @@ from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.session_losses import SessionLosses
 from statusproxy.observe.silence import SilenceWatch
 from statusproxy.observe.webhook_stats import WebhookStats
+from statusproxy.pacing import Pacer
 from statusproxy.registry.change_log import ChangeLog
 from statusproxy.registry.changes import Changes
 from statusproxy.registry.clock_watch import ClockWatch
@@ -100,7 +101,9 @@ class SessionRegistry:
         self._outcomes = WebhookOutcomes(metrics, self.webhooks, self._log)
         self._warnings = RepeatedWarnings()
         self._gateway_view = GatewayView()
-        self.rows = SessionRows(self.sessions, self._gateway_view, lambda: self.clock.last)
+        self.pacer = Pacer()
+        """Paces whatever looks at all sessions beside the traffic."""
+        self.rows = SessionRows(self.sessions, self._gateway_view, lambda: self.clock.last, self.pacer)
         """Every session once, listed or not, as it stands."""
         self._corrections = Corrections(self.sessions)
         self._confirmation = Confirmation(self.sessions, self._gateway_view)
@@ -275,12 +278,6 @@ class SessionRegistry:
         shift = self.clock.shift
         return [moved_change(change, shift) for change in changes] if shift else changes
 
-    def records(self) -> list[Record]:
-        """What is known of each session now."""
-        self.judge()
-        records, shift = self.sessions.records(), self.clock.shift
-        return [moved(record, shift) for record in records] if shift else records
-
     def in_system_time(self, record: Record) -> Record:
         """A record as it is stored and shown; the same object while the system's clock goes as ours does."""
         shift = self.clock.shift
@@ -291,9 +288,12 @@ class SessionRegistry:
         word, shift = self._gateway_view.word(session, self._aliases), self.clock.shift
         return Word(word.said, word.at + shift) if word is not None and shift else word
 
-    def losses(self) -> SessionLosses:
-        """The losses of each session since the start, as of now."""
-        self._metrics.losses.look(self.sessions.records(), self.now())
+    async def losses(self) -> SessionLosses:
+        """The losses of each session since the start, as of now; others have their turn meanwhile."""
+        await self.pacer.step()
+        names = [record.session for record in self.sessions.records()]
+        for _ in self._metrics.losses.looking(names, self.sessions.get, self.now()):
+            await self.pacer.step()
         return self._metrics.losses
 
     @property

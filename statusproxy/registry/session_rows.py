@@ -2,13 +2,13 @@
 
 A session whose events spell its id differently than the list does, or in several ways, is one row. Nothing is kept
 here: each row is found when asked for, at some µs, from the map and the gateway's last answers. Whoever asks for all of
-them awaits `read` first, and takes them in batches.
+them takes them in batches, between which others have their turn.
 """
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from statusproxy.pacing import Pacer
 from statusproxy.registry.gateway_view import TOGETHER, GatewayView
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Record
@@ -16,8 +16,8 @@ from statusproxy.status.session_state import Claim, Meanings, SessionState, list
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalKind
 
-#: Rows found before others have their turn; up to 50 µs each, where many answers are kept.
-AT_ONCE: Final = 40
+#: Rows found before others have their turn: half a millisecond, or one where many answers are kept.
+AT_ONCE: Final = 12
 
 
 class Row(NamedTuple):
@@ -44,12 +44,13 @@ class Row(NamedTuple):
 class SessionRows:
     """Finds the rows."""
 
-    def __init__(self, sessions: SessionMap, view: GatewayView, now: Callable[[], float]) -> None:
+    def __init__(self, sessions: SessionMap, view: GatewayView, now: Callable[[], float], pacer: Pacer) -> None:
         """`now` gives the time on the proxy's own clock."""
         self._sessions = sessions
         self._view = view
         self._now = now
         self._meanings = Meanings({})
+        self._pacer = pacer
 
     def mean(self, states: Mapping[str, str]) -> None:
         """Take what the gateway's words mean (`about.states` of a preset), from now on."""
@@ -58,7 +59,7 @@ class SessionRows:
     async def read(self) -> None:
         """Read the gateway's last lists, as far as they are not read; others have their turn after each step."""
         for _ in self._view.reading():
-            await asyncio.sleep(0)
+            await self._pacer.step()
 
     @property
     def seen_at(self) -> float | None:
@@ -80,7 +81,10 @@ class SessionRows:
         return self._row(channel, spellings, channels)
 
     def rows(self) -> Iterator[list[Row]]:
-        """Every row once, `AT_ONCE` sessions at a time: those of the map first, then the others listed."""
+        """Every row once, `AT_ONCE` sessions at a time: those of the map first, then the others listed.
+
+        The lists must have been read (`read`).
+        """
         channels = self._view.channels()
         told: set[str] = set()
         known = [record.session for record in self._sessions.records()]
@@ -92,14 +96,20 @@ class SessionRows:
             names = [channel for channel in rest[start : start + AT_ONCE] if channel not in told]
             yield [row for name in names if (row := self.row(name)) is not None]
 
-    async def all(self) -> list[Row]:
-        """Every row once, with the newest lists read; found in steps, between which others have their turn."""
+    async def batches(self) -> AsyncIterator[list[Row]]:
+        """Every row once, with the newest lists read, a batch at a time, after each of which others have their turn."""
         await self.read()
-        found: list[Row] = []
-        for rows in self.rows():
-            found += rows
-            await asyncio.sleep(0)
-        return found
+        rows = self.rows()
+        while True:
+            await self._pacer.step()
+            batch = next(rows, None)
+            if batch is None:
+                return
+            yield batch
+
+    async def all(self) -> list[Row]:
+        """Every row once, found as `batches` finds them."""
+        return [row async for batch in self.batches() for row in batch]
 
     def _channel(self, session: str, channels: ChannelIds) -> str | None:
         """The channel that a session is: in the last lists, or else as it was found last."""

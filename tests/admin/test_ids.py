@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from statusproxy.admin.ids import natural_key, near_ids
+from statusproxy.admin.ids import natural_key, natural_keys, near_ids
+from statusproxy.pacing import Pacer
 
 
 def test_numbers_in_ids_count_as_numbers() -> None:
@@ -34,6 +35,11 @@ def test_numbers_in_ids_count_as_numbers() -> None:
 def test_any_ids_have_one_order(ids: list[str]) -> None:
     backwards = ids[::-1]
     assert sorted(ids, key=natural_key) == sorted(backwards, key=natural_key)
+
+
+async def test_the_keys_of_many_come_in_the_order_of_their_ids() -> None:
+    ids = [f"unit {number}" for number in range(1_000)]
+    assert await natural_keys(ids, Pacer()) == [natural_key(one) for one in ids]
 
 
 def test_digits_without_end_are_no_problem() -> None:

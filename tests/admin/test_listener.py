@@ -5,9 +5,10 @@ import json
 import os
 import socket
 import stat
-from collections.abc import AsyncGenerator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
@@ -15,12 +16,16 @@ import pytest
 from statusproxy import __version__
 from statusproxy.admin import answers as answers_module
 from statusproxy.admin import health as health_module
+from statusproxy.admin import history as history_module
+from statusproxy.admin import ids
 from statusproxy.admin.listener import AdminListener
-from statusproxy.admin.messages import Session
-from statusproxy.admin.report import row_report
 from statusproxy.config.load import loads
-from statusproxy.registry.session_rows import Row
-from statusproxy.status.model import Change, Record
+from statusproxy.observe import session_losses
+from statusproxy.observe.session_losses import SessionLosses
+from statusproxy.registry import session_rows
+from statusproxy.registry.outage_ledger import OutageLedger
+from statusproxy.registry.session_rows import SessionRows
+from statusproxy.status.model import Change, Override, Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin
@@ -411,31 +416,64 @@ async def test_a_unix_socket_that_somebody_else_serves_is_not_taken(start: Start
             client.connect(str(path))
 
 
-async def test_thousands_of_sessions_are_told_some_at_a_time(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_thousands_of_sessions_are_told_in_order(admin: Admin) -> None:
     names = [f"session-{number:04d}" for number in range(1_000)]
     admin.proxy.server.registry.sessions.load([Record(name, heard_at=1.0) for name in names])
     await admin.lose("sales")
-    in_this_turn = most = 0
-
-    def counted(row: Row, *more: Any) -> Session:
-        nonlocal in_this_turn, most
-        in_this_turn += 1
-        most = max(most, in_this_turn)
-        return row_report(row, *more)
-
-    async def somebody_else() -> None:
-        nonlocal in_this_turn
-        while True:
-            await asyncio.sleep(0)
-            in_this_turn = 0
-
-    monkeypatch.setattr(answers_module, "row_report", counted)
-    other = asyncio.create_task(somebody_else())
     told = await admin.json("/sessions")
-    other.cancel()
     assert [one["session"] for one in told["sessions"]] == ["sales", *names]
     assert told["disconnected"] == 1
-    assert most == answers_module.AT_ONCE
+
+
+#: What is done for each session, and for how many at most before others have their turn.
+STEPS: Final[dict[str, tuple[object, str, int]]] = {
+    "found": (SessionRows, "row", session_rows.AT_ONCE),
+    "written": (answers_module, "row_report", answers_module.AT_ONCE),
+    "sorted": (ids, "natural_key", ids._KEYS_AT_ONCE),
+    "counted": (SessionLosses, "_take_in", session_losses._LOOKED_AT),
+    "standing": (history_module, "standing", history_module._AT_ONCE),
+    "months": (OutageLedger, "monthly", history_module._SESSIONS_AT_ONCE),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "steps"),
+    [
+        ("/metrics", {"found", "counted"}),
+        ("/sessions", {"found", "sorted", "written"}),
+        ("/up", {"found", "sorted"}),
+        ("/uptime", {"found", "sorted", "months"}),
+        ("/outages", {"standing"}),
+    ],
+)
+async def test_of_thousands_of_sessions_some_are_looked_at_in_a_turn_however_many_ask(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch, path: str, steps: set[str]
+) -> None:
+    lost = Override(since=1.0, at=1.0, began=1.0, event="close")
+    admin.proxy.server.registry.sessions.load(
+        [Record(f"s{number}", heard_at=1.0, override=lost) for number in range(999)]
+    )
+    done, most = Counter[str](), Counter[str]()
+
+    def count(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*given: Any, **more: Any) -> Any:
+            done[step] += 1
+            return function(*given, **more)
+
+        return counting
+
+    async def somebody_else() -> None:
+        while True:
+            await asyncio.sleep(0)
+            most.update({step: max(0, count - most[step]) for step, count in done.items()})
+            done.clear()
+
+    for step, (owner, name, _) in STEPS.items():
+        monkeypatch.setattr(owner, name, count(step, getattr(owner, name)))
+    other = asyncio.create_task(somebody_else())
+    await asyncio.gather(*(admin.ask(path) for _ in range(3)))
+    other.cancel()
+    assert most == {step: STEPS[step][2] for step in steps}
 
 
 # ---- sockets that systemd opened, and no listener at all ----

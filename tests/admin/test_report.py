@@ -146,7 +146,7 @@ def test_a_session_of_events_is_told_by_its_row_in_the_systems_time() -> None:
 
 
 def test_every_state_is_counted_and_named() -> None:
-    assert counts([SessionState.LOST, SessionState.LOST, SessionState.UNKNOWN]) == {
+    assert counts({SessionState.LOST: 2, SessionState.UNKNOWN: 1}) == {
         "lost": 2, "reported_down": 0, "needs_qr": 0, "connected": 0, "unknown": 1,
     }  # fmt: skip
 

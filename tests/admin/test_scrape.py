@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from statusproxy.admin.scrape import gauges, sessions_now
+from statusproxy.observe.gauges import SessionSeries
 from statusproxy.observe.metrics import Metrics
 from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.ports import Attempt
@@ -29,8 +30,12 @@ async def told(registry: SessionRegistry, spool: Spool | None = None, waiting: i
     }
     proxy = cast("Proxy", SimpleNamespace(in_flight=4, site=SimpleNamespace(pools=pools)))
     await registry.rows.read()
-    sessions = sessions_now(registry, chain.from_iterable(registry.rows.rows()))
-    return samples(Metrics(), gauges(registry, proxy, spool, waiting, gateway_up=True, sessions=sessions))
+    registry.judge()
+    sessions = SessionSeries()
+    sessions.add(sessions_now(registry, chain.from_iterable(registry.rows.rows())))
+    losses = await registry.losses()
+    now = gauges(registry, proxy, spool, waiting, gateway_up=True, sessions=sessions, losses=losses)
+    return samples(Metrics(), now)
 
 
 async def test_registry_and_pools_are_told_as_they_are() -> None:

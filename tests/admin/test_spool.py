@@ -18,6 +18,7 @@ from statusproxy.admin.spool_messages import SpoolTotals
 from statusproxy.admin.spool_reports import totals_report
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings
+from statusproxy.pacing import Pacer
 from statusproxy.spool.spool import Spool
 from statusproxy.store.spooled import Content, Entry, EntryState, Moved, Removed
 from tests.admin.shelf import HEAD, NOW, Shelf, entry, spool_of
@@ -47,7 +48,7 @@ def serve(aiohttp_client: AiohttpClient) -> Serve:
     async def serve(spool: Spool | None, settings: Settings | None = None) -> Client:
         settings = settings or configured()
         application = web.Application()
-        application.add_routes(SpoolAnswers(spool, lambda: settings).routes())
+        application.add_routes(SpoolAnswers(spool, lambda: settings, Pacer()).routes())
         return await aiohttp_client(application)
 
     return serve
@@ -133,7 +134,7 @@ async def test_many_entries_are_listed_in_slices(serve: Serve, monkeypatch: pyte
     monkeypatch.setattr(asyncio, "sleep", counted)
     _, said = await asked(client, "/spool?limit=250&order=newest")
     assert [each["id"] for each in said["entries"]] == [f"{number:06}" for number in range(5000, 4750, -1)]
-    assert turns == 3 + 3
+    assert turns == 5 + 7
 
 
 @pytest.mark.parametrize(
@@ -375,7 +376,7 @@ async def test_while_it_is_not_known_what_is_kept_it_says_why(serve: Serve, meth
     client = await serve(spool)
     said = "it is not known which events are stored: no connection"
     assert await asked(client, target, method) == (503, {"error": said})
-    assert SpoolAnswers(spool, configured).totals() is None
+    assert SpoolAnswers(spool, configured, Pacer()).totals() is None
     shelf.unreadable = None
     assert await spool.open()
     assert await ids(client) == ["1"]
@@ -383,6 +384,6 @@ async def test_while_it_is_not_known_what_is_kept_it_says_why(serve: Serve, meth
 
 async def test_the_totals_are_there_where_events_are_kept() -> None:
     spool = await spool_of(Shelf(entry(1)))
-    assert SpoolAnswers(spool, configured).totals() == totals_report(spool)
-    assert SpoolAnswers(None, configured).totals() is None
-    assert SpoolAnswers(await spool_of(Shelf()), lambda: configured(spool=False)).totals() is None
+    assert SpoolAnswers(spool, configured, Pacer()).totals() == totals_report(spool)
+    assert SpoolAnswers(None, configured, Pacer()).totals() is None
+    assert SpoolAnswers(await spool_of(Shelf()), lambda: configured(spool=False), Pacer()).totals() is None

@@ -11,6 +11,7 @@ from tests.cli.calling import asking
 from tests.integration.stage import INBOUND, tell
 from tests.ports import free_port
 from tests.proxy.harness import Running, running
+from tests.registry.known import records_of
 
 
 async def test_sessions_shows_what_is_known_and_release_ends_a_correction(proxy: Running, tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ async def test_forget_removes_sessions_and_ends_their_corrections(proxy: Running
         "frontdesk: forgotten (known as Front Desk); the list shows again what the gateway says",
         "sales: forgotten",
     ]
-    assert proxy.server.registry.records() == []
+    assert records_of(proxy.server.registry) == []
     result = await asking(tmp_path, "forget", "sales")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no session 'sales' is known" in result.stderr

@@ -22,6 +22,7 @@ from statusproxy.store.condition import Timing
 from statusproxy.store.redis import RedisTiming, redis_store
 from statusproxy.store.redis_time import TOLERANCE, ServerClock
 from tests.proxy.loop_clock import LoopClock
+from tests.registry.known import records_of
 from tests.store.redis_server import RedisServer, RedisStore, running
 from tests.store.sentinel import Sentinels, watched
 from tests.waiting import until
@@ -55,7 +56,7 @@ class Proxy:
         return durable
 
     def lost(self) -> list[str]:
-        return sorted(record.session for record in self.registry.records() if record.override is not None)
+        return sorted(record.session for record in records_of(self.registry) if record.override is not None)
 
 
 async def begun(
@@ -205,7 +206,7 @@ async def test_what_was_forgotten_stays_so_where_the_server_loses_its_memory(ser
         flush(server)
         await them[0].hear("new", "browserClose")
         await agree(them, ["new"])
-        assert [[record.session for record in proxy.registry.records()] for proxy in them] == [["new"], ["new"]]
+        assert [[record.session for record in records_of(proxy.registry)] for proxy in them] == [["new"], ["new"]]
 
 
 async def test_while_the_server_hangs_each_goes_on_and_then_all_agree(

@@ -28,6 +28,7 @@ from statusproxy.config.settings import Settings
 from statusproxy.demo.events import status_find
 from statusproxy.server import Server
 from statusproxy.store.sqlite_outbox import SqliteOutbox
+from tests.registry.known import records_of
 from tests.waiting import until
 
 #: The steps at which it dies. `answer` is the receiver's: it kills this process when a message is there, or answered.
@@ -116,7 +117,7 @@ def _all_told(server: Server) -> bool:
     alerting = server._alerting
     assert alerting is not None
     assert alerting.alerts is not None
-    lost = {record.session for record in server.registry.records() if record.override is not None}
+    lost = {record.session for record in records_of(server.registry) if record.override is not None}
     book = alerting.alerts.book
     told = {one.outage.session for one in book.told.values()}
     return lost <= told and all(

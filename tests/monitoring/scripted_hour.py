@@ -17,6 +17,7 @@ from statusproxy.observe.gauges import (
     PoolNow,
     RegistryNow,
     SessionNow,
+    SessionSeries,
     SpoolNow,
     proxy_gauges,
     registry_gauges,
@@ -106,10 +107,15 @@ class Story:
     def _gauges(self, minute: float) -> Iterator[Metric]:
         away = AWAY[0] <= minute < AWAY[1]
         sessions = list(self._sessions())
-        self._metrics.losses.look([session.record for session in sessions if session.record is not None], self._now)
+        records = [session.record for session in sessions if session.record is not None]
+        series = SessionSeries()
+        series.add(sessions)
+        self._metrics.losses.look(records, self._now)
         registry = RegistryNow(
-            records=[session.record for session in sessions if session.record is not None],
-            sessions=sessions,
+            sessions=series,
+            known=len(records),
+            overrides=sum(record.override is not None for record in records),
+            shown=sum(record.override is not None and record.shown_at is not None for record in records),
             heard_at=self._now - 20,
             store_healthy=minute != 40,
             damage=int(minute >= 45),

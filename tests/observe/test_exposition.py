@@ -45,6 +45,15 @@ def test_a_long_family_is_told_in_pieces_that_are_one_family_together(monkeypatc
     assert [value(found, "session_losses_total", session=f"s{number}") for number in range(5)] == [0, 1, 2, 3, 4]
 
 
+def test_a_family_that_comes_in_parts_has_one_head() -> None:
+    parts = [labelled("statusproxy_session_losses_total", [((name,), 1.0)]) for name in "abc"]
+    text = Exposition(Metrics()).expose([*parts, single("statusproxy_proxies", 3)])
+    assert text.count(b"# TYPE statusproxy_session_losses_total") == 1
+    found = parsed(text.decode())
+    assert [value(found, "session_losses_total", session=name) for name in "abc"] == [1, 1, 1]
+    assert value(found, "proxies") == 3
+
+
 def test_other_collectors_are_told_as_well() -> None:
     assert b"statusproxy_event_loop_lag_seconds" in Exposition(Metrics(), LoopLag()).expose()
     assert b"process_open_fds" in Exposition(Metrics()).expose()

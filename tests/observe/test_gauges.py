@@ -12,12 +12,12 @@ from statusproxy.observe.gauges import (
     PoolNow,
     RegistryNow,
     SessionNow,
+    SessionSeries,
     SpoolNow,
     proxy_gauges,
     registry_gauges,
     session_label,
     spool_gauges,
-    worth_telling,
 )
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.session_losses import SessionLosses
@@ -41,6 +41,14 @@ def standing(*records: Record) -> list[SessionNow]:
     ]
 
 
+def chosen(sessions: list[SessionNow]) -> list[SessionNow]:
+    """Those that get series of their own, of sessions told a few at a time."""
+    series = SessionSeries()
+    for start in range(0, len(sessions), 7):
+        series.add(sessions[start : start + 7])
+    return series.chosen()
+
+
 #: A channel of the list that no event told of.
 SILENT = SessionNow("silent", SessionState.NEEDS_QR, None, True)
 
@@ -48,7 +56,7 @@ SILENT = SessionNow("silent", SessionState.NEEDS_QR, None, True)
 def test_sessions_worth_telling_of_come_first_and_a_flood_pushes_no_known_one_out() -> None:
     flood = [Record(f"made-up-{number}", heard_at=9.0) for number in range(SESSION_SERIES * 2)]
     known, heard = Record("known", verdict=SignalKind.CONNECTED, known_at=1.0), Record("heard", alive_at=1.0)
-    told = worth_telling(standing(*flood, known, lost("lost"), heard))
+    told = chosen(standing(*flood, known, lost("lost"), heard))
     assert [one.session for one in told[:4]] == ["lost", "known", "heard", "made-up-0"]
     assert len(told) == SESSION_SERIES
 
@@ -56,14 +64,14 @@ def test_sessions_worth_telling_of_come_first_and_a_flood_pushes_no_known_one_ou
 def test_no_flood_of_made_up_losses_pushes_out_a_session_that_the_gateways_list_names() -> None:
     flood = [lost(f"made-up-{number}") for number in range(SESSION_SERIES)]
     real = replace(lost("real"), confirmed=True)
-    told = worth_telling(standing(*flood, real))
+    told = chosen(standing(*flood, real))
     assert [one.session for one in told[:2]] == ["real", "made-up-0"]
     assert len(told) == SESSION_SERIES
 
 
 def test_a_channel_that_no_event_told_of_comes_before_a_flood_of_made_up_ids() -> None:
     flood = [Record(f"made-up-{number}", heard_at=9.0) for number in range(SESSION_SERIES)]
-    told = worth_telling([*standing(*flood, lost("lost")), SILENT])
+    told = chosen([*standing(*flood, lost("lost")), SILENT])
     assert [one.session for one in told[:3]] == ["lost", "silent", "made-up-0"]
 
 
@@ -78,8 +86,12 @@ def now(*records: Record, **more: Any) -> Sample:
         "heard_at": 40.0, "store_healthy": True, "damage": 0, "losses": SessionLosses(),
         "repairs": {"damaged": 0, "deleted": 2, "replaced": 0}, "missing": {"client": 3, "upgrade": 0},
     }  # fmt: skip
-    sessions = standing(*records) + more.pop("silent", [])
-    return samples(Metrics(), registry_gauges(RegistryNow(records=records, sessions=sessions, **values | more)))
+    sessions = SessionSeries()
+    sessions.add(standing(*records) + more.pop("silent", []))
+    overrides = [record for record in records if record.override is not None]
+    shown = sum(record.shown_at is not None for record in overrides)
+    values |= {"known": len(records), "overrides": len(overrides), "shown": shown}
+    return samples(Metrics(), registry_gauges(RegistryNow(sessions, **values | more)))
 
 
 def test_each_session_tells_since_when_it_is_lost_and_when_it_was_last_heard() -> None:
@@ -101,6 +113,15 @@ def test_a_session_is_in_one_state_and_the_others_are_told_as_0() -> None:
     assert states == {"lost": 1, "reported_down": 0, "needs_qr": 0, "connected": 0, "unknown": 0}
     assert value(found, "session_state", session="silent", state="needs_qr") == 1, "no event told of it"
     assert ("statusproxy_session_state", frozenset({("session", "silent"), ("state", "lost")})) in found
+
+
+def test_the_states_of_many_sessions_are_told_in_short_parts() -> None:
+    sessions = SessionSeries()
+    sessions.add(standing(*(lost(f"s{number}") for number in range(SESSION_SERIES))))
+    told = RegistryNow(sessions, 0, 0, 0, 40.0, True, 0, {}, SessionLosses(), {})
+    parts = [family for family in registry_gauges(told) if family.name == "statusproxy_session_state"]
+    assert sum(len(part.samples) for part in parts) == SESSION_SERIES * len(SessionState)
+    assert max(len(part.samples) for part in parts) <= SESSION_SERIES
 
 
 def test_the_losses_of_each_session_are_told_from_0_on() -> None:

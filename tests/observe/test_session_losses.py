@@ -127,3 +127,30 @@ def test_a_flood_of_made_up_sessions_takes_a_bounded_room(monkeypatch: pytest.Mo
         change(STARTED, 4.0, session="c"),
     )  # fmt: skip
     assert [losses.of(session).losses for session in "abc"] == [1, 0, 1], "b changed longest ago"
+
+
+def test_thousands_are_looked_at_some_at_a_time_each_as_it_is_when_its_turn_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_LOOKED_AT", 2)
+    records = {name: lost(100.0, name) for name in "abcd"}
+    losses = SessionLosses()
+    losses.start(records.values(), 100.0)
+    looking = losses.looking([*records, "gone"], records.get, 150.0)
+    next(looking)
+    assert losses.seconds("a") == 0, "up to the last look that is complete"
+    records["d"] = Record("d", released_at=120.0)
+    for _ in looking:
+        pass
+    assert [losses.seconds(name) for name in records] == [50, 50, 50, 20]
+
+
+def test_a_look_that_ends_after_a_later_one_takes_no_time_back() -> None:
+    record = lost(100.0)
+    losses = SessionLosses()
+    losses.start([record], 100.0)
+    earlier = losses.looking(["sales"], {"sales": record}.get, 150.0)
+    assert seen(losses, record, 160.0)[2] == 60
+    for _ in earlier:
+        pass
+    assert losses.seconds("sales") == 60

@@ -32,6 +32,7 @@ from statusproxy.store.backlog import Dropped
 from tests.pictures import PNG, PNG_URL
 from tests.proxy.loop_clock import LoopClock
 from tests.registry.disk import Disk
+from tests.registry.known import records_of
 from tests.waiting import until
 
 NOW = 1_768_504_026.0  # 2026-01-15T19:07:06Z
@@ -252,7 +253,7 @@ async def test_the_session_and_name_of_an_event_are_told_without_taking_it_in() 
         assert identify(event) == ("sales", "status-find")
         assert identify(b"[%b,%b]" % (event, event), "support") == (None, None)
         assert identify(b"no json", "support") == ("support", None)
-        assert (it.registry.records(), it.disk.saves) == ([], 0)
+        assert (records_of(it.registry), it.disk.saves) == ([], 0)
 
 
 async def test_a_sender_not_trusted_is_counted_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -386,11 +387,11 @@ async def test_a_start_while_the_clock_is_ahead_ends_nothing_by_a_message_under_
 async def test_a_start_while_the_clock_is_days_ahead_expires_nothing_and_dates_go_right_with_it() -> None:
     it = Kept("sessions: {max_age: 2h}", boot="one")
     await it.hear(LOST)
-    since = it.registry.records()[0].override
+    since = records_of(it.registry)[0].override
     for ahead in (DAYS_AHEAD, DAYS_AHEAD, 0.0):
         it = await it.started_again("one", ahead=ahead)
         assert it.shown()
-    assert it.registry.records()[0].override == since
+    assert records_of(it.registry)[0].override == since
     it.clock.now = NOW + 7_200
     assert not it.shown()
     await it.registry.close()
@@ -414,7 +415,7 @@ async def test_what_was_learned_of_senders_clocks_is_void_where_the_systems_was_
     it = Kept(boot="one")
     await it.hear(update("close", it.clock() - 89))
     it = await it.started_again("one", ahead=3_600.0)
-    assert it.registry.records()[0].lags == ()
+    assert records_of(it.registry)[0].lags == ()
     assert "the system clock was moved by +3600 s; corrections do not depend on it" in caplog.messages
     await it.registry.close()
 
@@ -439,7 +440,7 @@ async def test_after_another_boot_a_message_counts_once_the_grace_has_passed_sin
 async def test_after_another_boot_a_clock_has_an_hour_to_be_put_right() -> None:
     it = Kept("sessions: {max_age: 2h}", boot="one")
     await it.hear(LOST)
-    since = it.registry.records()[0].override
+    since = records_of(it.registry)[0].override
     it = await it.started_again("two", ahead=DAYS_AHEAD)
     assert it.shown()
     await it.hear(COMING_IN)  # something changes, and is written
@@ -448,7 +449,7 @@ async def test_after_another_boot_a_clock_has_an_hour_to_be_put_right() -> None:
     assert it.shown()
     it.clock.ahead = 0.0
     await it.hear(message("support", "5500000001000@c.us", "hello", 0, 1))
-    [record] = [one for one in it.registry.records() if one.session == "sales"]
+    [record] = [one for one in records_of(it.registry) if one.session == "sales"]
     assert record.override is not None
     assert since is not None
     assert record.override.began == pytest.approx(since.began)
@@ -507,7 +508,7 @@ async def test_what_is_stored_and_shown_is_in_the_systems_time() -> None:
         it.clock.ahead = 10_800
         await it.hear(LOST)
         it.look(channel_list(sales="connected"))
-        [record] = it.registry.records()
+        [record] = records_of(it.registry)
         assert record.override is not None
         assert record.override.since == record.override.began == record.heard_at == NOW + 1 + 10_800
         assert record.shown_at == NOW + 2 + 10_800
@@ -527,13 +528,13 @@ async def test_shown_as_disconnected_is_said_once_an_answer_was_changed(caplog: 
         await it.hear(LOST)
         it.look(channel_list(support="connected"))
         assert said not in caplog.messages
-        assert [one.shown_at for one in it.registry.records()] == [None]
+        assert [one.shown_at for one in records_of(it.registry)] == [None]
         for _ in range(3):
             it.look(channel_list(sales="connected"))
         assert caplog.messages.count(said) == 1
-        assert [one.shown_at for one in it.registry.records()] == [it.clock.now - 2]
+        assert [one.shown_at for one in records_of(it.registry)] == [it.clock.now - 2]
         await it.hear(BACK, LOST)
-        assert [one.shown_at for one in it.registry.records()] == [None]
+        assert [one.shown_at for one in records_of(it.registry)] == [None]
         it.look(channel_list(sales="connected"))
         assert caplog.messages.count(said) == 2
 
@@ -576,7 +577,7 @@ async def test_with_the_systems_clock_what_was_learnt_of_a_senders_is_void(caplo
         it.clock.ahead = -3_600
         await it.hear(update("close", it.clock() + 1))
         assert it.registry.has_overrides
-        (record,) = it.registry.records()
+        (record,) = records_of(it.registry)
         assert record.override is not None
         assert record.override.since == it.clock()
         await it.hear(update("open", it.clock() + 1))
@@ -698,7 +699,7 @@ async def test_what_the_store_holds_is_in_force_from_the_start(caplog: pytest.Lo
     others = [Record(session, heard_at=NOW - 1) for session in ("support", "team")]
     async with kept(records=[Record("sales", SignalKind.DISCONNECTED, NOW - 9, override=override), *others]) as it:
         assert it.look(channel_list(sales="connected", support="connected")).corrected == ("sales",)
-        assert {record.session for record in it.registry.records()} == {"sales", "support", "team"}
+        assert {record.session for record in records_of(it.registry)} == {"sales", "support", "team"}
     assert "3 sessions known, 1 of them disconnected" in caplog.messages
 
 
@@ -853,7 +854,7 @@ async def test_the_record_of_what_the_gateway_said_is_never_older_than_two_minut
         for _ in range(4):
             it.clock.now += 40
             it.look(channel_list(sales="connected"))
-            (record,) = it.registry.records()
+            (record,) = records_of(it.registry)
             assert record.gateway_said == "connected"
             assert it.clock.now - record.gateway_said_at < 120
 
@@ -939,7 +940,7 @@ async def test_what_nobody_awaits_may_be_cut_off_by_the_end_without_a_word(caplo
         await it.hear(LOST)
         it.clock.now += 3_700
         it.disk.free.clear()
-        it.registry.records()  # ends it, and waits for no disk
+        records_of(it.registry)  # ends it, and waits for no disk
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         for _ in range(3):
@@ -1137,7 +1138,7 @@ async def test_overrides_that_expire_by_the_thousand_do_so_some_at_a_time() -> N
     async with kept("sessions: {max_age: 1h}") as it:
         lose(it, 300)
         it.clock.now += 7_200
-        it.registry.records()
+        records_of(it.registry)
         assert it.registry.sessions.overrides == 300 - 128
         for _ in range(4):
             await asyncio.sleep(0)
@@ -1183,7 +1184,7 @@ async def test_a_scrape_and_a_look_read_nothing_again(lists_read: list[int]) -> 
             it.look({"channel": {"status": "connected"}}, ONE, "s1")
         lists_read.clear()
         for _ in range(5):
-            it.registry.records()
+            records_of(it.registry)
             assert it.registry.gateway_word("s1") is not None
             assert it.registry.gateway_word("s99") is not None
         assert lists_read == []
@@ -1229,7 +1230,7 @@ async def test_before_the_map_is_full_it_learns_from_the_kept_list_which_session
         for number in range(500):
             it.registry.hear(body(status_find(f"made-up-{number}", "inChat")), "10.0.0.9")
             await asyncio.sleep(0)
-        known = {record.session for record in it.registry.records()}
+        known = {record.session for record in records_of(it.registry)}
         assert known >= {f"s{number}" for number in range(10)}
 
 
@@ -1267,7 +1268,7 @@ async def test_an_evicted_correction_is_released_counted_and_forgotten_by_the_st
     async with kept("sessions: {max_sessions: 2}") as it:
         for session in ("first", "second", "third"):
             await it.hear(status_find(session, "browserClose"))
-        assert {record.session for record in it.registry.records()} == {"second", "third"}
+        assert {record.session for record in records_of(it.registry)} == {"second", "third"}
         assert it.look(channel_list(first="connected", third="connected")).corrected == ("third",)
         assert it.counted('statusproxy_releases_total{reason="evicted"}') == 1
         assert it.counted("statusproxy_sessions_evicted_total") == 1
@@ -1280,7 +1281,7 @@ async def test_an_evicted_correction_is_released_counted_and_forgotten_by_the_st
 async def test_what_is_in_the_list_outlives_what_is_not_when_the_store_gives_too_much() -> None:
     records = [Record(f"s{number}", heard_at=NOW - number, confirmed=number == 4) for number in range(5)]
     async with kept("sessions: {max_sessions: 2}", records) as it:
-        assert {record.session for record in it.registry.records()} == {"s0", "s4"}
+        assert {record.session for record in records_of(it.registry)} == {"s0", "s4"}
 
 
 # Aliases and spellings
@@ -1347,7 +1348,7 @@ async def test_an_override_expires_where_that_is_wanted() -> None:
         assert it.look(channel_list(sales="connected")).corrected == ()
         await it.hear(LOST)
         it.clock.now += 3601
-        assert [record.override for record in it.registry.records()] == [None]
+        assert [record.override for record in records_of(it.registry)] == [None]
         await asyncio.sleep(0)
         assert [change.reason for change in it.disk.changes if change.what == "released"] == ["expired", "expired"]
 
@@ -1471,7 +1472,7 @@ async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
                         outcomes.append(-1)
                 assert outcomes[0] == outcomes[1]
             case "records", _:
-                registry.records()
+                records_of(registry)
                 bare.sessions.expire(now)
             case "rules" | "others", _:
                 rules = _RULES[kind == "others"]
@@ -1484,7 +1485,7 @@ async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
         assert registry.has_overrides == bare.sessions.has_overrides
     clock.now += 1
     bare.sessions.expire(clock.now)
-    assert {_essence(one) for one in registry.records()} == {_essence(one) for one in bare.sessions.records()}
+    assert {_essence(one) for one in records_of(registry)} == {_essence(one) for one in bare.sessions.records()}
     await asyncio.gather(*(one for one in pending if one is not None))
 
 
@@ -1514,7 +1515,7 @@ async def test_what_another_proxy_writes_while_the_store_is_being_read_is_not_re
     disk = Told([Record("sales", known_at=0.5, heard_at=0.5), Record("support", known_at=0.5, heard_at=0.5)])
     registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), Clock())
     await registry.open()
-    assert [(record.session, record.override is not None) for record in registry.records()] == [("sales", True)]
+    assert [(record.session, record.override is not None) for record in records_of(registry)] == [("sales", True)]
     await registry.close()
 
 
@@ -1534,7 +1535,7 @@ async def test_what_another_proxy_heard_is_corrected_here_and_what_follows_is_to
     assert [change.reason for change in disk.changes] == ["alive"]
     assert disk.saved["sales"].alive_at == 900.0
     disk.on_others([], [Dropped("sales", 1e12)])
-    assert registry.records() == []
+    assert records_of(registry) == []
     await registry.close()
     assert disk.forgotten == []
 
@@ -1548,10 +1549,10 @@ async def test_what_another_proxy_heard_counts_as_a_loss_here_too_and_ends_when_
     theirs = Record("sales", known_at=at, heard_at=at, override=Override(since=at, at=at, began=at, event="close"))
     disk.on_others([theirs], [])
     clock.now += 100
-    assert round(registry.losses().seconds("sales")) == 100
+    assert round((await registry.losses()).seconds("sales")) == 100
     disk.on_others([Record("sales", alive_at=clock.now, heard_at=clock.now)], [])
     clock.now += 100
-    losses = registry.losses()
+    losses = await registry.losses()
     assert (losses.of("sales").losses, round(losses.seconds("sales"))) == (1, 100)
     await registry.close()
 
@@ -1562,7 +1563,7 @@ async def test_a_session_that_was_lost_before_the_start_counts_from_the_start() 
     registry = SessionRegistry(SETTINGS.signal_rules(), SETTINGS.session_rules(), disk, Metrics(), clock)
     await registry.open()
     clock.now += 30
-    losses = registry.losses()
+    losses = await registry.losses()
     assert (losses.of("sales").losses, round(losses.seconds("sales"))) == (0, 30)
     await registry.close()
 

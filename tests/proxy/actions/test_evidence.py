@@ -12,6 +12,7 @@ from statusproxy.proxy.decoders import Decoder
 from statusproxy.status.model import Record
 from tests.pictures import PNG, PNG_URL
 from tests.proxy.harness import Origin, Running, answer, get, running
+from tests.registry.known import records_of
 
 JSON = "Content-Type: application/json"
 LIST = b'{"success":true,"channels":[{"id":"Sales Team","status":"connected"}]}'
@@ -30,7 +31,7 @@ async def lost(origin: Origin, proxy: Running) -> Running:
 
 def record(proxy: Running) -> Record | None:
     """What is known of the session, while it is shown as disconnected."""
-    for found in proxy.server.registry.records():
+    for found in records_of(proxy.server.registry):
         if found.override is not None:
             return found
     return None

@@ -18,6 +18,7 @@ from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import OK, Message, Origin, Running, Wire, answer, get, running, until
+from tests.registry.known import records_of
 
 PATH = "/hook"
 QUEUED = Attempt("queued")
@@ -47,7 +48,7 @@ class Spooling:
 
     def overridden(self) -> list[str]:
         """The sessions that the proxy shows as disconnected."""
-        return [each.session for each in self.proxy.server.registry.records() if each.override is not None]
+        return [each.session for each in records_of(self.proxy.server.registry) if each.override is not None]
 
     @property
     def parcel(self) -> Parcel:

@@ -32,6 +32,7 @@ from tests.proxy.compressed import COMPRESSORS
 from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.loop_clock import LoopClock
+from tests.registry.known import records_of
 
 PATH = "/v1/webhooks/receive"
 
@@ -43,7 +44,7 @@ def event(session: str = "sales", **more: Any) -> bytes:
 
 def lost(proxy: Running) -> list[str]:
     """The sessions that the proxy shows as disconnected."""
-    return [record.session for record in proxy.server.registry.records() if record.override is not None]
+    return [record.session for record in records_of(proxy.server.registry) if record.override is not None]
 
 
 async def post(proxy: Running, body: bytes, *fields: str, path: str = PATH) -> Message:
@@ -430,7 +431,7 @@ async def test_the_path_names_the_session_of_events_that_name_none(origin: Origi
 async def test_a_segment_that_cannot_be_a_session_names_none(origin: Origin, tmp_path: Path, segment: str) -> None:
     async with running(tmp_path, origin.url, webhooks=[{"path": "/in/{session}"}]) as proxy:
         assert (await post(proxy, nameless(), path=f"/in/{segment}")).status == 200
-        assert proxy.server.registry.records() == []
+        assert records_of(proxy.server.registry) == []
     assert origin.requests[0].target == f"/in/{segment}".encode()
 
 

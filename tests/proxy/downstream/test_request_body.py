@@ -17,6 +17,7 @@ from statusproxy.proxy.site import Limits, Timeouts
 from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.loop_clock import LoopClock
+from tests.registry.known import records_of
 
 WEBHOOK = "/v1/webhooks/receive"
 LOST = b'{"event":"status-find","session":"sales","status":"browserClose"}'
@@ -33,7 +34,7 @@ def in_use(proxy: Running) -> int:
 
 def lost(proxy: Running) -> list[str]:
     """The sessions that the proxy shows as disconnected."""
-    return [record.session for record in proxy.server.registry.records() if record.override is not None]
+    return [record.session for record in records_of(proxy.server.registry) if record.override is not None]
 
 
 def code(message: Message) -> tuple[int, str]:

@@ -1,0 +1,37 @@
+"""Long work in steps: others have their turn, and of all such work one step is done in a turn."""
+
+import asyncio
+
+from statusproxy.pacing import Pacer
+
+
+async def turns(done: list[list[str]]) -> None:
+    """Begin another list of what was done in each turn of the event loop."""
+    while True:
+        done.append([])
+        await asyncio.sleep(0)
+
+
+async def work(name: str, pacer: Pacer, done: list[list[str]]) -> None:
+    for _ in range(20):
+        await pacer.step()
+        done[-1].append(name)
+
+
+async def test_one_step_is_done_in_a_turn_and_all_come_in_their_order() -> None:
+    done: list[list[str]] = []
+    others, pacer = asyncio.create_task(turns(done)), Pacer()
+    await asyncio.gather(*(work(name, pacer, done) for name in "abc"))
+    others.cancel()
+    assert [turn for turn in done if turn] == [[name] for name in "abc" * 20]
+
+
+async def test_work_that_is_ended_while_it_waits_holds_no_other_up() -> None:
+    done: list[list[str]] = [[]]
+    pacer = Pacer()
+    first, second, third = (asyncio.create_task(work(name, pacer, done)) for name in "abc")
+    await asyncio.sleep(0)
+    first.cancel()
+    second.cancel()
+    await third
+    assert done[0].count("c") == 20
