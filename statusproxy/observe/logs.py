@@ -12,7 +12,10 @@ import re
 import sys
 import threading
 import time
+from functools import lru_cache
 from typing import Any, Final, Literal, TextIO
+
+import msgspec
 
 from statusproxy.observe.log_writer import LogWriter
 from statusproxy.observe.visible import json_visible, quoted, visible
@@ -79,9 +82,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as one line."""
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         fields: dict[str, object] = {
-            "time": f"{moment}.{int(record.msecs):03d}Z",
+            "time": f"{_to_the_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -89,7 +91,23 @@ class JsonFormatter(logging.Formatter):
         fields |= _extra(record)
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return json_visible(json.dumps(fields, ensure_ascii=False, default=str, separators=(",", ":")))
+        return json_visible(_json(fields))
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def _json(fields: dict[str, object]) -> str:
+    try:
+        return _encode(fields).decode()
+    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, or a number beyond 64 bits
+        return json.dumps(fields, ensure_ascii=False, default=str, separators=(",", ":"))
+
+
+@lru_cache(maxsize=4)
+def _to_the_second(seconds: int) -> str:
+    """Epoch seconds in ISO 8601, UTC. Many records are of one second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 class CombinedFormatter(logging.Formatter):

@@ -108,6 +108,15 @@ def test_json_is_one_object_a_line_with_what_the_caller_gave() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("value", ["lone \ud800 half", 1 << 70, -(1 << 70), 1.5, True, None, "\u202e\x1b\n\u2028 😀"])
+def test_json_is_one_line_whatever_the_caller_gave(value: object) -> None:
+    stream = said("json")
+    log.warning("it", extra={"odd": value})
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+    assert json.loads(line)["odd"] == value
+
+
 @pytest.mark.parametrize(("stream", "begins"), [(Terminal(), "0123456789"), (io.StringIO(), "{")])
 def test_auto_is_text_on_a_terminal_and_json_elsewhere(stream: io.StringIO, begins: str) -> None:
     said("auto", stream)
