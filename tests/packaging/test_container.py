@@ -140,7 +140,7 @@ def test_it_serves_with_a_state_that_cannot_be_written_and_with_a_secret_for_a_t
     kept = "/var/lib/statusproxy/admin-token"
     name = place.run("podman", "run", "--detach", *CONFINED, *given, IMAGE).strip()
     try:
-        wait_until(lambda: healthy(place, name), "the proxy without a token serves")
+        serves(place, name)
         assert f"cannot write {kept}: mount a volume" in place.run("sh", "-c", f"podman logs {name} 2>&1")
         # The commands have a token all the same, so they can say what is wrong.
         unready = f"podman exec {name} statusproxy health --ready 2>&1"
@@ -150,7 +150,7 @@ def test_it_serves_with_a_state_that_cannot_be_written_and_with_a_secret_for_a_t
     given[1] = f"--volume={secret}:/run/secrets/STATUSPROXY_ADMIN_TOKEN:ro"
     name = place.run("podman", "run", "--detach", *CONFINED, *given, IMAGE).strip()
     try:
-        wait_until(lambda: healthy(place, name), "the proxy with a secret serves")
+        serves(place, name)
         place.run("podman", "exec", name, "statusproxy", "sessions")
         asked = (
             "import urllib.request as r; print(r.urlopen(r.Request('http://127.0.0.1:8091/sessions',"
@@ -178,17 +178,26 @@ def test_a_token_or_secret_that_cannot_be_used_is_named(place: Containers, tmp_p
     kept = "/var/lib/statusproxy/admin-token"
     name = place.run("podman", "run", "--detach", *CONFINED, given, f"--volume={file}:{kept}:ro", IMAGE).strip()
     try:
-        wait_until(lambda: healthy(place, name), "the proxy serves")
+        serves(place, name)
         assert f"cannot read {kept}: give it to user 10001" in place.run("sh", "-c", f"podman logs {name} 2>&1")
         place.run("podman", "exec", name, "statusproxy", "sessions")
     finally:
         place.run("podman", "rm", "--force", "--time=0", name)
 
 
-def healthy(place: Containers, container: str) -> bool:
-    """What the image's own check says."""
-    with_code = place.run("sh", "-c", f"podman healthcheck run {container} >/dev/null 2>&1; echo $?")
-    return with_code == "0\n"
+def serves(place: Containers, container: str) -> None:
+    """Wait until the proxy serves, as its log says, and see that the image's own check says so."""
+    said: list[str] = []
+    with place.start("sh", "-c", f"exec podman logs --follow {container} 2>&1") as log:
+        assert log.stdout is not None
+        for line in log.stdout:
+            said.append(line)
+            if "admin on" in line:
+                break
+        else:
+            pytest.fail("it ended:\n" + "".join(said))
+        log.kill()
+    place.run("podman", "healthcheck", "run", container)
 
 
 def test_sigterm_lets_requests_under_way_finish_and_ends_with_0(place: Containers, tmp_path: Path) -> None:
@@ -200,7 +209,7 @@ def test_sigterm_lets_requests_under_way_finish_and_ends_with_0(place: Container
     over.write_text(json.dumps({"services": {"statusproxy": {"volumes": [mount], "stop_grace_period": "10m"}}}))
     with up(place, COMPOSE, str(over)):
         service = "statusproxy_statusproxy_1"
-        wait_until(lambda: healthy(place, service), "the proxy is healthy")
+        serves(place, service)
         wait_until(lambda: status_of(place, LIST) == "connected", "the list passes")
         # Confined: not root, no capability, a root that cannot be written; and page and metrics want the token.
         process = place.run("podman", "exec", service, "cat", "/proc/1/status")
