@@ -85,7 +85,9 @@ def _row(
 def steps(version: Version, *, turns: int) -> tuple[Section, list[Finding]]:
     """Reading an event and correcting a list, without sockets."""
     section = Section(
-        f"Steps against {version.name}", "In the process; the least of all turns, and the ratio.", units_before.COLUMNS
+        f"Steps against {version.name}",
+        "In the process; medians of all turns, and the ratio within a turn.",
+        units_before.COLUMNS,
     )
     section.rows.extend(units_before.rows(Path(version.environment["PYTHONPATH"]), turns))
     return section, []

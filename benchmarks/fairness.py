@@ -50,7 +50,10 @@ def measure(fleet: Fleet, *, seconds: int, turns: int) -> tuple[Section, list[Fi
         del fleet.proxies[ours.name], fleet.proxies[watched.name]
         _make_known(watched)
         # One of ours after the other: each is idle first, so that what is left of a load does not count for the next.
-        page: dict[str, Load] = {"an open page of 2 000 sessions": _page}
+        page: dict[str, Load] = {
+            "an open page of 2 000 sessions": _page,
+            "scrapes and page loads of 2 000 sessions": _scrapes,
+        }
         contenders = [(rates.OURS, ours, _LOADS), (rates.OURS, watched, page)]
         contenders += [(rates.NGINX, nginx, _LOADS) for nginx in fleet.has(rates.NGINX)]
         for name, proxy, loads in contenders:
@@ -145,6 +148,12 @@ def _page(fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
     """The status page's stream is read, and a session changes every 100 ms."""
     settings = json.dumps({"admin": _admin(fleet, proxy)})
     return [sys.executable, "-m", "benchmarks.fairness", "page", str(proxy.port), str(seconds), settings]
+
+
+def _scrapes(fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
+    """Metrics, all sessions and the status page are asked for, again and again."""
+    settings = json.dumps({"admin": _admin(fleet, proxy)})
+    return [sys.executable, "-m", "benchmarks.fairness", "scrapes", str(proxy.port), str(seconds), settings]
 
 
 _LOADS: dict[str, Load] = {
@@ -269,6 +278,23 @@ async def _open_page(port: int, seconds: float, admin: str) -> None:
     writer.close()
 
 
+async def _scrape(seconds: float, admin: str) -> None:
+    """Ask for metrics and sessions on one connection, and for the page's data on another, one after the other."""
+    host, _, port = admin.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=2**20)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        writer.write(_request("GET", "/metrics"))
+        await _answered(reader)
+        writer.write(_request("GET", "/sessions"))
+        await _answered(reader)
+        told, page = await asyncio.open_connection(host, int(port), limit=2**20)
+        page.write(_request("GET", "/events"))
+        await told.readuntil(b"event: sessions")
+        page.close()
+    writer.close()
+
+
 def main() -> None:
     """Be the poll or one of the loads."""
     what, port, seconds, *more = sys.argv[1:]
@@ -278,8 +304,10 @@ def main() -> None:
         print(json.dumps(asyncio.run(_poll(int(port), float(seconds)))))
     elif what == "burst":
         asyncio.run(_bursts(int(port), float(seconds)))
-    else:
+    elif what == "page":
         asyncio.run(_open_page(int(port), float(seconds), json.loads(more[0])["admin"]))
+    else:
+        asyncio.run(_scrape(float(seconds), json.loads(more[0])["admin"]))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Run by `units_before` as a program of its own, once for each checkout.
 import asyncio
 import gc
 import json
+import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from statusproxy.status.channels import correct
 from statusproxy.status.sessions import SessionMap
 from statusproxy.store import open_store
 
-#: Seconds of processor time for a round, and rounds of a step; the least counts.
+#: Seconds of processor time for a round, and rounds of a step; their median counts.
 _ROUND = 0.02
 _ROUNDS = 10
 
@@ -37,12 +38,12 @@ def main() -> None:
     costs: dict[str, float] = {}
     for name, text in bodies["events"].items():
         body = text.encode()
-        costs[name] = _least(lambda body=body: signals.read(body, rules, now))  # type: ignore[misc]
+        costs[name] = _cost(lambda body=body: signals.read(body, rules, now))  # type: ignore[misc]
     costs |= asyncio.run(_entered(settings, bodies["events"]))
     for name, text in bodies["lists"].items():
         body = text.encode()
         assert correct(body, rule, sessions, now, now).corrected
-        costs[name] = _least(lambda body=body: correct(body, rule, sessions, now, now))  # type: ignore[misc]
+        costs[name] = _cost(lambda body=body: correct(body, rule, sessions, now, now))  # type: ignore[misc]
     json.dump(costs, sys.stdout)
 
 
@@ -55,23 +56,23 @@ async def _entered(settings: Settings, events: dict[str, str]) -> dict[str, floa
     for name, text in events.items():
         body = text.encode()
         if registry.hear(body, "127.0.0.1", "/in") is None:
-            costs[f"{name}, entered"] = _least(lambda body=body: registry.hear(body, "127.0.0.1", "/in"))  # type: ignore[misc]
+            costs[f"{name}, entered"] = _cost(lambda body=body: registry.hear(body, "127.0.0.1", "/in"))  # type: ignore[misc]
     await registry.close()
     return costs
 
 
-def _least(step: Callable[[], object]) -> float:
+def _cost(step: Callable[[], object]) -> float:
     step()
     begun = time.process_time()
     step()
     calls = max(1, int(_ROUND / max(time.process_time() - begun, 1e-7)))
-    least = float("inf")
+    rounds = []
     for _ in range(_ROUNDS):
         begun = time.process_time()
         for _ in range(calls):
             step()
-        least = min(least, (time.process_time() - begun) / calls)
-    return least
+        rounds.append((time.process_time() - begun) / calls)
+    return statistics.median(rounds)
 
 
 if __name__ == "__main__":

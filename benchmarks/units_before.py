@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def rows(checkout: Path, turns: int) -> list[list[str]]:
-    """A row of `COLUMNS` for each step, with the least of so many turns."""
+    """A row of `COLUMNS` for each step, with the medians of so many turns."""
     checkouts = (_HERE, checkout.resolve())
     bodies = json.dumps(_bodies())
     seen: dict[Path, list[dict[str, float]]] = {checkout: [] for checkout in checkouts}
@@ -47,7 +47,7 @@ def rows(checkout: Path, turns: int) -> list[list[str]]:
     for step in ours[0]:
         now, before = ([costs[step] * 1e6 for costs in of] for of in (ours, others))
         ratio = Median.of([one / other for one, other in zip(now, before, strict=True)])
-        found.append([step, f"{min(now):,.1f} µs", f"{min(before):,.1f} µs", ratio.text("", 2)])
+        found.append([step, Median.of(now).text("µs", 1), Median.of(before).text("µs", 1), ratio.text("", 2)])
     return found
 
 
