@@ -1186,7 +1186,7 @@ def test_whenever_the_map_changes_a_long_answer_shows_what_holds_when_it_is_done
                 return set(stop.value.corrected), number >= step
         raise AssertionError("it never ends")
 
-    with mock.patch.multiple(module, _STEP=2, _REWRITTEN=0), mock.patch.object(observation, "_AT_ONCE", 3):
+    with mock.patch.multiple(module, _STEP=2, _DECIDED=2, _REWRITTEN=0), mock.patch.object(observation, "_AT_ONCE", 3):
         step = 0
         while True:
             shown, there = corrected_with_a_loss_before(step)
