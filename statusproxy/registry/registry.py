@@ -290,7 +290,6 @@ class SessionRegistry:
 
     async def losses(self) -> SessionLosses:
         """The losses of each session since the start, as of now; others have their turn meanwhile."""
-        await self.pacer.step()
         names = [record.session for record in self.sessions.records()]
         for _ in self._metrics.losses.looking(names, self.sessions.get, self.now()):
             await self.pacer.step()

@@ -134,6 +134,12 @@ async def test_a_session_of_which_only_the_history_tells_has_answers_that_may_be
     assert (await admin.json("/uptime?session=sales"))["months"] == []
 
 
+async def test_all_outages_that_last_are_given(admin: Admin) -> None:
+    for session in ("sales", "support"):
+        await admin.lose(session)
+    assert {(one["session"], one["until"]) for one in await outages(admin)} == {("sales", None), ("support", None)}
+
+
 async def test_a_session_spelt_in_several_ways_has_the_outages_of_all_spellings(admin: Admin) -> None:
     await admin.list_channels(sales="connected")
     for session in ("sales", "SALES"):

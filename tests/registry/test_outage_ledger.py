@@ -22,9 +22,10 @@ class Bench:
 
     def __init__(self, *lines: Change, days: float | None = 90) -> None:
         self.now = NOW
+        self.ahead = 0.0  # of the system's clock to our own
         self.disk = Disk()
         self.disk.changes = list(lines)
-        self.ledger = OutageLedger(OwnClock(lambda: self.now, lambda: self.now), days)
+        self.ledger = OutageLedger(OwnClock(lambda: self.now + self.ahead, lambda: self.now), days)
 
     async def open(self, *records: Record) -> None:
         self.ledger.open(self.disk, records)
@@ -157,6 +158,17 @@ async def test_what_another_proxy_changed_counts_once() -> None:
     assert (bench.figures().lost_seconds, bench.figures().losses) == (60.0, 1)
 
 
+async def test_what_another_proxy_changed_is_told_in_the_systems_time() -> None:
+    bench = Bench()
+    await bench.open()
+    bench.ahead = 1_000.0
+    bench.ledger.taken_over("sales", lost_since(NOW - 100), NOW)
+    assert (bench.figures().lost_seconds, bench.figures().losses) == (100.0, 1)
+    bench.ledger.taken_over("sales", known(released=Release.ALIVE, released_at=NOW - 40), NOW)
+    bench.now += 500
+    assert (bench.figures().lost_seconds, bench.figures().losses) == (60.0, 1)
+
+
 async def test_a_session_that_another_proxy_saw_back_and_lost_again_was_lost_twice() -> None:
     bench = Bench()
     await bench.open(lost_since(NOW - 100))
@@ -193,6 +205,8 @@ async def test_a_mark_differs_with_a_loss_its_end_each_minute_of_it_and_each_day
     note()
     bench.now += 60
     note()
+    bench.now += 1
+    assert bench.ledger.mark(["sales"]) == marks[-1], "within the minute"
     bench.ledger.changed([line(RELEASED, NOW + 60)], NOW)
     note()
     bench.now += DAY
