@@ -1,8 +1,9 @@
-"""Long work in steps: others have their turn, and of all such work one step is done in a turn."""
+"""Long work in steps: others have their turns, and of all such work one step is done in some turns."""
 
 import asyncio
+from itertools import pairwise
 
-from statusproxy.pacing import Pacer
+from statusproxy.pacing import TURNS, Pacer
 
 
 async def turns(done: list[list[str]]) -> None:
@@ -24,6 +25,15 @@ async def test_one_step_is_done_in_a_turn_and_all_come_in_their_order() -> None:
     await asyncio.gather(*(work(name, pacer, done) for name in "abc"))
     others.cancel()
     assert [turn for turn in done if turn] == [[name] for name in "abc" * 20]
+
+
+async def test_between_two_steps_others_have_a_few_turns() -> None:
+    done: list[list[str]] = []
+    others = asyncio.create_task(turns(done))
+    await work("a", Pacer(), done)
+    others.cancel()
+    steps = [number for number, turn in enumerate(done) if turn]
+    assert {later - earlier for earlier, later in pairwise(steps)} == {TURNS}
 
 
 async def test_work_that_is_ended_while_it_waits_holds_no_other_up() -> None:

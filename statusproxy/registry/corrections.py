@@ -22,6 +22,10 @@ from statusproxy.status.sessions import SessionMap
 #: Seconds that a long correction goes on before others have their turn. A step may take longer: see `status.channels`.
 SLICE: Final = 0.001
 
+#: Turns of the event loop that others have then: a request needs several to be served, and waits for each slice that it
+#: meets in them; the client of the long answer waits too.
+_TURNS: Final = 2
+
 
 class Corrections:
     """The corrections of the map's present version. Every time is of the proxy's own clock, epoch seconds."""
@@ -80,7 +84,8 @@ class Corrections:
                 async with self._step:
                     correction = _advance(steps, changed)
                     if correction is None:
-                        await asyncio.sleep(0)
+                        for _ in range(_TURNS):
+                            await asyncio.sleep(0)
             return self._remember(listing, correction, version, asked_at, now)
 
     def _remembered(self, listing: ChannelList, asked_at: float, now: float) -> Correction | None:

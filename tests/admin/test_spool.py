@@ -18,7 +18,7 @@ from statusproxy.admin.spool_messages import SpoolTotals
 from statusproxy.admin.spool_reports import totals_report
 from statusproxy.config.load import loads
 from statusproxy.config.settings import Settings
-from statusproxy.pacing import Pacer
+from statusproxy.pacing import TURNS, Pacer
 from statusproxy.spool.spool import Spool
 from statusproxy.store.spooled import Content, Entry, EntryState, Moved, Removed
 from tests.admin.shelf import HEAD, NOW, Shelf, entry, spool_of
@@ -134,7 +134,7 @@ async def test_many_entries_are_listed_in_slices(serve: Serve, monkeypatch: pyte
     monkeypatch.setattr(asyncio, "sleep", counted)
     _, said = await asked(client, "/spool?limit=250&order=newest")
     assert [each["id"] for each in said["entries"]] == [f"{number:06}" for number in range(5000, 4750, -1)]
-    assert turns == 5 + 7
+    assert turns == (5 + 7) * TURNS
 
 
 @pytest.mark.parametrize(
