@@ -10,14 +10,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from typing import Final, NamedTuple
 
 from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
 from statusproxy.status import signals
 from statusproxy.status.clocks import sender_of
-from statusproxy.status.events import Event, read_each
+from statusproxy.status.events import Event, each_emptied, read_each
 from statusproxy.status.many_members import has_many
 from statusproxy.status.model import DUPLICATE, Change, Outcome
 from statusproxy.status.packing import Unread
@@ -138,7 +138,10 @@ class Intake:
             body, arrival, durable = self._waiting[0]
             events = read_each(body, self.rules, arrival.wall, arrival.session)
             try:
-                with _no_collection() if has_many(body) else nullcontext():
+                if has_many(body):
+                    with _no_collection():
+                        await self._take_each(each_emptied(events), arrival)
+                else:
                     await self._take_each(events, arrival)
             except Exception:
                 log.exception("a webhook with several events could not be read")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from statusproxy.status.fields import free_in_steps
 from statusproxy.status.packing import Broken, Unread, unpack
 from statusproxy.status.signals import Reading, SignalRules, Verdict, own_time, read_document
 
@@ -34,3 +35,14 @@ def read_each(
             yield Event(Reading(Verdict.NOT_JSON), None)
         else:
             yield Event(read_document(item.value, rules, now, path_session), item.value)
+
+
+def each_emptied(events: Iterable[Event | Unread | None]) -> Iterator[Event | Unread | None]:
+    """The same events, of a body of very many members; the document of each is emptied when the next is asked for.
+
+    To free it at once would take longer than a step may. None comes after each step of this, too.
+    """
+    for event in events:
+        yield event
+        if isinstance(event, Event):
+            yield from free_in_steps(event.document)

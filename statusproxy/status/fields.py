@@ -35,6 +35,9 @@ _LONGEST_INTEGER: Final = 4_000
 LENIENT_AT_ONCE: Final = 64 * 1024
 """Bytes of the longest document that `parse_members` reads leniently: the slow decoder takes 10 ms for so many."""
 
+_FREED: Final = 2_048
+"""Objects freed in one step: 0.5 ms."""
+
 DEEPEST: Final = 16
 """Objects in one another that `parse_members` decodes. Paths have a handful of keys."""
 
@@ -190,6 +193,30 @@ def parse_members_in_steps(body: bytes) -> Generator[None, None, Any]:
     whole = yield from replace_halves(text.removeprefix(codecs.BOM_UTF8))
     yield
     return (yield from _many(whole)) if has_many(whole) else _members.decode(whole)
+
+
+def free_in_steps(document: object) -> Generator[None, None, None]:
+    """Empty what `parse_members_in_steps` gave, which nobody needs any more; yields after each short step.
+
+    To free a hundred thousand objects at once takes 10 ms.
+    """
+    inner, spent = [document], 0
+    while inner:
+        holder = inner.pop()
+        while holder:
+            value: object
+            if isinstance(holder, dict):
+                value = holder.popitem()[1]
+            elif isinstance(holder, list):
+                value = holder.pop()
+            else:
+                value, holder = (holder.first if isinstance(holder, Array) else None), None
+            spent += 1
+            if spent % _FREED == 0:
+                yield
+            if isinstance(value, dict | list | Array):
+                inner.append(holder)
+                holder = value
 
 
 def _many(document: bytes) -> Generator[None, None, Any]:

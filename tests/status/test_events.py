@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from statusproxy.status.events import Event, read_each
+from statusproxy.status.events import Event, each_emptied, read_each
 from statusproxy.status.fields import parse_path
 from statusproxy.status.packing import MOST_EVENTS, Unread
 from statusproxy.status.signals import EventRule, Reading, SignalKind, Verdict, read
@@ -60,3 +60,24 @@ def test_an_event_tells_its_own_time() -> None:
     ahead = events(json.dumps([{"event": "x", "timestamp": NOW + 7200}]).encode())[0]
     own = known_rules(RULES.rules, dialect=known(own_clock=True))
     assert (ahead.stated_time(RULES, NOW), ahead.stated_time(own, NOW)) == (None, NOW + 7200)
+
+
+def test_each_event_is_whole_until_the_next_is_asked_for_and_empty_then() -> None:
+    body = json.dumps(EVENTS).encode()
+    wanted = iter(events(body))
+    before: Event | None = None
+    for one in each_emptied(read_each(body, RULES, NOW)):
+        if isinstance(one, Event):
+            assert one == next(wanted)
+            assert before is None or not isinstance(before.document, dict) or before.document == {}
+            before = one
+    assert list(wanted) == []
+
+
+def test_the_documents_of_many_members_are_emptied_in_steps() -> None:
+    members = {f"m{number}": {"a": {"b": number}} for number in range(5_000)}
+    body = json.dumps({"event": "onmessage", "session": "sales", "inner": [members]}).encode()
+    steps = list(each_emptied(read_each(body, RULES, NOW)))
+    (event,) = (one for one in steps if isinstance(one, Event))
+    assert (event.reading.verdict, event.document) == (Verdict.SIGNAL, {})
+    assert steps[steps.index(event) :].count(None) > 5

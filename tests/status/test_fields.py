@@ -1,6 +1,7 @@
 """Paths, lookups, folding, and JSON as JavaScript reads it."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from statusproxy.status.fields import (
     fold_id,
     fold_ids,
     fold_word,
+    free_in_steps,
     lookup,
     parse,
     parse_members,
@@ -265,3 +267,35 @@ def test_a_boolean_is_a_word_only_where_that_is_asked_for() -> None:
     assert first_scalar(document, paths, booleans=True) == "true"
     assert first_scalar(document, (("down",),), booleans=True) == "false"
     assert first_scalar({"up": None, "word": 1}, paths, booleans=True) == "1"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(VALUES)
+def test_any_document_is_emptied_and_what_it_held_too(value: object) -> None:
+    document = parse_members(json.dumps(value).encode())
+    held = list(containers(document))
+    for _ in free_in_steps(document):
+        pass
+    assert all(not one for one in held)
+
+
+def containers(value: object) -> Iterator[Any]:
+    """Every object and list in a value, itself included; of an array that was left out its first element's."""
+    if isinstance(value, dict | list):
+        yield value
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from containers(one)
+    elif isinstance(value, Array):
+        yield from containers(value.first)
+
+
+def test_lists_of_a_document_that_was_read_slowly_are_emptied_too() -> None:
+    document = {"a": [[1, {"b": [2]}], {"c": 3}], "d": "e"}
+    held = list(containers(document))
+    assert list(free_in_steps(document)) == []
+    assert [len(one) for one in held] == [0] * 6
