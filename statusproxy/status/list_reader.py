@@ -19,7 +19,16 @@ from typing import Any, Final, NamedTuple, Union
 import msgspec
 from msgspec import Raw
 
-from statusproxy.status.fields import LONGEST_TEXT, Path, first_scalar, lookup, parse, usable_text
+from statusproxy.status.fields import (
+    LENIENT_AT_ONCE,
+    LONGEST_TEXT,
+    Path,
+    first_scalar,
+    lookup,
+    parse,
+    parse_members_in_steps,
+    usable_text,
+)
 from statusproxy.status.json_spans import Span, after_space, after_value, as_text, elements, locate
 from statusproxy.status.long_spans import WINDOW, elements_in_steps, locate_in_steps
 from statusproxy.status.long_values import Walk, after_blank, prepare, value_end
@@ -177,6 +186,7 @@ class ListReader:
         yield
         for path in self._list_paths:
             span, _ = locate(text, start, path, partial(after_value, text))
+            yield
             if span is None or text[span[0]] not in ("[{" if one else "["):
                 continue
             spans = elements(text, span[0]) if text[span[0]] == "[" else [span]
@@ -187,7 +197,9 @@ class ListReader:
         ids: list[str | None] = []
         places: list[Span] = []
         for start, end in spans:
-            ids.append(first_scalar(parse(document[start:end]), self._id_paths))
+            element = document[start:end]
+            value = parse(element) if len(element) <= LENIENT_AT_ONCE else (yield from _parse_long(element))
+            ids.append(first_scalar(value, self._id_paths))
             places.append((start + offset, end + offset))
             if len(ids) % _STEP == 0:
                 yield
@@ -329,6 +341,15 @@ def _id_type(tree: Tree) -> Any:
 
 def _attributes(path: Path) -> Path:
     return tuple(map(attribute, path))
+
+
+def _parse_long(element: bytes) -> Generator[None, None, Any]:
+    """What `parse` gives, as far as an id is looked up in it; yields after each short step."""
+    yield
+    try:
+        return (yield from parse_members_in_steps(element))
+    except ValueError:  # a number beyond those of a double, which JavaScript takes
+        return parse(element)
 
 
 def _follow(node: object, attributes: Path) -> object:

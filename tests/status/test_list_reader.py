@@ -198,6 +198,19 @@ def test_a_long_document_that_the_quick_decoder_refuses_is_read_in_pieces() -> N
     assert [channel for channel, _ in channels(body)] == ["a", *map(str, range(40))]
 
 
+@pytest.mark.parametrize("odd", ['"x":"\\ud800"', '"x":1e999', '"x":"\\ud800","y":1e999'])
+@pytest.mark.parametrize(
+    "written", ['"id":"a"', '"id":"\\ud800","meta":{"name":"a"}', '"id":["a"],"meta":{"name":"a"}']
+)
+def test_a_long_channel_that_the_quick_decoder_refuses_is_read_in_steps(odd: str, written: str) -> None:
+    def body(count: int) -> bytes:
+        return f'[{{{written},{odd},"many":[{"1," * count}1]}},{{"id":"b"}}]'.encode()
+
+    assert [channel for channel, _ in channels(body(40_000))] == ["a", "b"]
+    if "ud800" in odd:  # else one look says that it cannot be read in steps
+        assert steps(body(40_000)) > steps(body(100)) + 2
+
+
 @pytest.mark.parametrize(
     ("body", "one"),
     [
