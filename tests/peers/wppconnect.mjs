@@ -14,7 +14,7 @@ import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 
 const require = createRequire(import.meta.url);
-const { create, defaultLogger } = require("@wppconnect-team/wppconnect");
+const { create, defaultLogger, Whatsapp } = require("@wppconnect-team/wppconnect");
 const { connect } = require("puppeteer-core");
 
 const [executablePath, folder, webhook, session] = process.argv.slice(2);
@@ -31,6 +31,20 @@ function tell(status) {
   });
 }
 
+// The engine looks whether it is linked when its page is loaded, and once a second. If its first look finds that it is
+// not, it says `disconnectedMobile` a second later, even if a phone was linked in that second; and if the first look comes
+// late, it takes an unlinking for the state of the start. Nobody scans or unlinks that fast. So both orders wait until
+// this is over: the engine's page answers in order, and the timers of one process end in order.
+let settled, settle;
+const { afterPageScriptInjected } = Whatsapp.prototype;
+Whatsapp.prototype.afterPageScriptInjected = async function () {
+  const ofThisBrowser = settle;
+  await afterPageScriptInjected.call(this);
+  await this.page.evaluate("0").catch(() => {}); // of a browser that has ended nothing is asked any more
+  await setTimeout(1001);
+  ofThisBrowser();
+};
+
 let browsers = 0;
 let userDataDir;
 let client;
@@ -39,6 +53,7 @@ const orders = {
   // A scene in which nobody scans ends by itself, and so the order ends before the engine is done.
   open(scene) {
     userDataDir = join(folder, `browser-${++browsers}`);
+    settled = new Promise((resolve) => { settle = resolve; });
     client = create({
       session,
       statusFind: tell,
@@ -57,6 +72,7 @@ const orders = {
 
   // The engine gives its page only after the scan.
   async scan() {
+    await settled;
     const [port, path] = readFileSync(join(userDataDir, "DevToolsActivePort"), "utf8").split("\n");
     const browser = await connect({ browserWSEndpoint: `ws://127.0.0.1:${port}${path}` });
     const [page] = await browser.pages();
@@ -67,6 +83,7 @@ const orders = {
   // The engine looks once a second, and notices the end of what it has seen begin.
   async unlink() {
     const opened = await client;
+    await settled;
     while (!opened.connected) await setTimeout(50);
     await opened.page.evaluate("scene.registered = scene.open = false");
   },
