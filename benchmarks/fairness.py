@@ -187,8 +187,8 @@ def _make_known(proxy: Proxy) -> None:
 # ---- what runs as a program of its own ----
 
 
-def _request(method: str, target: str, body: bytes = b"") -> bytes:
-    head = f"{method} {target} HTTP/1.1\r\nHost: gateway.example\r\nContent-Type: application/json\r\n"
+def _request(method: str, target: str, body: bytes = b"", host: str = "gateway.example") -> bytes:
+    head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -259,7 +259,8 @@ async def _open_page(port: int, seconds: float, admin: str) -> None:
     """Read the page's stream to the end, and let a session change every 100 ms."""
     host, _, admin_port = admin.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(admin_port), limit=2**20)
-    writer.write(_request("GET", "/events"))
+    writer.write(_request("GET", "/events", host=admin))  # the admin listener answers under its own name only
+    await reader.readuntil(b"event: sessions")
 
     async def read() -> None:
         while await reader.read(65536):
@@ -284,12 +285,11 @@ async def _scrape(seconds: float, admin: str) -> None:
     reader, writer = await asyncio.open_connection(host, int(port), limit=2**20)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        writer.write(_request("GET", "/metrics"))
-        await _answered(reader)
-        writer.write(_request("GET", "/sessions"))
-        await _answered(reader)
+        for path in ("/metrics", "/sessions"):
+            writer.write(_request("GET", path, host=admin))
+            await _answered(reader)
         told, page = await asyncio.open_connection(host, int(port), limit=2**20)
-        page.write(_request("GET", "/events"))
+        page.write(_request("GET", "/events", host=admin))
         await told.readuntil(b"event: sessions")
         page.close()
     writer.close()
