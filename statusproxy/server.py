@@ -47,7 +47,7 @@ _DRAIN_STEP: Final = 0.05
 
 #: Objects made between two runs of Python's youngest collection: with the default of 700, collections are most of
 #: the slowest hundredth of requests.
-_GC_THRESHOLD: Final = 20_000
+GC_THRESHOLD: Final = 20_000
 
 #: Bound once: a look-up in an `Enum` costs more than one in a module.
 _WEBHOOK: Final = RouteKind.WEBHOOK
@@ -166,7 +166,7 @@ class Server:
         # What lives now lives to the end: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(_GC_THRESHOLD)
+        gc.set_threshold(GC_THRESHOLD)
 
     async def _listen(self) -> None:
         inherited = systemd.inherited_sockets()
