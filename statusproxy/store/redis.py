@@ -10,7 +10,8 @@ read, and what the server lacks is written again. The spool, and what only one p
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -132,11 +133,8 @@ class RedisBackend(Backend):
         await self.spool.contents.open()
         keys = await self._attachment.make_at_start()
         found: list[Record] = []
-        try:
+        async with self._detached_where_it_fails():
             await self._attached(keys, found.extend)
-        except BaseException:
-            await self._detach()
-            raise
         waiting = backlog.open.records
         ours = ((record, waiting.get(record.session)) for record in found)
         return [record if one is None else unite(record, to_server(one, 0.0)) for record, one in ours]
@@ -148,11 +146,8 @@ class RedisBackend(Backend):
             return None
         await self._detach()
         keys = await self._attachment.make()
-        try:
+        async with self._detached_where_it_fails():
             return Reattached(await self._attached(keys, lambda records: self._hand_on(records, ())))
-        except BaseException:
-            await self._detach()
-            raise
 
     async def _attached(self, keys: Keyspace, take: Callable[[Sequence[Record]], None]) -> list[Record]:
         """Be where the server is now; `take` is given what was not known. Returns what it lacks, to be written."""
@@ -205,6 +200,15 @@ class RedisBackend(Backend):
         backlog = self._backlog
         return [record for record in records if not backlog.forgets(record.session, record.heard_at)]
 
+    @asynccontextmanager
+    async def _detached_where_it_fails(self) -> AsyncIterator[None]:
+        """Drop the connections if the block is not done to its end: what the server took of it is not known."""
+        try:
+            yield
+        except BaseException:
+            await self._detach()
+            raise
+
     async def _detach(self) -> None:
         await self._follower.stop()
         await self._side.drop()
@@ -251,7 +255,7 @@ class RedisBackend(Backend):
         """
         keys = self._attachment.keys
         assert keys is not None
-        try:
+        async with self._detached_where_it_fails():
             await self.spool.write(keys, batch, removals)
             if batch.records or batch.changes or not batch.spooled:
                 before = None
@@ -262,9 +266,6 @@ class RedisBackend(Backend):
             while batch.records or batch.changes:
                 await self._write_piece(keys, batch, None)
             await self.spool.write(keys, batch, changes)
-        except BaseException:
-            await self._detach()
-            raise
 
     async def stage(self, spooled: Sequence[SpoolOp]) -> None:
         """Upload large bodies, beside what is being written."""
@@ -306,15 +307,12 @@ class RedisBackend(Backend):
         """See that the server takes writes, who shares the keys, and what time it is there."""
         keys = self._attachment.keys
         assert keys is not None
-        try:
+        async with self._detached_where_it_fails():
             if time.monotonic() >= self._prune_at:
                 await self._write_piece(keys, Batch(), self._age.before())
                 self._prune_at = time.monotonic() + self._timing.prune_every
             await self._server.ask(keys.link, 1)
             await self._report(keys)
-        except BaseException:
-            await self._detach()
-            raise
 
     async def _report(self, keys: Keyspace) -> None:
         try:
