@@ -75,7 +75,7 @@ def _row(
                 samples.setdefault(proxy.name, []).append(sample)
     now, before = samples[ours], samples[_BEFORE[ours]]
     cpu, rate = (
-        Median.of([getattr(one, of) / getattr(other, of) for one, other in zip(now, before, strict=True)])
+        Median.of_ratios([getattr(run, of) for run in now], [getattr(run, of) for run in before])
         for of in ("cpu", "rate")
     )
     took = [Median.of([run.cpu for run in runs]).text("µs") for runs in (now, before)]
@@ -103,7 +103,7 @@ def starts(running: fleet.Fleet, version: Version, *, turns: int) -> tuple[Secti
     ours, other = start.in_turn(running, [None, version], turns=turns)
     for title, of, unit, digits in _STARTS:
         now, before = ([getattr(each, of) for each in some] for some in (ours, other))
-        ratio = Median.of([one / another for one, another in zip(now, before, strict=True)])
+        ratio = Median.of_ratios(now, before)
         figures = [Median.of(some).text(unit, digits) for some in (now, before)]
         section.rows.append([title, *figures, ratio.text("", 2)])
     return section, []

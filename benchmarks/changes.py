@@ -141,12 +141,10 @@ async def _long_lists() -> tuple[Section, list[Finding]]:
         section.rows.append([f"{count:,}", f"{lost:,}", *corrected.cells()])
         if lost == 5_000:
             findings.append(corrected.finding("10 000 channels, 5 000 corrected: others wait"))
-    worst = ("", _Corrected([0.0], [0.0]))
-    for what, count in _CROWDED.items():
-        corrected = await _corrected(crowded_list(what, count), [what])
-        section.rows.append([f"crowded: {count:,} {what}", "1", *corrected.cells()])
-        worst = max(worst, (what, corrected), key=lambda each: each[1].longest)
-    findings.append(worst[1].finding(f"a list of one crowded channel ({worst[0]}): others wait"))
+    crowded = {what: await _corrected(crowded_list(what, count), [what]) for what, count in _CROWDED.items()}
+    section.rows += [[f"crowded: {_CROWDED[what]:,} {what}", "1", *each.cells()] for what, each in crowded.items()]
+    worst = max(crowded, key=lambda what: crowded[what].longest)
+    findings.append(crowded[worst].finding(f"a list of one crowded channel ({worst}): others wait"))
     return section, findings
 
 
@@ -160,7 +158,7 @@ class _Corrected:
     @property
     def longest(self) -> float:
         """The longest that others wait, in the usual poll or in the first one."""
-        return max(Median.of(self.waited[1:] or self.waited).value, self.waited[0])
+        return max(Median.of(self.waited[1:]).value, self.waited[0])
 
     def cells(self) -> list[str]:
         """The figures of a row."""

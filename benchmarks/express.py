@@ -79,8 +79,8 @@ def _table(
                     samples.setdefault(proxy.name, []).append(sample)
         compared = "p50" if one else "rate"
         for name, runs in samples.items():
-            turns_of_both = zip(runs, samples[_DIRECT], strict=True)
-            ratio = Median.of([getattr(one, compared) / getattr(direct, compared) for one, direct in turns_of_both])
+            ours, direct = ([getattr(run, compared) for run in some] for some in (runs, samples[_DIRECT]))
+            ratio = Median.of_ratios(ours, direct)
             cpu, rate, p50, p99 = (
                 Median.of([getattr(run, of) for run in runs]) for of in ("cpu", "rate", "p50", "p99")
             )

@@ -146,14 +146,17 @@ def _burst(fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
 
 def _page(fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
     """The status page's stream is read, and a session changes every 100 ms."""
-    settings = json.dumps({"admin": _admin(fleet, proxy)})
-    return [sys.executable, "-m", "benchmarks.fairness", "page", str(proxy.port), str(seconds), settings]
+    return _at_its_admin("page", fleet, proxy, seconds)
 
 
 def _scrapes(fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
     """Metrics, all sessions and the status page are asked for, again and again."""
+    return _at_its_admin("scrapes", fleet, proxy, seconds)
+
+
+def _at_its_admin(what: str, fleet: Fleet, proxy: Proxy, seconds: float) -> list[str]:
     settings = json.dumps({"admin": _admin(fleet, proxy)})
-    return [sys.executable, "-m", "benchmarks.fairness", "scrapes", str(proxy.port), str(seconds), settings]
+    return [sys.executable, "-m", "benchmarks.fairness", what, str(proxy.port), str(seconds), settings]
 
 
 _LOADS: dict[str, Load] = {

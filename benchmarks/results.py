@@ -23,6 +23,11 @@ class Median:
         """The median of at least one number."""
         return cls(statistics.median(numbers), min(numbers), max(numbers))
 
+    @classmethod
+    def of_ratios(cls, some: Sequence[float], others: Sequence[float]) -> "Median":
+        """The median of the ratios within each turn: a machine that is slow for a while is so for both."""
+        return cls.of([one / other for one, other in zip(some, others, strict=True)])
+
     def text(self, unit: str = "", digits: int = 0) -> str:
         """`20 000 (19 500 to 21 000) unit`."""
         middle, least, greatest = (grouped(n, digits) for n in (self.value, self.least, self.greatest))

@@ -3,7 +3,7 @@
 import gc
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -62,11 +62,6 @@ def _calls(step: Callable[[], object]) -> int:
     begun = time.process_time()
     step()
     return max(1, int(_TIME / _TURNS / max(time.process_time() - begun, 1e-7)))
-
-
-def _ratio(some: Sequence[float], others: Sequence[float]) -> float:
-    """The median of the ratios within the turns."""
-    return Median.of([one / other for one, other in zip(some, others, strict=True)]).value
 
 
 class _Members(msgspec.Struct):
@@ -134,7 +129,7 @@ def _lists() -> tuple[Section, list[Finding]]:
             return json.dumps(json.loads(body))
 
         took = _in_turn(ours, _bare(body), _whole(body), plain)
-        ratio = _ratio(took[0], took[1])
+        ratio = Median.of_ratios(took[0], took[1]).value
         mine, *others = map(Median.of, took)
         section.rows.append([
             f"{size:,}", f"{len(body):,}", mine.text("µs", 1), *(each.text("µs", 1) for each in others),
@@ -184,7 +179,7 @@ def _growth() -> tuple[Section, list[Finding]]:
     fixed, heard = (_in_turn(*map(step, maps.values())) for step in (fixes, hears))
     for known, *took in zip(maps, fixed, heard, strict=True):
         section.rows.append([f"{known:,}", *(Median.of(turns).text("µs", 1) for turns in took)])
-    worst = max(_ratio(took[-1], took[0]) for took in (fixed, heard))
+    worst = max(Median.of_ratios(took[-1], took[0]).value for took in (fixed, heard))
     finding = Finding(
         "growth from 10 to 10 000 sessions", f"{worst:.2f} × at most", "", _FLAT.text, _FLAT.verdict(worst)
     )

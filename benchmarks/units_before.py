@@ -46,7 +46,7 @@ def rows(checkout: Path, turns: int) -> list[list[str]]:
     found = []
     for step in ours[0]:
         now, before = ([costs[step] * 1e6 for costs in of] for of in (ours, others))
-        ratio = Median.of([one / other for one, other in zip(now, before, strict=True)])
+        ratio = Median.of_ratios(now, before)
         found.append([step, Median.of(now).text("µs", 1), Median.of(before).text("µs", 1), ratio.text("", 2)])
     return found
 

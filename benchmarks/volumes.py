@@ -55,7 +55,7 @@ def measure(fleet: Fleet, *, turns: int) -> tuple[Section, list[Finding]]:
                 rate, growth = _transfer(proxy, way, fleet.folder / "www/large")
                 rates.setdefault(proxy.name, []).append(rate)
                 growths[proxy.name].append(growth)
-        ratio = Median.of([a / b for a, b in zip(rates["statusproxy"], rates["nginx"], strict=True)])
+        ratio = Median.of_ratios(rates["statusproxy"], rates["nginx"])
         for name, seen in rates.items():
             against = ratio.text("×", 2) if name == "statusproxy" else ""
             section.rows.append([way, name, Median.of(seen).text(), f"{max(growths[name]):.1f}", against])
