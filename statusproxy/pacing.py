@@ -17,7 +17,7 @@ class Pacer:
         self._step = asyncio.Lock()  # its waiters are woken in the order in which they came
 
     async def step(self) -> None:
-        """To be awaited before each step of about a millisecond: others have their turn.
+        """To be awaited between two steps of about a millisecond, and before the first one where many may begin.
 
         Of all who wait here one goes on in `TURNS` turns of the event loop, first come, first served.
         """

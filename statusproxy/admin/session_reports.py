@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 from statusproxy.admin.messages import to_text
-from statusproxy.admin.report import row_report
+from statusproxy.admin.report import counts, row_report
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.registry.session_rows import AT_ONCE, Row
 from statusproxy.status.channel_list import ChannelRule
@@ -115,7 +115,7 @@ class SessionReports:
 
     def counts(self) -> dict[str, int]:
         """How many of the sessions that were told are in each state."""
-        return {state.value: self._counts[state] for state in SessionState}
+        return counts(self._counts)
 
     def in_order(self, sessions: Iterable[str]) -> list[str]:
         """Those that need attention come first, so that a page of thousands shows them first."""
