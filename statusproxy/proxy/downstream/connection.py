@@ -159,7 +159,7 @@ class ClientConnection(FlowControl):
         self._started = False  # it may be served
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None  # what the task waits for between two requests
-        self._receive: Callable[[bytes | None], None] = _nobody  # who takes the bytes of a tunnel
+        self._receive: Callable[[bytes | None], None] | None = None
         self._used = False  # a request has come
         self._last = False  # no request is served after the one under way
         self._lost = False
@@ -199,8 +199,9 @@ class ClientConnection(FlowControl):
             request.content.set_exception(exc or ConnectionResetError("the client has gone"))
         # A request that changes something is carried to its end without its client, and takes its place till then.
         receive, gone = self._receive, self.gone
-        self._receive, self.gone = _nobody, None
-        receive(None)
+        self._receive = self.gone = None
+        if receive is not None:
+            receive(None)
         if gone is not None:
             gone()
 
@@ -275,12 +276,14 @@ class ClientConnection(FlowControl):
         elif state is SERVING:
             self._reader.follow(data)
         elif state is TUNNEL:
+            assert self._receive is not None
             self._receive(data)
         # else it is thrown away
 
     def eof_received(self) -> bool:
         """Called by asyncio. A tunnel may go on the other way, an exchange may not; whether to stay open."""
         if self.state is TUNNEL:
+            assert self._receive is not None
             self._receive(None)
             return self.transport is not None and self.transport.can_write_eof()
         return False
@@ -373,8 +376,7 @@ class ClientConnection(FlowControl):
         except Exception:
             log.exception("request failed inside the proxy")
         finally:
-            self._request = self._task = self._wake = None
-            self._receive = _nobody
+            self._request = self._task = self._wake = self._receive = None
             self._reader.end()
             self._end()
             if self._lost:
@@ -414,10 +416,6 @@ class ClientConnection(FlowControl):
         early = self._reader.switch()
         if early:
             receive(early)
-
-
-def _nobody(data: bytes | None) -> None:
-    """No tunnel is open."""
 
 
 def _peer(transport: asyncio.BaseTransport) -> Peer:
