@@ -389,11 +389,10 @@ class ClientConnection(FlowControl):
         self._request = None
         self.state = IDLE
         more = self._reader.more
-        if more:
-            found = self._reader.next()
-            if found is not None:
-                self._begin(found)
-                return
+        found = self._reader.next() if more else None
+        if found is not None:
+            self._begin(found)
+            return
         self.server.admission.rest(self)
         if more and self._reader.in_head:
             self._begin_head()
@@ -413,8 +412,7 @@ class ClientConnection(FlowControl):
             return  # the client has gone
         self.state = TUNNEL
         self._receive = receive
-        early = self._reader.switch()
-        if early:
+        if early := self._reader.switch():
             receive(early)
 
 
