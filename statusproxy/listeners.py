@@ -34,7 +34,7 @@ _EMPTYING: Final = 1.0
 
 
 class Listeners:
-    """All that the proxy listens on. `open` once, `close` once."""
+    """All that the proxy listens on. `bind` once, `open` once, `close` once."""
 
     def __init__(self, clients: Callable[[], asyncio.Protocol], settings: Settings, tls: SSLContext | None) -> None:
         """`clients` makes the protocol of each connection; `tls` is None where clients speak in clear.
@@ -43,21 +43,24 @@ class Listeners:
         """
         self.addresses: list[str] = []
         """Where it listens, as `host:port` or `unix:/path`; kept after `close`."""
+        self.is_open = False
+        """Whether it accepts connections."""
         self._clients = clients
         self._settings = settings
         self._servers: list[asyncio.Server] = []
         self._unix_sockets: list[Path] = []  # files of our own making
-        self._options: dict[str, Any] = {"ssl": tls, "backlog": _ACCEPTED_AT_ONCE}
+        self._options: dict[str, Any] = {"ssl": tls, "backlog": _ACCEPTED_AT_ONCE, "start_serving": False}
         if tls is not None:
             self._options["ssl_handshake_timeout"] = settings.timeouts.request_head
 
-    async def open(self, inherited: Sequence[socket.socket] = ()) -> None:
-        """Listen on the sockets that systemd opened, and on each address of `listen` that none of them serves.
+    async def bind(self, inherited: Sequence[socket.socket] = ()) -> None:
+        """Take the sockets that systemd opened, and each address of `listen` that none of them serves.
 
-        Raises `OSError` with a whole sentence; what was opened before is then open still.
+        Nobody is accepted before `open`. Raises `OSError` with a whole sentence; what was bound before is then bound
+        still.
         """
         for sock in inherited:
-            self._servers.append(await self._serve(sock))
+            self._servers.append(await self._server(sock))
         for address in systemd.not_inherited(self._settings.listen, inherited):
             if inherited:
                 log.warning(
@@ -66,9 +69,16 @@ class Listeners:
                     address,
                     extra={"listen": str(address)},
                 )
-            self._servers.append(await self._listen_on(address))
+            self._servers.append(await self._bind(address))
+
+    async def open(self) -> None:
+        """Accept clients on all that is bound. Raises `OSError` with a whole sentence, before anyone is accepted."""
         for server in self._servers:
-            _widen_backlog(server)
+            _listen(server)
+        self.is_open = True
+        for server in self._servers:
+            await server.start_serving()
+            _listen(server)  # again: the event loop has set the backlog to what it accepts at once
             for sock in server.sockets:
                 name = _name(sock)
                 self.addresses.append(name)
@@ -78,11 +88,6 @@ class Listeners:
                 "only programs on this machine can connect; `listen` in config.yaml opens it to containers and other "
                 "machines, for example `listen: 0.0.0.0:8090`"
             )
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it accepts connections on any of them."""
-        return bool(self._servers)
 
     async def retire(self) -> None:
         """Accept the clients that have connected already: the kernel resets those that still wait when `close` comes.
@@ -105,6 +110,7 @@ class Listeners:
 
     def close(self) -> None:
         """Accept no more; connections that are open stay. Socket files of our own are removed."""
+        self.is_open = False
         for server in self._servers:
             server.close()
         self._servers.clear()
@@ -115,34 +121,45 @@ class Listeners:
             path.unlink(missing_ok=True)
         self._unix_sockets.clear()
 
-    async def _listen_on(self, address: Address) -> asyncio.Server:
+    async def _bind(self, address: Address) -> asyncio.Server:
         try:
-            if address.unix is not None:
-                path = Path(address.unix)
-                sock = unix_socket.bind(path, self._settings.listen_mode)
-                self._unix_sockets.append(path)
-                return await self._serve(sock)
-            return await asyncio.get_running_loop().create_server(
-                self._clients, address.host or None, address.port, **self._options
-            )
+            if address.unix is None:
+                return await asyncio.get_running_loop().create_server(
+                    self._clients, address.host or None, address.port, **self._options
+                )
+            path = Path(address.unix)
+            sock = unix_socket.bind(path, self._settings.listen_mode)
+            self._unix_sockets.append(path)
+            sock.listen(_BACKLOG)  # at once: another process that starts now would take the file for a dead one's
+            return await self._server(sock)
         except OSError as error:
-            text = f"cannot listen on {address} (listen): {in_words(error)}"
-            if error.errno == errno.EADDRINUSE:
-                text += "; is statusproxy running already, or another program there?"
-            raise OSError(text) from error
+            raise _cannot_listen(str(address), error) from error
 
-    async def _serve(self, sock: socket.socket) -> asyncio.Server:
+    async def _server(self, sock: socket.socket) -> asyncio.Server:
         sock.setblocking(False)
         if sock.family == socket.AF_UNIX:
             return await unix_socket.serve(self._clients, sock, **self._options)
         return await asyncio.get_running_loop().create_server(self._clients, sock=sock, **self._options)
 
 
-def _widen_backlog(server: asyncio.Server) -> None:
-    """Let the kernel queue more connections than asyncio accepts at once, which takes one number for both."""
+def _listen(server: asyncio.Server) -> None:
+    """Have the kernel queue connections, more than asyncio accepts at once, which takes one number for both.
+
+    Raises `OSError` where another process was quicker: two can be bound to an address on which no one listens yet.
+    """
     for sock in server.sockets:
         with socket.socket(fileno=os.dup(sock.fileno())) as same:
-            same.listen(_BACKLOG)
+            try:
+                same.listen(_BACKLOG)
+            except OSError as error:
+                raise _cannot_listen(_name(sock), error) from error
+
+
+def _cannot_listen(where: str, error: OSError) -> OSError:
+    text = f"cannot listen on {where} (listen): {in_words(error)}"
+    if error.errno == errno.EADDRINUSE:
+        text += "; is statusproxy running already, or another program there?"
+    return OSError(text)
 
 
 def _on_loopback(addresses: Sequence[str]) -> bool:

@@ -147,10 +147,15 @@ class Server:
             self._rooms = await assemble(planned, self.metrics, self.exposition, self._clock, self._report, self._given)
         except (StoreError, ValueError) as error:
             raise StartError(str(error)) from error
+        # What lives now lives to the end: the collector need not look at it again. Clients would wait for this.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         try:
             await self._listen()
         except OSError as error:
             self._close_listeners()
+            await self.admin.stop()
             await self.registry.close()
             raise StartError(str(error)) from error
         self._watchdog = Watchdog(self.registry, self._status)
@@ -163,17 +168,15 @@ class Server:
         site = Site(self.registry, self.proxy, self.rooms.spool, self.gateway_watch)
         self._alerting = Alerting(site, self.metrics.alerts, self.admin.alerts_changed)
         self._alerting.follow(self.settings)
-        # What lives now lives to the end: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
 
     async def _listen(self) -> None:
+        """Take all addresses before the first client is accepted, who would be lost where one of them is taken."""
         inherited = systemd.inherited_sockets()
         self._listeners = Listeners(self.clients, self.settings, self._tls)
         self.admin.answers.listening = self._listeners.addresses
-        await self._listeners.open([sock for name, sock in inherited if name != "admin"])
+        await self._listeners.bind([sock for name, sock in inherited if name != "admin"])
         admin = await self.admin.start([sock for name, sock in inherited if name == "admin"])
+        await self._listeners.open()
         if admin:
             log.info("admin on %s", admin, extra={"admin": admin})
 

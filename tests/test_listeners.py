@@ -13,6 +13,7 @@ from statusproxy.config.load import loads
 from statusproxy.listeners import Listeners
 from statusproxy.tls import server_context
 from tests.certificates import make_certificate
+from tests.ports import free_port
 
 WARNING = (
     "[::1]:0 is in `listen`, but not in statusproxy.socket: a restart refuses connections there; "
@@ -35,7 +36,8 @@ def listeners(listen: object, more: str = "") -> Listeners:
 
 @asynccontextmanager
 async def opened(wanted: Listeners, *inherited: socket.socket) -> AsyncIterator[Listeners]:
-    await wanted.open(inherited)
+    await wanted.bind(inherited)
+    await wanted.open()
     try:
         yield wanted
     finally:
@@ -62,6 +64,7 @@ async def test_each_address_is_served_under_its_name(tmp_path: Path) -> None:
 async def test_closing_removes_socket_files_and_keeps_the_names(tmp_path: Path) -> None:
     path = tmp_path / "a.sock"
     ours = listeners(f"'unix:{path}'", "listen_mode: '0600'")
+    await ours.bind()
     assert not ours.is_open
     await ours.open()
     assert (ours.is_open, path.stat().st_mode & 0o777) == (True, 0o600)
@@ -119,16 +122,58 @@ async def test_an_address_in_use_is_told_in_a_whole_sentence() -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         ours = listeners(f"'{address}'")
         with pytest.raises(OSError, match="cannot listen on") as caught:
-            await ours.open()
+            await ours.bind()
         ours.close()
     assert str(caught.value).startswith(f"cannot listen on {address} (listen): ")
     assert str(caught.value).endswith("; is statusproxy running already, or another program there?")
 
 
+async def test_of_two_that_take_an_address_at_once_the_second_is_told_so() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    first, second = listeners(f"'{address}'"), listeners(f"'{address}'")
+    await first.bind()
+    await second.bind()  # the kernel refuses it only where somebody listens
+    await first.open()
+    with pytest.raises(OSError, match=rf"^cannot listen on {address} \(listen\): .* running already, or another"):
+        await second.open()
+    second.close()
+    assert await greeting(address) == b"hello"
+    first.close()
+
+
+async def test_no_client_is_accepted_before_all_addresses_are_taken(tmp_path: Path) -> None:
+    port, path = free_port(), tmp_path / "a.sock"
+    ours = listeners(f"['127.0.0.1:{port}', 'unix:{path}']")
+    await ours.bind()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_unix_connection(path)  # the kernel keeps it waiting
+    said = asyncio.create_task(reader.read())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not said.done()
+    await ours.open()
+    assert await said == b"hello"
+    writer.close()
+    ours.close()
+
+
+async def test_a_unix_socket_is_nobody_elses_as_soon_as_its_file_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    first, second = listeners(f"'unix:{path}'"), listeners(f"'unix:{path}'")
+    await first.bind()
+    with pytest.raises(OSError, match="is statusproxy running already"):
+        await second.bind()
+    second.close()
+    await first.open()
+    assert await greeting(f"unix:{path}") == b"hello"
+    first.close()
+
+
 async def test_an_address_of_another_machine_is_no_address_in_use() -> None:
     ours = listeners("'192.0.2.1:8090'")
     with pytest.raises(OSError, match=r"no such address$"):
-        await ours.open()
+        await ours.bind()
     ours.close()
 
 

@@ -26,9 +26,11 @@ import yaml
 
 from statusproxy import __version__
 from statusproxy.admin import client
+from statusproxy.admin.listener import AdminListener
 from statusproxy.clock import boot_time
 from statusproxy.config.load import load
 from statusproxy.demo.events import status_find
+from statusproxy.listeners import Listeners
 from statusproxy.server import Server, StartError, serve
 from statusproxy.status.clocks import Written
 from statusproxy.store import file_lock
@@ -191,6 +193,61 @@ async def test_a_port_in_use_is_told_in_one_line_that_names_it(which: str, tmp_p
     assert "the address is already in use" in told
     if which == "admin":
         assert "admin.listen" in told
+
+
+async def test_no_client_is_accepted_where_the_admin_address_is_taken(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    start = AdminListener.start
+
+    async def while_clients_come(admin: AdminListener, *inherited: Any) -> str | None:
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        return await start(admin, *inherited)
+
+    monkeypatch.setattr(AdminListener, "start", while_clients_come)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(StartError, match=r"admin\.listen"):
+            await Site(tmp_path, origin, listen=f"127.0.0.1:{port}", admin={"listen": address}).server.start()
+
+
+async def test_the_admin_listener_answers_before_the_first_client_is_accepted(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = free_port()
+    open_ = Listeners.open
+
+    async def after_a_look(listeners: Listeners) -> None:
+        assert await asyncio.to_thread(client.ask, f"http://127.0.0.1:{admin}", "GET", "/healthz", None)
+        await open_(listeners)
+
+    monkeypatch.setattr(Listeners, "open", after_a_look)
+    async with serving(tmp_path, origin, admin={"listen": f"127.0.0.1:{admin}"}) as site:
+        assert site.server.serving
+
+
+async def test_an_address_that_another_program_takes_meanwhile_leaves_nothing_open(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, admin = free_port(), free_port()
+    open_ = Listeners.open
+
+    async def too_late(listeners: Listeners) -> None:
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", port))
+            other.listen()
+            await open_(listeners)
+
+    monkeypatch.setattr(Listeners, "open", too_late)
+    keys = {"listen": f"127.0.0.1:{port}", "admin": {"listen": f"127.0.0.1:{admin}"}}
+    with pytest.raises(StartError, match=f"127.0.0.1:{port}"):
+        await Site(tmp_path, origin, **keys).server.start()
+    for each in (port, admin):
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", each)
 
 
 async def test_a_proof_whose_package_is_missing_is_told_at_the_start_and_refused_by_a_reload(
