@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import logging
-import os
 import select
 import socket
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Final
 
-from statusproxy import systemd, unix_socket
+from statusproxy import stream_server, systemd, unix_socket
 from statusproxy.config.addresses import Address
 from statusproxy.config.settings import Settings
 from statusproxy.observe.network_errors import in_words
@@ -60,7 +59,7 @@ class Listeners:
         still.
         """
         for sock in inherited:
-            self._servers.append(await self._server(sock))
+            self._servers.append(await stream_server.on_socket(self._clients, sock, **self._options))
         for address in systemd.not_inherited(self._settings.listen, inherited):
             if inherited:
                 log.warning(
@@ -74,11 +73,15 @@ class Listeners:
     async def open(self) -> None:
         """Accept clients on all that is bound. Raises `OSError` with a whole sentence, before anyone is accepted."""
         for server in self._servers:
-            _listen(server)
+            names = ", ".join(map(_name, server.sockets))
+            try:
+                stream_server.listen(server, _BACKLOG)
+            except OSError as error:
+                raise _cannot_listen(names, error) from error
         self.is_open = True
         for server in self._servers:
             await server.start_serving()
-            _listen(server)  # again: the event loop has set the backlog to what it accepts at once
+            stream_server.listen(server, _BACKLOG)
             for sock in server.sockets:
                 name = _name(sock)
                 self.addresses.append(name)
@@ -128,31 +131,11 @@ class Listeners:
                     self._clients, address.host or None, address.port, **self._options
                 )
             path = Path(address.unix)
-            sock = unix_socket.bind(path, self._settings.listen_mode)
+            sock = unix_socket.listen(path, self._settings.listen_mode, _BACKLOG)
             self._unix_sockets.append(path)
-            sock.listen(_BACKLOG)  # at once: another process that starts now would take the file for a dead one's
-            return await self._server(sock)
+            return await stream_server.on_socket(self._clients, sock, **self._options)
         except OSError as error:
             raise _cannot_listen(str(address), error) from error
-
-    async def _server(self, sock: socket.socket) -> asyncio.Server:
-        sock.setblocking(False)
-        if sock.family == socket.AF_UNIX:
-            return await unix_socket.serve(self._clients, sock, **self._options)
-        return await asyncio.get_running_loop().create_server(self._clients, sock=sock, **self._options)
-
-
-def _listen(server: asyncio.Server) -> None:
-    """Have the kernel queue connections, more than asyncio accepts at once, which takes one number for both.
-
-    Raises `OSError` where another process was quicker: two can be bound to an address on which no one listens yet.
-    """
-    for sock in server.sockets:
-        with socket.socket(fileno=os.dup(sock.fileno())) as same:
-            try:
-                same.listen(_BACKLOG)
-            except OSError as error:
-                raise _cannot_listen(_name(sock), error) from error
 
 
 def _cannot_listen(where: str, error: OSError) -> OSError:

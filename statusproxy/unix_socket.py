@@ -1,16 +1,13 @@
-"""Unix sockets to listen on: created at the mode they keep, and a file that a dead process left is replaced."""
+"""Unix sockets that listen: created at the mode they keep, and a file that a dead process left is replaced."""
 
-import asyncio
 import errno
 import os
 import socket
 import stat
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-__all__ = ["PRIVATE", "bind", "serve"]
+__all__ = ["PRIVATE", "listen"]
 
 #: For this user (and root) only. To connect to a Unix socket is to write to it (unix(7)).
 PRIVATE: Final = 0o600
@@ -19,11 +16,12 @@ PRIVATE: Final = 0o600
 _PROBE: Final = 1.0
 
 
-def bind(path: Path, mode: int) -> socket.socket:
-    """A socket bound to `path` with exactly `mode`, regardless of the umask; it does not listen yet.
+def listen(path: Path, mode: int, backlog: int) -> socket.socket:
+    """A socket that listens at `path` with exactly `mode`, regardless of the umask; `backlog` connections are queued.
 
-    A socket file on which no one listens is replaced. Raises `OSError`: EADDRINUSE where someone listens, EEXIST
-    where the file is not a socket.
+    It listens at once: another process would take the file of one that does not for a dead process's. A socket file
+    on which no one listens is replaced. Raises `OSError`: EADDRINUSE where someone listens, EEXIST where the file is
+    not a socket.
     """
     _remove_stale(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -36,22 +34,13 @@ def bind(path: Path, mode: int) -> socket.socket:
         sock.bind(str(path))
         bound = True
         os.chmod(path, mode)
+        sock.listen(backlog)
     except BaseException:
         sock.close()
         if bound:
             path.unlink(missing_ok=True)
         raise
     return sock
-
-
-async def serve(factory: Callable[[], asyncio.Protocol], sock: socket.socket, **listening: Any) -> asyncio.Server:
-    """Listen on a bound socket. Its file stays when the server closes: it may be systemd's, which outlives us.
-
-    `listening` is what asyncio's `create_unix_server` takes besides: `backlog`, `ssl` and others.
-    """
-    # Python 3.13 and newer would remove it.
-    keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-    return await asyncio.get_running_loop().create_unix_server(factory, sock=sock, **listening, **keep)
 
 
 def _remove_stale(path: Path) -> None:

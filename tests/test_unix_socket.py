@@ -1,6 +1,5 @@
 """A Unix socket has the mode that was asked for, is never wider, and replaces only what a dead process left."""
 
-import asyncio
 import os
 import shutil
 import socket
@@ -10,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,7 +39,7 @@ def mode_of(path: Path) -> int:
 @pytest.mark.parametrize("mode", MODES)
 def test_the_mode_is_what_was_asked_for_whatever_the_umask(tmp_path: Path, mode: int, mask: int) -> None:
     path = tmp_path / "a.sock"
-    with umask(mask), unix_socket.bind(path, mode):
+    with umask(mask), unix_socket.listen(path, mode, 1):
         assert mode_of(path) == mode
 
 
@@ -61,13 +59,13 @@ def test_the_mode_is_at_no_moment_wider_than_asked_for(
         change(where, to)
 
     monkeypatch.setattr(os, "chmod", look_first)
-    with umask(mask), unix_socket.bind(path, mode):
+    with umask(mask), unix_socket.listen(path, mode, 1):
         pass
     assert seen == [mode & ~mask]
 
 
 def test_the_umask_of_the_process_is_left_alone(tmp_path: Path) -> None:
-    with umask(0o027), unix_socket.bind(tmp_path / "a.sock", 0o666):
+    with umask(0o027), unix_socket.listen(tmp_path / "a.sock", 0o666, 1):
         (tmp_path / "file").touch()
         assert mode_of(tmp_path / "file") == 0o640
 
@@ -77,11 +75,16 @@ def test_a_socket_that_a_dead_process_left_is_replaced_and_gets_the_mode(tmp_pat
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     os.chmod(path, 0o600)
-    with unix_socket.bind(path, 0o666) as sock:
-        sock.listen()
+    with unix_socket.listen(path, 0o666, 1):
         assert mode_of(path) == 0o666
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
+
+
+def test_a_socket_is_nobody_elses_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    with unix_socket.listen(path, 0o666, 1), pytest.raises(OSError, match="Address already in use"):
+        unix_socket.listen(path, 0o666, 1)
 
 
 def test_a_socket_that_somebody_serves_stays(tmp_path: Path) -> None:
@@ -90,7 +93,7 @@ def test_a_socket_that_somebody_serves_stays(tmp_path: Path) -> None:
         alive.bind(str(path))
         alive.listen()
         with pytest.raises(OSError, match="Address already in use"):
-            unix_socket.bind(path, 0o666)
+            unix_socket.listen(path, 0o666, 1)
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
 
@@ -99,7 +102,7 @@ def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.sock"
     path.write_text("precious")
     with pytest.raises(FileExistsError, match="not a socket"):
-        unix_socket.bind(path, 0o666)
+        unix_socket.listen(path, 0o666, 1)
     assert path.read_text() == "precious"
 
 
@@ -123,7 +126,7 @@ def test_a_socket_whose_mode_cannot_be_set_is_not_left_behind(
     monkeypatch.setattr(socket, "socket", Noted)
     monkeypatch.setattr(os, "chmod", refuse)
     with pytest.raises(PermissionError):
-        unix_socket.bind(tmp_path / "a.sock", 0o666)
+        unix_socket.listen(tmp_path / "a.sock", 0o666, 1)
     assert list(tmp_path.iterdir()) == []
     assert [sock.fileno() for sock in made] == [-1]
 
@@ -136,8 +139,7 @@ def test_another_user_can_connect_only_where_the_mode_says_so(mode: int, connect
     with tempfile.TemporaryDirectory() as folder, umask(0o022):  # pytest's own folders are closed to others
         os.chmod(folder, 0o755)
         path = Path(folder, "a.sock")
-        with unix_socket.bind(path, mode) as sock:
-            sock.listen()
+        with unix_socket.listen(path, mode, 1):
             tried = subprocess.run(
                 [PYTHON, "-IS", "-c", client, str(path)],
                 user=65534, group=65534, extra_groups=[], check=False, capture_output=True,
@@ -148,7 +150,7 @@ def test_another_user_can_connect_only_where_the_mode_says_so(mode: int, connect
 
 def test_a_path_that_cannot_be_bound_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        unix_socket.bind(tmp_path / "no such folder" / "a.sock", 0o666)
+        unix_socket.listen(tmp_path / "no such folder" / "a.sock", 0o666, 1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -177,10 +179,10 @@ def test_a_socket_whose_owner_is_too_busy_to_answer_stays(
         raise TimeoutError
 
     path = tmp_path / "a.sock"
-    with unix_socket.bind(path, 0o666):
+    with unix_socket.listen(path, 0o666, 1):
         probe(never)
         with pytest.raises(OSError, match="Address already in use"):
-            unix_socket.bind(path, 0o666)
+            unix_socket.listen(path, 0o666, 1)
         assert path.exists()
 
 
@@ -191,10 +193,10 @@ def test_a_socket_that_comes_back_while_it_is_looked_at_stays(
         raise FileNotFoundError
 
     path = tmp_path / "a.sock"
-    with unix_socket.bind(path, 0o666):
+    with unix_socket.listen(path, 0o666, 1):
         probe(away)
         with pytest.raises(OSError, match="Address already in use"):
-            unix_socket.bind(path, 0o666)  # bind(2) has the last word
+            unix_socket.listen(path, 0o666, 1)  # bind(2) has the last word
         assert path.exists()
 
 
@@ -206,44 +208,7 @@ def test_a_dead_socket_that_somebody_else_removes_is_replaced_as_well(
         raise ConnectionRefusedError
 
     path = tmp_path / "a.sock"
-    with unix_socket.bind(path, 0o666):
+    with unix_socket.listen(path, 0o666, 1):
         probe(removed)
-        with unix_socket.bind(path, 0o660):
+        with unix_socket.listen(path, 0o660, 1):
             assert mode_of(path) == 0o660
-
-
-@pytest.mark.parametrize(
-    ("version", "keeps"),
-    [((3, 12, 9), {}), ((3, 13, 0), {"cleanup_socket": False}), ((3, 14, 1), {"cleanup_socket": False})],
-)
-async def test_every_python_is_told_to_keep_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], keeps: dict[str, bool]
-) -> None:
-    told: list[dict[str, Any]] = []
-
-    async def create(*_: object, **options: Any) -> None:
-        told.append(options)
-
-    monkeypatch.setattr(unix_socket, "sys", SimpleNamespace(version_info=version))
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_unix_server", create)
-    with unix_socket.bind(tmp_path / "a.sock", 0o600) as sock:
-        await unix_socket.serve(asyncio.Protocol, sock, backlog=7)
-    assert told == [{"sock": sock, "backlog": 7, **keeps}]
-
-
-@pytest.mark.slow
-async def test_a_socket_that_is_served_answers_and_its_file_stays_when_the_server_closes(tmp_path: Path) -> None:
-    path = tmp_path / "a.sock"
-
-    class Greeting(asyncio.Protocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.WriteTransport)
-            transport.write(b"hello")
-            transport.close()
-
-    server = await unix_socket.serve(Greeting, unix_socket.bind(path, 0o600), backlog=10)
-    reader, writer = await asyncio.open_unix_connection(path)
-    assert await reader.read() == b"hello"
-    writer.close()
-    server.close()
-    assert path.exists()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from statusproxy import unix_socket
+from statusproxy import stream_server, unix_socket
 from statusproxy.admin.answers import Answers
 from statusproxy.admin.connections import KEEP_ALIVE, Connections
 from statusproxy.admin.guard import refusal
@@ -84,7 +84,7 @@ class AdminListener:
         try:
             if inherited:
                 for sock in inherited:
-                    self._listeners.append(await self._serve_socket(sock))
+                    self._listeners.append(await stream_server.on_socket(self._connections, sock, backlog=_BACKLOG))
             else:
                 assert address is not None
                 self._listeners.append(await self._listen_on(address))
@@ -121,18 +121,19 @@ class AdminListener:
     async def _listen_on(self, address: Address) -> asyncio.Server:
         if address.unix is not None:
             # Private, regardless of the umask: who reaches it may read the state of every session and end corrections.
-            sock = unix_socket.bind(Path(address.unix), unix_socket.PRIVATE)
+            sock = unix_socket.listen(Path(address.unix), unix_socket.PRIVATE, _BACKLOG)
             self._socket_of_ours = Path(address.unix)
-            return await self._serve_socket(sock)
-        return await asyncio.get_running_loop().create_server(
-            self._connections, address.host or None, address.port, reuse_address=True, backlog=_BACKLOG
+            return await stream_server.on_socket(self._connections, sock, backlog=_BACKLOG)
+        server = await asyncio.get_running_loop().create_server(
+            self._connections, address.host or None, address.port, backlog=_BACKLOG, start_serving=False
         )
-
-    async def _serve_socket(self, sock: socket.socket) -> asyncio.Server:
-        sock.setblocking(False)
-        if sock.family == socket.AF_UNIX:
-            return await unix_socket.serve(self._connections, sock, backlog=_BACKLOG)
-        return await asyncio.get_running_loop().create_server(self._connections, sock=sock, backlog=_BACKLOG)
+        try:
+            stream_server.listen(server, _BACKLOG)
+        except OSError:
+            server.close()
+            raise
+        await server.start_serving()
+        return server
 
     # ---- who may ask ----
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from statusproxy import __version__
+from statusproxy import __version__, stream_server
 from statusproxy.admin import answers as answers_module
 from statusproxy.admin import health as health_module
 from statusproxy.admin import history as history_module
@@ -29,6 +29,7 @@ from statusproxy.status.model import Change, Override, Record
 from statusproxy.store import StoreError
 from tests.admin.conftest import Start
 from tests.admin.harness import Admin
+from tests.ports import free_port
 from tests.proxy.harness import Wire, until
 from tests.store.damaged import damage_page, filled, noise
 
@@ -381,6 +382,27 @@ async def test_a_port_that_is_taken_is_named_with_what_to_do(start: Start, admin
     ):
         async with start(admin={"listen": admin.netloc}):
             pass
+
+
+async def test_a_port_that_another_program_takes_meanwhile_is_named_and_left_to_it(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        listen = stream_server.listen
+
+        def too_late(server: asyncio.Server, backlog: int) -> None:
+            other.listen()
+            listen(server, backlog)
+
+        monkeypatch.setattr(stream_server, "listen", too_late)
+        ours = listener(admin, f"admin: {{listen: '127.0.0.1:{port}'}}")
+        with pytest.raises(OSError, match=rf"^cannot listen on 127\.0\.0\.1:{port} \(admin\.listen\)"):
+            await ours.start()
+        assert (ours.addresses, ours.exposed) == ([], False)
+        await ours.stop()
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
