@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
+import msgspec
+
 from statusproxy.clock import OwnClock
 from statusproxy.status.model import REPEATED, STARTED, Change, Record
 from statusproxy.status.outages import Outage, Pairing, standing
@@ -219,17 +221,14 @@ class OutageLedger:
         known.version += 1
 
 
-class _Session:
-    """What the ledger holds of one session."""
+class _Session(msgspec.Struct, eq=False, gc=False):
+    """What the ledger holds of one session; as little work for the garbage collector as its outages."""
 
-    __slots__ = ("dropped_until", "oldest", "outages", "version")
-
-    def __init__(self) -> None:
-        self.outages = Outages()
-        self.oldest = math.inf
-        """The oldest moment that a line tells of."""
-        self.dropped_until = -math.inf
-        self.version = 0
+    outages: Outages = msgspec.field(default_factory=Outages)
+    oldest: float = math.inf
+    """The oldest moment that a line tells of."""
+    dropped_until: float = -math.inf
+    version: int = 0
 
     @property
     def is_empty(self) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -122,6 +124,33 @@ BACK = status_find("sales", "inChat")
 
 
 # What is heard, and when it is durable
+
+
+def visited_within(root: object) -> int:
+    """How many objects a collection of garbage visits of all that `root` holds, directly or not."""
+    found, todo, count = {id(root)}, [root], 0
+    while todo:
+        for each in gc.get_referents(todo.pop()):
+            if id(each) not in found and not isinstance(each, type | ModuleType | FunctionType):
+                found.add(id(each))
+                todo.append(each)
+                count += gc.is_tracked(each)
+    return count
+
+
+async def test_sessions_that_are_learned_are_nothing_that_a_collection_of_garbage_would_visit() -> None:
+    async with kept() as it:
+
+        async def learn(sessions: Sequence[str]) -> int:
+            for state in ("disconnectedMobile", "inChat", "disconnectedMobile"):
+                await it.hear(*(status_find(session, state) for session in sessions))
+                it.look(channel_list(**dict.fromkeys(sessions, "connected")))
+            it.disk.saved.clear()
+            it.disk.changes.clear()
+            return visited_within(it.registry)
+
+        before = await learn([f"a{number}" for number in range(200)])
+        assert await learn([f"b{number}" for number in range(200)]) - before < 100
 
 
 async def test_what_is_heard_holds_at_once_and_is_awaited_until_it_is_on_disk() -> None:

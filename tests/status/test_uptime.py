@@ -1,5 +1,7 @@
 """Uptime by UTC days and calendar months."""
 
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,11 @@ def test_the_same_outage_told_again_counts_once_also_where_it_took_no_time() -> 
 
 def test_an_outage_that_would_end_before_it_began_took_no_time() -> None:
     assert parts(lost((10.0, 9.0))) == [(10.0, 10.0)]
+
+
+def test_a_collection_of_garbage_visits_none_of_it() -> None:
+    outages = lost((10.0, 20.0), (30.0, 40.0), now_since=50.0)
+    assert not any(map(gc.is_tracked, [outages, *gc.get_referents(outages)]))
 
 
 def test_old_outages_can_be_dropped() -> None:
