@@ -12,10 +12,10 @@ from typing import Any
 from benchmarks.fleet import channels
 from benchmarks.results import Finding, Goal, Median, Section
 from statusproxy.config.load import load
+from statusproxy.garbage_collection import settle
 from statusproxy.observe.logs import JsonFormatter
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry.registry import SessionRegistry
-from statusproxy.server import GC_THRESHOLD
 from statusproxy.status.channels import ChannelRule
 from statusproxy.store.memory import memory_store
 from tests.faults.scenes import crowded_list
@@ -39,9 +39,7 @@ def measure() -> list[tuple[Section, list[Finding]]]:
     log.setLevel(logging.INFO)
     log.propagate = False
     thresholds = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
+    settle()
     try:
         return [asyncio.run(_falls()), asyncio.run(_long_lists())]
     finally:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 import time
@@ -17,6 +16,7 @@ from statusproxy.config.errors import ConfigError
 from statusproxy.config.paths import fold_path
 from statusproxy.config.restart import after_reload
 from statusproxy.config.settings import Settings
+from statusproxy.garbage_collection import GarbageCollection
 from statusproxy.listeners import Listeners
 from statusproxy.observe import access_log
 from statusproxy.observe.counted import counted
@@ -44,10 +44,6 @@ _LAST_CALL: Final = 1.0
 
 #: Seconds between two looks at whether the exchanges under way have ended.
 _DRAIN_STEP: Final = 0.05
-
-#: Objects made between two runs of Python's youngest collection: with the default of 700, collections are most of
-#: the slowest hundredth of requests.
-GC_THRESHOLD: Final = 20_000
 
 #: Bound once: a look-up in an `Enum` costs more than one in a module.
 _WEBHOOK: Final = RouteKind.WEBHOOK
@@ -80,6 +76,7 @@ class Server:
         self._given = given
         self._read_settings = read_settings
         self._loop_lag = LoopLag()
+        self._collection = GarbageCollection(lambda: self.proxy.in_flight > 0)
         self.exposition = Exposition(self.metrics, self._loop_lag)
         self._rooms: Rooms | None = None
         self._listeners: Listeners | None = None
@@ -147,13 +144,11 @@ class Server:
             self._rooms = await assemble(planned, self.metrics, self.exposition, self._clock, self._report, self._given)
         except (StoreError, ValueError) as error:
             raise StartError(str(error)) from error
-        # What lives now lives to the end: the collector need not look at it again. Clients would wait for this.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
+        self._collection.start()
         try:
             await self._listen()
         except OSError as error:
+            self._collection.stop()
             self._close_listeners()
             await self.admin.stop()
             await self.registry.close()
@@ -312,6 +307,7 @@ class Server:
         await self.clients.shutdown(timeout=0.1)
         await self.admin.stop()
         self._loop_lag.stop()
+        self._collection.stop()
         self.gateway_watch.close()
         if self._watchdog_task is not None:
             self._watchdog_task.cancel()

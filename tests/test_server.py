@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import importlib.util
 import json
 import logging
@@ -30,6 +31,7 @@ from statusproxy.admin.listener import AdminListener
 from statusproxy.clock import boot_time
 from statusproxy.config.load import load
 from statusproxy.demo.events import status_find
+from statusproxy.garbage_collection import YOUNG
 from statusproxy.listeners import Listeners
 from statusproxy.server import Server, StartError, serve
 from statusproxy.status.clocks import Written
@@ -242,12 +244,21 @@ async def test_an_address_that_another_program_takes_meanwhile_leaves_nothing_op
             await open_(listeners)
 
     monkeypatch.setattr(Listeners, "open", too_late)
+    thresholds = gc.get_threshold()
     keys = {"listen": f"127.0.0.1:{port}", "admin": {"listen": f"127.0.0.1:{admin}"}}
     with pytest.raises(StartError, match=f"127.0.0.1:{port}"):
         await Site(tmp_path, origin, **keys).server.start()
     for each in (port, admin):
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", each)
+    assert gc.get_threshold() == thresholds
+
+
+async def test_garbage_is_collected_as_a_service_needs_it_until_it_ends(tmp_path: Path, origin: Origin) -> None:
+    before = gc.get_threshold()
+    async with serving(tmp_path, origin):
+        assert gc.get_threshold()[0] == YOUNG
+    assert gc.get_threshold() == before
 
 
 async def test_a_proof_whose_package_is_missing_is_told_at_the_start_and_refused_by_a_reload(
