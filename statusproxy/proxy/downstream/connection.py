@@ -67,8 +67,10 @@ class Serving(Places, Limited, Protocol):
 
     head_limits: HeadLimits
     budget: LoopBudget
-    starts: Starts
     requests_count: int
+
+    def starts_of(self, method: str) -> Starts:
+        """Who tells requests of this method when they begin."""
 
     @property
     def handler(self) -> Callable[[ClientRequest], Awaitable[bool]]:
@@ -304,11 +306,8 @@ class ClientConnection(FlowControl):
             self._deadline.request_begun()
             self.server.admission.work(self)
             self._request = ClientRequest(found, self._reader.body, self)
-            if found.method in SAFE:
-                self._start()
-            else:
-                self._started = False
-                self.server.starts.ask(self._start)
+            self._started = False
+            self.server.starts_of(found.method).ask(self._start)
         else:
             self._refuse(found.code)
 
@@ -355,10 +354,9 @@ class ClientConnection(FlowControl):
                     self._wake = self._loop.create_future()
                     await self._wake
                     continue
-                if request.method not in SAFE:
-                    server.starts.begun()  # also where its client has gone meanwhile: it is carried to its end
-                elif self.state is CLOSED:
-                    break
+                server.starts_of(request.method).begun()
+                if self.state is CLOSED and request.method in SAFE:
+                    break  # any other request is carried to its end, though its client has gone
                 server.requests_count += 1
                 keep_alive = await server.handler(request)
                 if self.state is not SERVING:

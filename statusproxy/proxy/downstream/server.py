@@ -16,10 +16,11 @@ from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequ
 from statusproxy.proxy.downstream.descriptors import Reserve
 from statusproxy.proxy.downstream.limits import ClientLimits
 from statusproxy.proxy.downstream.loop_budget import LoopBudget
-from statusproxy.proxy.downstream.starts import Starts
+from statusproxy.proxy.downstream.starts import ASKED_AT_ONCE, AT_ONCE, Starts
 from statusproxy.proxy.downstream.unplaced import Unplaced
 from statusproxy.proxy.http1.request_parser import HeadLimits
 from statusproxy.proxy.problems import PROBLEMS, Language, error_answer
+from statusproxy.proxy.upstream.call import SAFE
 
 #: Places that one newcomer may have others give up: two, so that a limit lowered by a reload is reached in time.
 _ROOM_MADE: Final = 2
@@ -52,7 +53,7 @@ class ClientServer(web.Server):
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.budget = LoopBudget(self.loop)
-        self.starts = Starts()
+        self._changes, self._asks = Starts(AT_ONCE), Starts(ASKED_AT_ONCE)
         self.admission: Admission[ClientConnection] = Admission(self.loop.time)
         self.waiting: set[Unplaced] = set()
         """Clients that got no place and have not asked for anything yet."""
@@ -87,9 +88,14 @@ class ClientServer(web.Server):
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - its signature is aiohttp's
         """Close all connections; the requests under way get `timeout` seconds, and as long again to give up."""
-        self.starts.all()
+        self._changes.all()
+        self._asks.all()
         await asyncio.gather(*(connection.shutdown(timeout) for connection in self.connections))
         self._admitted.clear()
+
+    def starts_of(self, method: str) -> Starts:
+        """Who tells requests of this method when they begin."""
+        return self._asks if method in SAFE else self._changes
 
     # ---- places ----
 

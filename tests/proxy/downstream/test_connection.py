@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from statusproxy.proxy.client_address import LOCAL, Peer
 from statusproxy.proxy.downstream.body_buffer import NO_BODY
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, ConnectionState
-from statusproxy.proxy.downstream.starts import AT_ONCE
+from statusproxy.proxy.downstream.starts import ASKED_AT_ONCE, AT_ONCE
 from tests.proxy.downstream.port import GET, Port
 from tests.proxy.downstream.stand_ins import StandInClock, StandInTransport
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, running, until
@@ -451,15 +451,15 @@ async def test_of_many_requests_at_once_one_a_turn_is_served(port: Port) -> None
     assert counts == [1, 2, 3, 4, 5, 5, 5]
 
 
-# ---- a rush of requests that change something ----
+# ---- a rush of requests ----
 
 
-def rush(port: Port, count: int) -> list[tuple[ClientConnection, StandInTransport]]:
-    """So many clients post something at once."""
+def rush(port: Port, count: int, sent: bytes = POST + b"body") -> list[tuple[ClientConnection, StandInTransport]]:
+    """So many clients post something at once, or send something else."""
     port.server.limits = replace(port.server.limits, connections=1000)
     clients = [port.connect() for _ in range(count)]
     for connection, _ in clients:
-        connection.data_received(POST + b"body")
+        connection.data_received(sent)
     return clients
 
 
@@ -526,9 +526,39 @@ async def test_who_only_asks_and_leaves_before_it_is_served_is_not_served(port: 
     assert (port.server.requests_count, port.server.connections) == (0, [])
 
 
-async def test_a_shutdown_lets_a_post_that_waits_end(port: Port) -> None:
+async def test_of_a_crowd_that_only_asks_some_are_served_in_each_turn_and_in_order(port: Port) -> None:
+    served = noted(port)
+    clients = [connection for connection, _ in rush(port, 3 * ASKED_AT_ONCE, GET)]
+    for share in (1, 2, 3, 3):
+        await turns(1)
+        assert [request.connection for request in served] == clients[: share * ASKED_AT_ONCE]
+
+
+async def test_a_post_does_not_wait_for_a_crowd_that_only_asks(port: Port) -> None:
+    served = noted(port)
+    rush(port, 5 * ASKED_AT_ONCE, GET)
+    rush(port, 1)
+    await turns(1)
+    assert [request.method for request in served] == ["GET"] * ASKED_AT_ONCE + ["POST"]
+
+
+async def test_who_only_asks_and_leaves_a_crowd_is_not_served_and_holds_nobody_up(port: Port) -> None:
+    served = noted(port)
+    clients = rush(port, 3 * ASKED_AT_ONCE, GET)
+    left = clients[ASKED_AT_ONCE : 2 * ASKED_AT_ONCE]
+    for connection, _ in left:
+        connection.connection_lost(None)
+    await turns(5)
+    stayed = [connection for connection, _ in clients if connection.transport is not None]
+    assert len(stayed) == 2 * ASKED_AT_ONCE
+    assert [request.connection for request in served] == stayed
+    assert len(port.server.connections) == 2 * ASKED_AT_ONCE
+
+
+@pytest.mark.parametrize("sent", [POST + b"body", GET], ids=["post", "get"])
+async def test_a_shutdown_lets_a_request_that_waits_end(port: Port, sent: bytes) -> None:
     port.let_go.set()
-    _, transport = rush(port, 3 * AT_ONCE)[-1]
+    _, transport = rush(port, 3 * ASKED_AT_ONCE, sent)[-1]
     await port.server.shutdown(PATIENCE)
     assert (transport.written, transport.is_closing(), transport.aborted) == (b"answer", True, False)
 

@@ -7,7 +7,7 @@ class Queue:
     """Requests, by their number, that asked to begin."""
 
     def __init__(self) -> None:
-        self.starts = Starts()
+        self.starts = Starts(AT_ONCE)
         self.told: list[int] = []
         self.asked = 0
 
