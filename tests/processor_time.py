@@ -1,6 +1,5 @@
 """What work costs in processor time of this thread, by a ratio to other work: a busy machine changes little of that."""
 
-import gc
 import time
 from collections.abc import Callable
 from typing import Final
@@ -9,28 +8,15 @@ from typing import Final
 _ROUNDS: Final = 3
 _MOST: Final = 12
 
-#: For work of sixteen times the length. If it grows with the length, that is 16 times as much, and two or three times
-#: that where its memory costs more beside a busy machine; if it grows with the square, 256 times.
-FAR_FROM_SQUARE: Final = 100
-
 #: Seconds below which no reference counts: the clock's own steps.
 _FLOOR: Final = 2e-5
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """The processor time of this thread that `work` takes, without that of a collection of garbage.
-
-    When one comes, and what it visits, depends on what the tests before have left.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        begun = time.thread_time()
-        work()
-        return time.thread_time() - begun
-    finally:
-        if collects:
-            gc.enable()
+    """The processor time of this thread that `work` takes."""
+    begun = time.thread_time()
+    work()
+    return time.thread_time() - begun
 
 
 def takes_less(work: Callable[[], object], times: float, reference: Callable[[], object]) -> bool:

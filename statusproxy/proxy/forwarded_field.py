@@ -8,7 +8,7 @@ from typing import Final
 #: is a value with `:`, `[` or `]` that is not quoted: senders write both, and neither can be read in two ways.
 _PAIR: Final = re.compile(
     rb"[ \t]*+(?:(?P<name>[!#$%&'*+\-.^_`|~0-9A-Za-z]++)[ \t]*+=[ \t]*+"
-    rb'(?:"(?P<quoted>(?>(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*))"'
+    rb'(?:"(?P<quoted>(?>(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]++|\\[\t\x20-\x7e\x80-\xff])*))"'
     rb"|(?P<token>[!#$%&'*+\-.^_`|~0-9A-Za-z:\[\]]++))[ \t]*+)?"
     rb"(?P<end>[;,]|\Z)"
 )

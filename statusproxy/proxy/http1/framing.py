@@ -25,7 +25,7 @@ MOST_EXTENSIONS: Final = 16 * 1024
 _FREE_LINE: Final = 16
 
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_QUOTED: Final = rb'"(?>(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*)"'
+_QUOTED: Final = rb'"(?>(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]++|\\[\t\x20-\x7e\x80-\xff])*)"'
 
 #: `chunk-size [ chunk-ext ] CRLF` by the grammar of RFC 9112 §7.1.1. 16 digits are all that fit 64 bits.
 _STRICT_LINE: Final = re.compile(
