@@ -42,8 +42,6 @@ class Listeners:
         """
         self.addresses: list[str] = []
         """Where it listens, as `host:port` or `unix:/path`; kept after `close`."""
-        self.is_open = False
-        """Whether it accepts connections."""
         self._clients = clients
         self._settings = settings
         self._servers: list[asyncio.Server] = []
@@ -73,12 +71,10 @@ class Listeners:
     async def open(self) -> None:
         """Accept clients on all that is bound. Raises `OSError` with a whole sentence, before anyone is accepted."""
         for server in self._servers:
-            names = ", ".join(map(_name, server.sockets))
             try:
                 stream_server.listen(server, _BACKLOG)
             except OSError as error:
-                raise _cannot_listen(names, error) from error
-        self.is_open = True
+                raise _cannot_listen(", ".join(map(_name, server.sockets)), error) from error
         for server in self._servers:
             await server.start_serving()
             stream_server.listen(server, _BACKLOG)
@@ -91,6 +87,11 @@ class Listeners:
                 "only programs on this machine can connect; `listen` in config.yaml opens it to containers and other "
                 "machines, for example `listen: 0.0.0.0:8090`"
             )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it accepts connections on any of them."""
+        return any(server.is_serving() for server in self._servers)
 
     async def retire(self) -> None:
         """Accept the clients that have connected already: the kernel resets those that still wait when `close` comes.
@@ -113,7 +114,6 @@ class Listeners:
 
     def close(self) -> None:
         """Accept no more; connections that are open stay. Socket files of our own are removed."""
-        self.is_open = False
         for server in self._servers:
             server.close()
         self._servers.clear()

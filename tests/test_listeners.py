@@ -13,21 +13,13 @@ from statusproxy.config.load import loads
 from statusproxy.listeners import Listeners
 from statusproxy.tls import server_context
 from tests.certificates import make_certificate
+from tests.greeter import Greeter
 from tests.ports import free_port
 
 WARNING = (
     "[::1]:0 is in `listen`, but not in statusproxy.socket: a restart refuses connections there; "
     "run install.sh again (Debian package: dpkg-reconfigure statusproxy)"
 )
-
-
-class Greeter(asyncio.Protocol):
-    """Says hello to whoever connects, and closes."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(b"hello")
-        transport.close()
 
 
 def listeners(listen: object, more: str = "") -> Listeners:

@@ -9,15 +9,7 @@ from typing import Any
 import pytest
 
 from statusproxy import stream_server, unix_socket
-
-
-class Greeter(asyncio.Protocol):
-    """Says hello to whoever connects, and closes."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(b"hello")
-        transport.close()
+from tests.greeter import Greeter
 
 
 async def greeting(sock: socket.socket) -> bytes:
