@@ -9,8 +9,10 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from statusproxy.demo import keeping, proxy
 from statusproxy.demo.engine import Dialog
 from statusproxy.demo.gateway import StandInGateway
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -19,6 +21,13 @@ async def gateway() -> AsyncIterator[StandInGateway]:
         sessions=("sales", "support"), waiting=("night",), dialogs={"support": Dialog.AFTER_DELETE}
     ) as running:
         yield running
+
+
+@pytest.fixture
+def own_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ports of this process for the demonstration. Its usual ones are the same for tests that run beside this one."""
+    monkeypatch.setattr(keeping, "_PORTS", (free_port(), free_port(), free_port()))
+    monkeypatch.setattr(proxy, "_PORTS", [free_port() for _ in range(9)])
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from statusproxy.demo.dialects.table import DIALECTS, dialect
 from tests.demo.inside import Inside
 from tests.demo.programs import program, serving
 
+pytestmark = pytest.mark.usefixtures("own_ports")
+
 
 async def told(chosen: Dialect) -> tuple[bool, list[str]]:
     """Whether the story held, with a proxy inside the test; and what it said."""

@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 import click
+import pytest
 
 from statusproxy.demo.story import play, serve
 from tests.demo.programs import program, serving
 from tests.illustrations import recording
+
+pytestmark = pytest.mark.usefixtures("own_ports")
 
 
 async def test_a_proxy_that_corrects_nothing_fails_the_story(tmp_path: Path) -> None:
