@@ -145,7 +145,7 @@ def grounds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Grounds]
 def assert_as_new(connection: ClientConnection) -> None:
     """Nothing of an exchange is left on an idle connection."""
     state = {
-        "something unread": not rests(connection._reader),
+        "something unread": not rests(connection.reader),
         "a request": connection._request,
         "a tunnel": connection._receive,
         "who is told of its end": connection.gone,

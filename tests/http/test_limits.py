@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from statusproxy.proxy.downstream.connection import ClientConnection, ConnectionState
+from statusproxy.proxy.downstream.eviction import may_evict
 from tests.proxy.harness import PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.held_origin import Held
 from tests.proxy.loop_clock import LoopClock
@@ -381,9 +382,9 @@ async def test_a_request_that_has_arrived_unread_keeps_its_connection(origin: Or
         await until(lambda: len(proxy.server.clients.admission) == 1)
         [connection] = proxy.server.clients.connections
         assert isinstance(connection, ClientConnection)
-        before = connection.may_go
+        before = may_evict(connection)
         os.write(client.writer.get_extra_info("socket").fileno(), get())  # it is in the kernel, and the loop stands
-        assert (before, connection.may_go) == (True, False)
+        assert (before, may_evict(connection)) == (True, False)
         assert (await client.message()).status == 200
 
 

@@ -42,8 +42,9 @@ class Admission(Generic[ClientT]):
         self._newcomers[client] = self._clock()
 
     def rest(self, client: ClientT) -> None:
-        """`client`, which was at work, is idle from now on."""
+        """`client`, which was at work or had begun a head, is idle from now on."""
         self._at_work.discard(client)
+        self._begun.pop(client, None)
         self._answered[client] = self._clock()
 
     def begin(self, client: ClientT) -> None:

@@ -7,7 +7,6 @@ answered, and behind enough of them the client waits too (TCP back-pressure).
 import asyncio
 import enum
 import logging
-import select
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, cast
@@ -66,7 +65,8 @@ class Serving(Places, Limited, Protocol):
     """What a connection asks of the server that made it (`server.ClientServer`)."""
 
     head_limits: HeadLimits
-    budget: LoopBudget
+    heads: LoopBudget
+    chunks: LoopBudget
     requests_count: int
 
     def starts_of(self, method: str) -> Starts:
@@ -130,27 +130,29 @@ class ClientConnection(FlowControl):
         "_last",
         "_loop",
         "_lost",
-        "_reader",
         "_receive",
         "_request",
         "_started",
         "_task",
-        "_used",
         "_wake",
         "gone",
         "peer",
+        "reader",
         "server",
         "state",
         "unfinished",
+        "used",
     )
 
     def __init__(self, server: Serving, loop: asyncio.AbstractEventLoop) -> None:
-        self._reader = RequestReader(server.head_limits, server.budget, loop)
-        super().__init__(self._reader.holds)
+        self.reader = RequestReader(server.head_limits, server.heads, server.chunks, loop)
+        super().__init__(self.reader.holds)
         self.server = server
         self.state = CLOSED
         """Changed by this class alone."""
         self.peer = Peer(LOCAL)
+        self.used = False
+        """Whether a request has come."""
         self.gone: Callable[[], None] | None = None
         """Called once when the client leaves while its request is handled."""
         self.unfinished = False
@@ -162,7 +164,6 @@ class ClientConnection(FlowControl):
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None  # what the task waits for between two requests
         self._receive: Callable[[bytes | None], None] | None = None
-        self._used = False  # a request has come
         self._last = False  # no request is served after the one under way
         self._lost = False
 
@@ -183,14 +184,13 @@ class ClientConnection(FlowControl):
         self.holds.transport = transport
         self.state = IDLE
         server.connection_made(self, transport)
-        sock = transport.get_extra_info("socket")
-        if sock.family != socket.AF_UNIX:
-            _configure(sock, server.limits.response_body)
+        _configure(transport.get_extra_info("socket"), server.limits.response_body)
         self._deadline.opened()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Called by asyncio. What reads the body, waits to write, or serves the request is told."""
         self._lost = True
+        self.read_head()
         self.holds.transport = None
         self._end()
         self.writing_lost(was_reset=exc is not None)
@@ -222,6 +222,7 @@ class ClientConnection(FlowControl):
     def close(self) -> None:
         """Close as soon as no request is being served. Called by a `web.Server` that is about to stop."""
         self._last = True
+        self.read_head()
         if self.state in {IDLE, HEAD}:
             self.force_close()
 
@@ -249,34 +250,19 @@ class ClientConnection(FlowControl):
             self._say("overloaded")
         self.force_close()
 
-    # ---- what others ask ----
-
-    @property
-    def idle(self) -> bool:
-        """Whether the client was answered, to the last byte, and has not begun to ask for more."""
-        return self._used and self.state not in {HEAD, SERVING, TUNNEL} and not self.unsent
-
-    @property
-    def may_go(self) -> bool:
-        """Whether nothing is lost by closing this connection now: no byte of an answer, and none that came unread."""
-        transport = self.transport
-        if transport is None:
-            return True
-        return not self.unsent and (self.state is HEAD or not _readable(transport))
-
     # ---- reading ----
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
         state = self.state
         if state is IDLE or state is HEAD:
-            found = self._reader.read(data)
+            found = self.reader.read(data, self.read_head)
             if found is not None:
                 self._begin(found)
-            elif state is IDLE and self._reader.in_head:
+            elif state is IDLE and self.reader.in_head:
                 self._begin_head()
         elif state is SERVING:
-            self._reader.follow(data)
+            self.reader.follow(data)
         elif state is TUNNEL:
             assert self._receive is not None
             self._receive(data)
@@ -298,17 +284,34 @@ class ClientConnection(FlowControl):
         self.server.admission.begin(self)
         self._deadline.head_begun()
 
+    def read_head(self) -> None:
+        """Read what has come and waits for a later turn: this is that turn, or the last moment for it."""
+        if not self.reader.waits:
+            return
+        found = self.reader.read_on()
+        if self.state is HEAD:
+            if found is not None:
+                self._begin(found)
+            elif not self.reader.in_head:
+                self._rest()  # those were empty lines
+
+    def _rest(self) -> None:
+        """Wait for the next request, of which nothing has come."""
+        self.state = IDLE
+        self.server.admission.rest(self)
+        self._deadline.idle()
+
     def _begin(self, found: RequestHead | Refusal) -> None:
         """Serve a request that has come, or refuse invalid data."""
         if isinstance(found, RequestHead):
             self.state = SERVING
-            self._used = True
+            self.used = True
             self._deadline.request_begun()
             self.server.admission.work(self)
-            self._request = ClientRequest(found, self._reader.body, self)
+            self._request = ClientRequest(found, self.reader.body, self)
             self._started = False
             self.server.starts_of(found.method).ask(self._start)
-        else:
+        elif not self._lost:
             self._refuse(found.code)
 
     def _start(self) -> None:
@@ -322,7 +325,7 @@ class ClientConnection(FlowControl):
         transport = self.transport
         assert transport is not None
         self.state = LINGERING
-        self._used = True
+        self.used = True
         self.server.admission.work(self)
         self.server.requests_count += 1
         self._say(code)
@@ -335,6 +338,9 @@ class ClientConnection(FlowControl):
         A connection that never said a word is closed without one: browsers open spare ones, and an answer no one
         asked for could be taken for that to their next request.
         """
+        self.read_head()
+        if self.state is SERVING:
+            return
         if self.state is HEAD:
             self._say("request_head_too_slow")  # RFC 9110 §15.5.9
         self.force_close()
@@ -375,7 +381,7 @@ class ClientConnection(FlowControl):
             log.exception("request failed inside the proxy")
         finally:
             self._request = self._task = self._wake = self._receive = None
-            self._reader.end()
+            self.reader.end()
             self._end()
             if self._lost:
                 server.connection_lost(self)
@@ -385,17 +391,14 @@ class ClientConnection(FlowControl):
     def _await_next(self) -> None:
         """Begin the next request if it has come, or the time of its head, or become idle."""
         self._request = None
-        self.state = IDLE
-        more = self._reader.more
-        found = self._reader.next() if more else None
+        reader = self.reader
+        found = reader.next() if reader.more else None
         if found is not None:
             self._begin(found)
             return
-        self.server.admission.rest(self)
-        if more and self._reader.in_head:
+        self._rest()
+        if reader.in_head:
             self._begin_head()
-        else:
-            self._deadline.idle()
 
     def _wake_task(self) -> None:
         wake = self._wake
@@ -410,7 +413,7 @@ class ClientConnection(FlowControl):
             return  # the client has gone
         self.state = TUNNEL
         self._receive = receive
-        if early := self._reader.switch():
+        if early := self.reader.switch():
             receive(early)
 
 
@@ -423,17 +426,12 @@ def _peer(transport: asyncio.BaseTransport) -> Peer:
 
 def _configure(sock: socket.socket, response_body: float | None) -> None:
     """Have the kernel look for clients that died, and end what no one here waits for any more: the last bytes for a
-    client that never reads them, after `response_body` seconds."""
+    client that never reads them, after `response_body` seconds. A Unix socket has nothing of this."""
+    if sock.family == socket.AF_UNIX:
+        return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if response_body is not None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(response_body * 1000))
-
-
-def _readable(transport: asyncio.BaseTransport) -> bool:
-    """Whether the kernel holds bytes for us, or the client's end."""
-    poll = select.poll()
-    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 async def _throw_away(content: RequestBody) -> bool:

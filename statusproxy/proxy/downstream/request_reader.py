@@ -1,6 +1,7 @@
 """Reads a client's bytes as requests and bodies, one request at a time, with back-pressure."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from statusproxy.proxy.downstream.body_buffer import NO_BODY, BrokenBodyError, RequestBody
@@ -19,15 +20,21 @@ AHEAD_HELD: Final = 64 * 1024
 class RequestReader:
     """Feeds the parser of one connection, and has the client wait where that is ahead of us.
 
-    Either no request is being served: then each piece of data goes to `read`, until that gives one. Or one is: then
-    data goes to `follow`, which reads the request's body and keeps what comes behind it, until `next` is called.
+    Either no request is being served: then each piece of data goes to `read`, until that gives one; where too many
+    clients ask at the same moment, it is kept, and `read_on` is called in a later turn. Or one is: then data goes to
+    `follow`, which reads the request's body and keeps what comes behind it, until `next` is called.
     """
 
-    __slots__ = ("_budget", "_loop", "_parser", "_switched", "body", "holds")
+    __slots__ = ("_chunks", "_heads", "_loop", "_parser", "_switched", "body", "holds", "waits")
 
-    def __init__(self, limits: HeadLimits, budget: LoopBudget, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, limits: HeadLimits, heads: LoopBudget, chunks: LoopBudget, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._parser = RequestParser(limits)
-        self._budget = budget
+        self._heads = heads
+        self._chunks = chunks
+        self.waits = False
+        """Whether what has come of a head is read in a later turn."""
         self._switched = False  # what is behind the request is not read as HTTP
         self._loop = loop
         self.holds = ReadingHolds()
@@ -44,12 +51,31 @@ class RequestReader:
         """Whether there is anything behind the request that was served."""
         return self._switched or self._parser.held > 0
 
-    def read(self, data: bytes, requests: int = 1) -> RequestHead | Refusal | None:
-        """The request that begins in `data`, behind what was kept, or its refusal; None while the head is not complete.
+    def read(self, data: bytes, later: Callable[[], None]) -> RequestHead | Refusal | None:
+        """The request that begins in `data`, behind what was kept, or its refusal.
 
-        Its body is fed as far as it has come. With `requests` 0 none may begin.
+        None while the head is not complete, or where it has to wait: then `later` is called in a later turn, once.
+        Its body is fed as far as it has come.
         """
-        parser, budget = self._parser, self._budget
+        heads = self._heads
+        if heads.left > 0 and not self.waits:
+            heads.spend(1)
+            return self._read(data, 1)
+        self._keep(data)
+        if not self.waits:
+            self.waits = True
+            heads.wait(later)
+        return None
+
+    def read_on(self) -> RequestHead | Refusal | None:
+        """What `read` gives for all that it kept: its turn has come, or nothing more will."""
+        self.waits = False
+        self._heads.spend(1)
+        return self.next()
+
+    def _read(self, data: bytes, requests: int) -> RequestHead | Refusal | None:
+        """`read` in any case. With `requests` 0 none may begin."""
+        parser, chunks = self._parser, self._chunks
         found: RequestHead | Refusal | None
         if requests:
             found = parser.known(data)
@@ -63,7 +89,7 @@ class RequestReader:
                     self.body = NO_BODY
                 return found
         found = None
-        for event in parser.feed(data, requests, max(FREE, budget.left)):
+        for event in parser.feed(data, requests, max(FREE, chunks.left)):
             if isinstance(event, RequestHead):
                 found = event
                 self.body = RequestBody(self, BODY_HELD, self._loop) if event.has_body else NO_BODY
@@ -78,19 +104,25 @@ class RequestReader:
             else:
                 self.body.set_exception(BrokenBodyError(event.detail))
         if parser.chunks:
-            budget.spend(parser.chunks)
+            if parser.chunks > FREE:
+                chunks.spend(parser.chunks)
             if parser.behind and Hold.TURN not in self.holds:
                 self.holds.add(Hold.TURN)
-                budget.wait(self._take_turn)
+                chunks.wait(self._take_turn)
         return found
 
     def follow(self, data: bytes) -> None:
         """Read on in the body of the request that is being served; what is behind it is kept."""
         parser = self._parser
         if parser.in_body and not self.holds:
-            self.read(data, 0)
-        else:
-            parser.keep(data)
+            self._read(data, 0)
+            data = b""
+        self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what may not be read now. Too much of it, and the client waits."""
+        parser = self._parser
+        parser.keep(data)
         if not parser.in_body and parser.held > AHEAD_HELD:
             self.holds.add(Hold.AHEAD)
 
@@ -103,7 +135,7 @@ class RequestReader:
         if self._switched:
             self._switched = False
             parser.stay()
-        found = self.read(b"")
+        found = self._read(b"", 1)
         if parser.in_body or parser.held <= AHEAD_HELD:
             self.holds.remove(Hold.AHEAD)
         return found
@@ -144,4 +176,4 @@ class RequestReader:
         holds = self.holds
         holds.remove(hold)
         if self._parser.in_body and Hold.BODY not in holds and Hold.TURN not in holds:
-            self.read(b"", 0)
+            self._read(b"", 0)

@@ -14,8 +14,9 @@ from aiohttp import web
 from statusproxy.proxy.downstream.admission import Admission
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest
 from statusproxy.proxy.downstream.descriptors import Reserve
+from statusproxy.proxy.downstream.eviction import is_idle, may_evict
 from statusproxy.proxy.downstream.limits import ClientLimits
-from statusproxy.proxy.downstream.loop_budget import LoopBudget
+from statusproxy.proxy.downstream.loop_budget import CHUNKS, HEADS, LoopBudget
 from statusproxy.proxy.downstream.starts import ASKED_AT_ONCE, AT_ONCE, Starts
 from statusproxy.proxy.downstream.unplaced import Unplaced
 from statusproxy.proxy.http1.request_parser import HeadLimits
@@ -52,7 +53,7 @@ class ClientServer(web.Server):
         self.refused = refused
         self.limits = limits
         self.loop = asyncio.get_running_loop()
-        self.budget = LoopBudget(self.loop)
+        self.heads, self.chunks = LoopBudget(self.loop, HEADS), LoopBudget(self.loop, CHUNKS)
         self._changes, self._asks = Starts(AT_ONCE), Starts(ASKED_AT_ONCE)
         self.admission: Admission[ClientConnection] = Admission(self.loop.time)
         self.waiting: set[Unplaced] = set()
@@ -88,6 +89,8 @@ class ClientServer(web.Server):
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - its signature is aiohttp's
         """Close all connections; the requests under way get `timeout` seconds, and as long again to give up."""
+        for connection in self.connections:
+            connection.read_head()
         self._changes.all()
         self._asks.all()
         await asyncio.gather(*(connection.shutdown(timeout) for connection in self.connections))
@@ -105,7 +108,7 @@ class ClientServer(web.Server):
         for _ in range(_ROOM_MADE):
             if not short and len(self.admission) < self.limits.connections:
                 return True
-            leaving = self.admission.first_to_go(lambda client: client.may_go)
+            leaving = self.admission.first_to_go(may_evict)
             if leaving is None:
                 return False
             leaving.give_way()
@@ -128,7 +131,7 @@ class ClientServer(web.Server):
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way."""
         for connection in self.connections:
-            if connection.idle:
+            if is_idle(connection):
                 connection.force_close()
 
     @property
@@ -139,4 +142,4 @@ class ClientServer(web.Server):
     @property
     def expecting(self) -> bool:
         """Whether any connection has just been opened to ask for something, or has begun to."""
-        return any(not connection.idle for connection in self._admitted)
+        return any(not is_idle(connection) for connection in self._admitted)

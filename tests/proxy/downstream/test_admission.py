@@ -87,6 +87,13 @@ def test_begun_heads_go_after_all_idle_ones_the_oldest_first() -> None:
     assert leaving(places) == ["b", "d", "c", "a"]
 
 
+def test_who_began_no_head_after_all_is_idle_again() -> None:
+    places = entered("begun", "new")
+    places.begin("begun")
+    places.rest("begun")
+    assert (leaving(places), len(places)) == (["new", "begun"], 0)
+
+
 def test_more_bytes_of_a_head_make_it_no_younger() -> None:
     places = entered("a", "b")
     places.begin("a")

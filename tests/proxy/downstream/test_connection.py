@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from statusproxy.proxy.client_address import LOCAL, Peer
 from statusproxy.proxy.downstream.body_buffer import NO_BODY
 from statusproxy.proxy.downstream.connection import ClientConnection, ClientRequest, ConnectionState
+from statusproxy.proxy.downstream.eviction import is_idle
+from statusproxy.proxy.downstream.loop_budget import HEADS
 from statusproxy.proxy.downstream.starts import ASKED_AT_ONCE, AT_ONCE
 from tests.proxy.downstream.port import GET, Port
 from tests.proxy.downstream.stand_ins import StandInClock, StandInTransport
@@ -315,7 +317,7 @@ async def test_a_refused_request_ends_our_half_and_what_still_comes_is_thrown_aw
     assert not connection.eof_received()
     connection.data_received(GET)
     assert port.refused == ["bad_request"]
-    assert connection.idle  # an end of the proxy does not wait for it
+    assert is_idle(connection)  # an end of the proxy does not wait for it
 
 
 async def test_a_tunnel_gets_what_came_early_what_follows_and_the_end(port: Port) -> None:
@@ -394,34 +396,6 @@ async def test_a_client_that_gives_its_place_up_within_a_head_is_told(port: Port
     assert (second.is_closing(), len(port.server.admission)) == (True, 0)
 
 
-@pytest.mark.parametrize(("unsent", "unread", "may_go"), [(0, b"", True), (1, b"", False), (0, b"GET", False)])
-async def test_a_client_may_go_when_no_byte_would_be_lost(port: Port, unsent: int, unread: bytes, may_go: bool) -> None:
-    connection, transport = await port.answered()
-    transport.unsent = unsent
-    transport.far.send(unread)
-    assert connection.may_go is may_go
-    transport.unsent = 0
-    connection.data_received(b"GET")
-    assert connection.may_go  # half a head may be cut off
-    connection.force_close()
-    assert connection.may_go
-
-
-async def test_a_client_is_idle_when_it_was_answered_and_asks_for_nothing(port: Port) -> None:
-    port.server.limits = replace(port.server.limits, connections=10)
-    new, _ = port.connect()
-    answered, _ = await port.answered()
-    begun, _ = await port.answered()
-    begun.data_received(b"GET /")
-    unsent, transport = await port.answered()
-    transport.unsent = 1
-    serving, _ = await port.asks()
-    switched, _ = await port.asks()
-    switched.take_over(lambda _: None)
-    assert [one.idle for one in (new, answered, begun, unsent, serving, switched)] == [False, True, *[False] * 4]
-    transport.unsent = 0
-
-
 async def test_what_begins_behind_a_request_in_one_piece_waits_for_its_answer(port: Port) -> None:
     connection, transport = port.connect()
     connection.data_received(GET + b"GET /")
@@ -461,6 +435,11 @@ def rush(port: Port, count: int, sent: bytes = POST + b"body") -> list[tuple[Cli
     for connection, _ in clients:
         connection.data_received(sent)
     return clients
+
+
+def crowd(port: Port) -> None:
+    """Others have sent as many heads in this turn as are read."""
+    port.server.heads.spend(port.server.heads.left)
 
 
 def noted(port: Port) -> list[ClientRequest]:
@@ -536,7 +515,7 @@ async def test_of_a_crowd_that_only_asks_some_are_served_in_each_turn_and_in_ord
 
 async def test_a_post_does_not_wait_for_a_crowd_that_only_asks(port: Port) -> None:
     served = noted(port)
-    rush(port, 5 * ASKED_AT_ONCE, GET)
+    rush(port, HEADS - 1, GET)
     rush(port, 1)
     await turns(1)
     assert [request.method for request in served] == ["GET"] * ASKED_AT_ONCE + ["POST"]
@@ -563,8 +542,81 @@ async def test_a_shutdown_lets_a_request_that_waits_end(port: Port, sent: bytes)
     assert (transport.written, transport.is_closing(), transport.aborted) == (b"answer", True, False)
 
 
+async def test_of_a_crowd_so_many_heads_are_read_in_each_turn_in_order(port: Port) -> None:
+    clients = [connection for connection, _ in rush(port, 2 * HEADS + 2, GET)]
+    counts = []
+    for _ in range(3):
+        counts.append([client.state for client in clients].count(ConnectionState.SERVING))
+        assert not any(client.reader.waits for client in clients[: counts[-1]])
+        await turns(1)
+    assert counts == [HEADS, 2 * HEADS, 2 * HEADS + 2]
+
+
+async def test_a_post_whose_head_waits_is_served_though_its_client_leaves(port: Port) -> None:
+    served = noted(port)
+    connection, _ = port.connect()
+    crowd(port)
+    connection.data_received(POST + b"body")
+    connection.connection_lost(None)
+    await turns(3)
+    assert [request.method for request in served] == ["POST"]
+    assert (len(port.server.connections), len(port.server.admission)) == (0, 0)
+
+
+@pytest.mark.parametrize("sent", [GET, GET[:-1], b"nonsense\r\n\r\n"], ids=["get", "half", "nonsense"])
+async def test_what_else_waits_when_its_client_leaves_is_not_served(port: Port, sent: bytes) -> None:
+    connection, transport = port.connect()
+    crowd(port)
+    connection.data_received(sent)
+    connection.connection_lost(None)
+    await turns(3)
+    assert (port.server.requests_count, port.server.connections, port.refused) == (0, [], [])
+    assert (len(port.server.admission), transport.written) == (0, b"")
+
+
+@pytest.mark.parametrize("end", ["close", "shutdown"])
+async def test_a_request_whose_head_waits_is_answered_though_the_server_stops(port: Port, end: str) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    crowd(port)
+    connection.data_received(GET)
+    if end == "close":
+        port.server.pre_shutdown()
+        await turns(3)
+    else:
+        await port.server.shutdown(PATIENCE)
+    assert (transport.written, transport.is_closing(), transport.aborted) == (b"answer", True, False)
+
+
+async def test_half_a_head_that_waits_ends_with_the_server(port: Port) -> None:
+    connection, transport = port.connect()
+    crowd(port)
+    connection.data_received(GET[:-1])
+    port.server.pre_shutdown()
+    assert (transport.written, transport.is_closing()) == (b"", True)
+    await turns(2)
+
+
+async def test_a_refused_request_that_waited_is_told_why(port: Port) -> None:
+    connection, transport = port.connect()
+    crowd(port)
+    connection.data_received(b"nonsense\r\n\r\n")
+    assert transport.written == b""
+    await turns(1)
+    assert transport.written.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_connection_that_was_closed_is_not_read_in_its_turn(port: Port) -> None:
+    connection, _ = port.connect()
+    crowd(port)
+    connection.data_received(GET)
+    connection.force_close()
+    await turns(3)
+    assert port.server.requests_count == 0
+
+
 async def test_a_rush_of_posts_whose_senders_do_not_wait_arrives_whole(origin: Origin, proxy: Running) -> None:
-    clients = [await proxy.connect() for _ in range(10 * AT_ONCE)]
+    clients = [await proxy.connect() for _ in range(2 * HEADS)]
     for number, client in enumerate(clients):
         client.writer.write(get(f"/{number}", "Content-Length: 4", method="POST") + b"body")
         client.writer.close()
@@ -656,7 +708,7 @@ async def test_a_body_that_is_whole_is_let_go_with_its_connection(port: Port) ->
     connection.data_received(POST + b"body")
     connection.connection_lost(None)
     await turns()
-    assert connection._reader.body is NO_BODY
+    assert connection.reader.body is NO_BODY
 
 
 async def test_a_connection_that_has_ended_leaves_no_task(port: Port) -> None:
@@ -764,6 +816,36 @@ async def test_without_any_times_a_silent_client_stays(timed: Timed) -> None:
     _, transport = timed.port.connect()
     timed.clock.move(1000.0)
     assert not transport.is_closing()
+
+
+async def test_a_head_that_came_whole_is_served_though_its_turn_comes_after_its_time(timed: Timed) -> None:
+    crowd(timed.port)
+    timed.connection.data_received(GET)
+    timed.clock.move(31.0)
+    await turns(2)
+    assert (timed.transport.written, timed.connection.state) == (b"answer", ConnectionState.IDLE)
+
+
+async def test_a_head_that_is_not_whole_in_its_turn_keeps_its_time(timed: Timed) -> None:
+    crowd(timed.port)
+    timed.clock.move(20.0)
+    timed.connection.data_received(GET[:-1])
+    await turns(2)
+    timed.clock.move(9.9)
+    assert not timed.transport.is_closing()
+    timed.clock.move(0.2)
+    assert b"HTTP/1.1 408 " in timed.transport.written
+
+
+async def test_empty_lines_that_wait_for_their_turn_begin_no_head(timed: Timed) -> None:
+    crowd(timed.port)
+    timed.connection.data_received(b"\r\n")
+    await turns(2)
+    assert timed.connection.state is ConnectionState.IDLE
+    timed.clock.move(31.0)
+    assert not timed.transport.is_closing()
+    timed.clock.move(45.0)
+    assert (timed.transport.is_closing(), timed.transport.written) == (True, b"")
 
 
 async def test_a_refused_client_is_cut_off_two_seconds_later(timed: Timed) -> None:

@@ -2,25 +2,43 @@
 
 import asyncio
 
-from statusproxy.proxy.downstream.loop_budget import FREE, SHARE, LoopBudget
+from statusproxy.proxy.downstream.loop_budget import LoopBudget
+
+#: Pieces of work of one turn.
+SHARE = 100
 
 
 async def test_a_new_turn_brings_a_new_share() -> None:
-    budget = LoopBudget(asyncio.get_running_loop())
+    budget = LoopBudget(asyncio.get_running_loop(), SHARE)
     budget.spend(SHARE)
     assert budget.left == 0
     await asyncio.sleep(0)
     assert budget.left == SHARE
 
 
-async def test_small_work_costs_no_share() -> None:
-    budget = LoopBudget(asyncio.get_running_loop())
-    budget.spend(FREE)
+async def test_work_is_counted_until_the_turn_ends() -> None:
+    budget = LoopBudget(asyncio.get_running_loop(), SHARE)
+    budget.spend(1)
+    budget.spend(2)
+    assert budget.left == SHARE - 3
+    await asyncio.sleep(0)
     assert budget.left == SHARE
 
 
+async def test_while_anyone_waits_nothing_is_left_for_others() -> None:
+    budget = LoopBudget(asyncio.get_running_loop(), SHARE)
+    left: list[int] = []
+    budget.spend(SHARE)
+    for _ in range(3):
+        budget.wait(lambda: budget.spend(SHARE // 2))
+    for _ in range(3):
+        left.append(budget.left)
+        await asyncio.sleep(0)
+    assert left == [0, 0, SHARE // 2]
+
+
 async def test_who_waits_is_served_in_order_as_long_as_the_share_lasts() -> None:
-    budget = LoopBudget(asyncio.get_running_loop())
+    budget = LoopBudget(asyncio.get_running_loop(), SHARE)
     served: list[int] = []
 
     def work(number: int) -> None:
@@ -38,7 +56,7 @@ async def test_who_waits_is_served_in_order_as_long_as_the_share_lasts() -> None
 
 
 async def test_who_comes_back_in_its_turn_waits_for_the_next() -> None:
-    budget = LoopBudget(asyncio.get_running_loop())
+    budget = LoopBudget(asyncio.get_running_loop(), SHARE)
     served: list[str] = []
 
     def again() -> None:
@@ -55,7 +73,7 @@ async def test_who_comes_back_in_its_turn_waits_for_the_next() -> None:
 
 
 async def test_with_nobody_waiting_nothing_runs() -> None:
-    budget = LoopBudget(asyncio.get_running_loop())
+    budget = LoopBudget(asyncio.get_running_loop(), SHARE)
     budget.spend(SHARE)
     await asyncio.sleep(0)
     assert not budget._scheduled
