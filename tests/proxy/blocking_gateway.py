@@ -1,11 +1,15 @@
 """A gateway on blocking sockets in threads of its own: it bursts while the proxy's loop is busy, as a real one does."""
 
 import contextlib
+import fcntl
 import socket
 import struct
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+from tests.waiting import wait_until
 
 
 @dataclass
@@ -43,6 +47,10 @@ class Peer:
         self.sock.sendall(data)
         self.burst.set()
 
+    def arrived(self) -> None:
+        """Wait until the other side's kernel has all that was sent: a connection that ends before may lose it."""
+        wait_until(lambda: not unsent(self.sock), "the other side's kernel has it")
+
     def reset(self) -> None:
         """Break the connection off."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -75,6 +83,11 @@ class BlockingGateway:
     burst: threading.Event = field(default_factory=threading.Event)
     connections: int = 0
     port: int = 0
+
+
+def unsent(sock: socket.socket) -> int:
+    """Bytes that the other side's kernel has not acknowledged (tcp(7), `SIOCOUTQ`)."""
+    return int(struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0])
 
 
 @contextlib.contextmanager
