@@ -17,6 +17,9 @@ PATIENCE: Final = 60.0
 _OFTEN: Final = 0.001
 _SELDOM: Final = 0.02
 
+#: The same for a look that itself takes many milliseconds of processor time, as one at a browser's page.
+RARELY: Final = 0.1
+
 
 async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]]) -> None:
     """Let everyone else work until `condition` holds; it may ask others, and await their answer."""
@@ -31,10 +34,10 @@ async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]]) -
         await asyncio.sleep(pause)
 
 
-def wait_until(condition: Callable[[], T], what: str = "it") -> T:
-    """As `until`, where there is no event loop: the first true value that `condition` gives."""
+def wait_until(condition: Callable[[], T], what: str = "it", pause: float = _SELDOM) -> T:
+    """As `until`, where there is no event loop: the first true value that `condition` gives. A look each `pause`."""
     end = monotonic() + PATIENCE
     while not (found := condition()):
         assert monotonic() < end, f"not within {PATIENCE:.0f} s: {what}"
-        sleep(_SELDOM)
+        sleep(pause)
     return found

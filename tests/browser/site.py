@@ -15,7 +15,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from statusproxy.status.model import Record
 from statusproxy.store import open_store
 from tests.admin.process import Process, running_process
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import PATIENCE, RARELY, wait_until
 
 
 @dataclass
@@ -101,4 +101,4 @@ def until(condition: Callable[[], Any], what: str) -> Any:
         with suppress(StaleElementReferenceException):
             return condition()
 
-    return wait_until(found, what)
+    return wait_until(found, what, RARELY)
