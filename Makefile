@@ -83,8 +83,9 @@ types: $(VENV)/.ready
 	$(BIN)/mypy
 
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
-# tests start would compile them again.
+# tests start would compile them again, and a start that is measured would be that of a program that no one runs.
 status programs code alone quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
+bench bench-before bench-units faults kills kills-alerts soak upgrade: export PYTHONDONTWRITEBYTECODE :=
 
 # The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.
 $(VENV)/.compiled: $(VENV)/.ready
