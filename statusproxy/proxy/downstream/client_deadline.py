@@ -22,7 +22,7 @@ class ClientDeadline(Deadline):
     def __init__(self, loop: asyncio.AbstractEventLoop, passed: Callable[[], None], server: Limited) -> None:
         super().__init__(loop, passed)
         self._server = server
-        self._opened_at: float | None = None  # until the first request has come
+        self._opened_at: float | None = None  # until the first request has come, or the connection has become idle
 
     def opened(self) -> None:
         """The connection has a place, and nothing has come on it yet."""
@@ -46,5 +46,6 @@ class ClientDeadline(Deadline):
         self.clear()
 
     def idle(self) -> None:
-        """The request was answered, and no other has begun."""
+        """The request was answered, or there was none, and no other has begun."""
+        self._opened_at = None
         self.set(self._loop.time() + self._server.limits.keep_alive)

@@ -338,9 +338,10 @@ class ClientConnection(FlowControl):
         A connection that never said a word is closed without one: browsers open spare ones, and an answer no one
         asked for could be taken for that to their next request.
         """
-        self.read_head()
-        if self.state is SERVING:
-            return
+        if self.reader.waits:
+            self.read_head()
+            if self.state is not HEAD:
+                return
         if self.state is HEAD:
             self._say("request_head_too_slow")  # RFC 9110 §15.5.9
         self.force_close()

@@ -826,6 +826,16 @@ async def test_a_head_that_came_whole_is_served_though_its_turn_comes_after_its_
     assert (timed.transport.written, timed.connection.state) == (b"answer", ConnectionState.IDLE)
 
 
+async def test_a_refused_request_whose_turn_comes_after_its_time_can_read_why(timed: Timed) -> None:
+    crowd(timed.port)
+    timed.connection.data_received(b"nonsense\r\n\r\n")
+    timed.clock.move(31.0)
+    assert timed.transport.written.startswith(b"HTTP/1.1 400 ")
+    assert (timed.transport.ended, timed.transport.is_closing()) == (True, False)
+    timed.clock.move(2.1)
+    assert timed.transport.is_closing()
+
+
 async def test_a_head_that_is_not_whole_in_its_turn_keeps_its_time(timed: Timed) -> None:
     crowd(timed.port)
     timed.clock.move(20.0)
@@ -842,10 +852,22 @@ async def test_empty_lines_that_wait_for_their_turn_begin_no_head(timed: Timed) 
     timed.connection.data_received(b"\r\n")
     await turns(2)
     assert timed.connection.state is ConnectionState.IDLE
-    timed.clock.move(31.0)
+    timed.clock.move(74.9)
     assert not timed.transport.is_closing()
-    timed.clock.move(45.0)
+    timed.clock.move(0.2)
     assert (timed.transport.is_closing(), timed.transport.written) == (True, b"")
+
+
+async def test_a_head_behind_empty_lines_that_waited_has_its_time_from_its_first_byte(timed: Timed) -> None:
+    crowd(timed.port)
+    timed.connection.data_received(b"\r\n")
+    await turns(2)
+    timed.clock.move(40.0)
+    timed.connection.data_received(b"GET /")
+    timed.clock.move(29.9)
+    assert not timed.transport.is_closing()
+    timed.clock.move(0.2)
+    assert b"HTTP/1.1 408 " in timed.transport.written
 
 
 async def test_a_refused_client_is_cut_off_two_seconds_later(timed: Timed) -> None:
