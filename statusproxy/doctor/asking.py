@@ -10,7 +10,7 @@ from statusproxy.config.addresses import Address
 from statusproxy.config.settings import Settings
 from statusproxy.proxy.codings import decode
 from statusproxy.proxy.decoders import CodingError
-from statusproxy.proxy.http1.head import PSEUDONYM, Header, first, values, write_head
+from statusproxy.proxy.http1.head import Header, first, own_hops, values, write_head
 from statusproxy.proxy.upstream.pool import Pool
 
 
@@ -54,8 +54,7 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def came_through_us(self) -> bool:
         """Whether a statusproxy stood on the way."""
-        hops = b",".join(values(self.headers, b"via")).lower()
-        return any(hop.split()[-1:] == [PSEUDONYM] for hop in hops.split(b","))
+        return own_hops(values(self.headers, b"via")) > 0
 
 
 class Asker:

@@ -73,7 +73,8 @@ async def test_a_compressed_body_is_decoded_or_told_to_be_broken(origin: Origin)
 
 async def test_an_answer_that_came_through_a_statusproxy_is_known_by_its_via(origin: Origin) -> None:
     assert (await ask(origin, answer(b"{}", "Via: 1.1 nginx, 1.1 statusproxy"))).came_through_us
-    assert not (await ask(origin, answer(b"{}", "Via: 1.1 nginx"))).came_through_us
+    assert (await ask(origin, answer(b"{}", "Via: 1.1 statusproxy (of the hub)"))).came_through_us
+    assert not (await ask(origin, answer(b"{}", "Via: 1.1 nginx, 1.1 nostatusproxy"))).came_through_us
 
 
 async def test_connecting_takes_a_measured_time_and_asks_for_nothing(origin: Origin) -> None:

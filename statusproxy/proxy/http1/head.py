@@ -213,8 +213,12 @@ def via(before: Sequence[bytes] | None, version: tuple[int, int]) -> Header:
 
 
 def own_hops(before: Sequence[bytes]) -> int:
-    """How many of the hops that a message's `Via` names are statusproxies (RFC 9110 §7.6.3)."""
-    return sum(value.count(b" " + PSEUDONYM) for value in before)
+    """How many of the hops that a message's `Via` names are statusproxies (RFC 9110 §7.6.3).
+
+    A hop is the protocol, who received the message, and perhaps a comment. Names have no case.
+    """
+    hops = (hop.split() for value in before for hop in value.lower().split(b","))
+    return sum(hop[1:2] == [PSEUDONYM] for hop in hops)
 
 
 _HOPS: Final = {(1, 0): b"1.0 " + PSEUDONYM, (1, 1): b"1.1 " + PSEUDONYM}

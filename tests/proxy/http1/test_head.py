@@ -97,6 +97,11 @@ def test_an_answer_s_trailer_announcement_stays_and_a_request_s_does_not() -> No
 def test_the_statusproxies_on_the_way_are_counted() -> None:
     assert own_hops([]) == own_hops([b"1.1 nginx"]) == 0
     assert own_hops([b"1.0 statusproxy, 1.1 nginx, 1.1 statusproxy", b"1.1 statusproxy"]) == 3
+    assert own_hops([b"1.1 StatusProxy (0.2),\tHTTP/1.1 statusproxy"]) == 2
+
+
+def test_a_hop_whose_name_or_comment_only_contains_ours_is_another_one() -> None:
+    assert own_hops([b"1.1 statusproxy-edge, 1.1 my.statusproxy, 1.1 statusproxy:8080, 1.1 a (a statusproxy)"]) == 0
 
 
 def test_via_lists_all_hops_in_one_field() -> None:
