@@ -3,7 +3,8 @@
 With `--against`, a revision of this repository or another checkout is measured beside this one, in the same turns.
 Peers are installed by `install-peers.sh`; one that cannot be had is skipped with a line that says so. Everything is
 bounded in time, stays on the loopback interface, and ends what it started. The report goes to benchmarks/RESULTS.md;
-processor times are kept in benchmarks/machines.json too, so that the report shows several machines side by side.
+processor times are kept in benchmarks/machines.json too, so that the report shows several machines side by side. With
+`--quick` or `--only`, the tables are printed and no file is written.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from benchmarks import (
     machines,
     memory,
     polls,
+    profile,
     rates,
     start,
     store,
@@ -43,7 +45,7 @@ Step = Callable[[], Sequence[tuple[Section, Sequence[Finding]]]]
 
 
 def main() -> int:
-    """Run, report; 1 where a goal was missed, 0 else."""
+    """Run, report; 1 if a goal was missed, 0 else."""
     arguments = _arguments()
     # Ended from outside, what was started must end too: `finally` runs on an exception only.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -66,11 +68,15 @@ def main() -> int:
             for section, findings in step():
                 results.add(section, findings)
     results.seconds = time.monotonic() - begun
-    if not arguments.only:
+    output = arguments.output
+    if arguments.only or (arguments.quick and output is None):
+        print("", *(section.markdown() for section in results.sections), "", sep="\n\n")
+    else:
         if not arguments.quick:
             machines.keep(results.findings)
-        arguments.output.write_text(results.markdown(machines.side_by_side()), encoding="utf-8")
-        print(f"\nwritten: {arguments.output} ({results.seconds:.0f} s)")
+        output = output or HERE / "RESULTS.md"
+        output.write_text(results.markdown(machines.side_by_side()), encoding="utf-8")
+        print(f"\nwritten: {output} ({results.seconds:.0f} s)")
     met = "every goal met" if results.findings else "no goal is judged by these steps"
     print(f"{len(results.missed)} goals missed" if results.missed else met)
     return 1 if results.missed else 0
@@ -92,7 +98,9 @@ def _arguments() -> Any:
     parser.add_argument("--only", nargs="+", metavar="WORD", help="only the steps whose title has one of these words")
     parser.add_argument("--against", metavar="REF", help="a revision, or a checkout with its .venv, to measure beside")
     parser.add_argument("--no-install", action="store_true", help="take the peers that are there")
-    parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
+    parser.add_argument(
+        "--output", type=Path, help="a file for the report; default: benchmarks/RESULTS.md in a full run"
+    )
     return parser.parse_args()
 
 
@@ -123,6 +131,12 @@ def _steps(running: fleet.Fleet, other: Version | None, *, quick: bool) -> list[
         ("units: the domain's own costs", units.measure),
         ("changes: many at once, beside large lists", changes.measure),
     ]
+    steps.append(
+        (
+            "profile: where the time goes",
+            lambda: [(section, []) for section in profile.measure(running, told, other, seconds=seconds)],
+        )
+    )
     if other is not None:
         steps += [
             (f"against {other.name}: rates", lambda: [against.measure(running, other, told, turns=turns)]),

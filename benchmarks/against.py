@@ -13,7 +13,8 @@ from benchmarks.load import Sample
 from benchmarks.results import Finding, Goal, Median, Section
 from tests.upgrade.version import Version
 
-_BEFORE = {rates.OURS: "before", rates.APART: "before, not sharing"}
+#: The names of the other version's proxies, by those of ours.
+BEFORE = {rates.OURS: "before", rates.APART: "before, not sharing"}
 _STARTS = (
     ("start to READY", "ready", "s", 2),
     ("memory at rest", "rest", "MiB", 1),
@@ -26,10 +27,10 @@ _NO_WORSE = Goal("CPU ≤ 1.03 × before", 1.03, at_least=False)
 def beside(running: fleet.Fleet, version: Version) -> Iterator[None]:
     """The other version's proxies run beside ours."""
     with contextlib.ExitStack() as stack:
-        for ours, before in _BEFORE.items():
+        for ours, before in BEFORE.items():
             fleet.start_statusproxy(running, stack, before, share=ours == rates.OURS, version=version)
         yield
-    for before in _BEFORE.values():
+    for before in BEFORE.values():
         del running.proxies[before]
 
 
@@ -47,7 +48,7 @@ def measure(
         for point in rates.points():
             if (only and not any(word in point.what for word in only)) or (point.needs_lua and not running.differs):
                 continue
-            for ours in _BEFORE:
+            for ours in BEFORE:
                 if ours in point.proxies:
                     what = point.what if ours == rates.OURS else f"{point.what}, `share: false`"
                     cpu, row = _row(running, point, told, ours, turns)
@@ -67,13 +68,13 @@ def _row(
     script = told[point.script] if point.script else None
     samples: dict[str, list[Sample]] = {}
     for turn in range(turns + 1):
-        for proxy in running.has(ours, _BEFORE[ours]):
+        for proxy in running.has(ours, BEFORE[ours]):
             sample = load.run(
                 proxy.process, proxy.port, point.target, seconds=1, connections=point.connections, script=script
             )
             if turn:  # the first warms up
                 samples.setdefault(proxy.name, []).append(sample)
-    now, before = samples[ours], samples[_BEFORE[ours]]
+    now, before = samples[ours], samples[BEFORE[ours]]
     cpu, rate = (
         Median.of_ratios([getattr(run, of) for run in now], [getattr(run, of) for run in before])
         for of in ("cpu", "rate")

@@ -40,7 +40,8 @@ def measure(fleet: Fleet, *, seconds: int, turns: int) -> tuple[Section, list[Fi
         "A poll every 10 ms beside heavy work",
         f"A list of 10 channels, asked for at fixed moments for {seconds} s beside each load, {turns} times; the loads"
         " and the gateway share the poll's core. The page is open in a browser's stead: its stream is read, while one"
-        " of 2 000 sessions changes every 100 ms.",
+        " of 2 000 sessions changes every 100 ms. Beside large bodies, polls also ask the gateway itself while the load"
+        " goes through the proxy: what they wait is not the proxy's.",
         ["beside", "proxy", "p50", "p99", "longest", "p99, × idle"],
     )
     findings = []
@@ -57,7 +58,7 @@ def measure(fleet: Fleet, *, seconds: int, turns: int) -> tuple[Section, list[Fi
         contenders = [(rates.OURS, ours, _LOADS), (rates.OURS, watched, page)]
         contenders += [(rates.NGINX, nginx, _LOADS) for nginx in fleet.has(rates.NGINX)]
         for name, proxy, loads in contenders:
-            idle = [_polls(proxy, seconds) for _ in range(turns)]
+            idle = [_polls(proxy.port, seconds) for _ in range(turns)]
             calm = Median.of([_percentile(one, 0.99) for one in idle])
             section.rows.append([f"nothing{' (before the page)' * (proxy is watched)}", name, *_shown(idle), ""])
             for what, makes in loads.items():
@@ -66,9 +67,11 @@ def measure(fleet: Fleet, *, seconds: int, turns: int) -> tuple[Section, list[Fi
                 seen = []
                 for _ in range(turns):
                     with _beside(makes(fleet, proxy, seconds + 1.0)):
-                        seen.append(_polls(proxy, seconds))
+                        seen.append(_polls(proxy.port, seconds))
                 worst = Median.of([_percentile(one, 0.99) for one in seen])
                 section.rows.append([what, name, *_shown(seen), f"{worst.value / calm.value:.1f} ×"])
+                if makes in _HEAVY_FOR_THE_GATEWAY:
+                    section.rows.append(_straight(fleet, proxy, f"{what}, through {name}", makes, seconds, turns))
                 if name == rates.OURS:
                     ratio = worst.value / calm.value
                     against = f"{ratio:.1f} × idle ({calm.value * 1e3:.2f} ms)"
@@ -77,6 +80,17 @@ def measure(fleet: Fleet, *, seconds: int, turns: int) -> tuple[Section, list[Fi
                         Finding(f"10 ms poll beside {what}", figure, against, _THREE.text, _THREE.verdict(ratio))
                     )
     return section, findings
+
+
+def _straight(fleet: Fleet, proxy: Proxy, what: str, makes: Load, seconds: int, turns: int) -> list[str]:
+    """What polls wait that ask the gateway itself beside the same load through the proxy: the gateway's part of it."""
+    port, seen = fleet.upstream_port, []
+    calm = Median.of([_percentile(_polls(port, seconds), 0.99) for _ in range(turns)])
+    for _ in range(turns):
+        with _beside(makes(fleet, proxy, seconds + 1.0)):
+            seen.append(_polls(port, seconds))
+    worst = Median.of([_percentile(one, 0.99) for one in seen])
+    return [what, "none: the gateway is asked", *_shown(seen), f"{worst.value / calm.value:.1f} ×"]
 
 
 def _percentile(took: list[float], share: float) -> float:
@@ -88,9 +102,9 @@ def _shown(seen: list[list[float]]) -> list[str]:
     return [Median.of([_percentile(one, share) * 1e3 for one in seen]).text("ms", 2) for share in (0.5, 0.99, 1.0)]
 
 
-def _polls(proxy: Proxy, seconds: float) -> list[float]:
+def _polls(port: int, seconds: float) -> list[float]:
     """The seconds that each poll took, measured by a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.fairness", "poll", str(proxy.port), str(seconds)]
+    command = [sys.executable, "-m", "benchmarks.fairness", "poll", str(port), str(seconds)]
     done = subprocess.run(
         _on_their_core(command), capture_output=True, text=True, check=True, timeout=seconds + 60, cwd=HERE.parent
     )
@@ -164,6 +178,9 @@ _LOADS: dict[str, Load] = {
     "downloads of 1 GiB": _download,
     "a burst of 2 000 webhooks a second": _burst,
 }
+
+#: Loads whose bodies keep the gateway's stand-in busy as well.
+_HEAVY_FOR_THE_GATEWAY = (_upload, _download)
 
 
 def _admin(fleet: Fleet, proxy: Proxy) -> str:

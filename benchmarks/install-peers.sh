@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what `make bench` compares with: nginx with Lua, haproxy and wrk (Debian, as root or with sudo), mitmproxy
-# (PyPI, in an environment of its own), http-proxy-middleware and Express (npm). All but the Debian packages go into
-# benchmarks/.peers. Safe to run again; what cannot be had is named, and the benchmark goes on without it.
+# Installs what `make bench` needs: nginx with Lua, haproxy and wrk (Debian, as root or with sudo), mitmproxy and py-spy
+# (PyPI, each in an environment of its own), http-proxy-middleware and Express (npm). All but the Debian packages go
+# into benchmarks/.peers. Safe to run again; what cannot be had is named, and the benchmark goes on without it.
 set -uo pipefail
 cd "$(dirname "$0")"
 peers=.peers
@@ -40,12 +40,17 @@ if [ "${#missing[@]}" -gt 0 ]; then
   fi
 fi
 
-if [ ! -x "$peers/mitmproxy/bin/mitmdump" ]; then
-  echo "install-peers: installing mitmproxy"
-  { "${PYTHON:-python3}" -m venv "$peers/mitmproxy" &&
-    "$peers/mitmproxy/bin/python" -m pip install --quiet --disable-pip-version-check mitmproxy; } \
-    >"$peers/mitmproxy.log" 2>&1 || { rm -rf "$peers/mitmproxy"; skip mitmproxy "see benchmarks/.peers/mitmproxy.log"; }
-fi
+# A package of PyPI in an environment of its own, and the program that it brings.
+from_pypi() {
+  local package=$1 program=$2
+  [ -x "$peers/$package/bin/$program" ] && return
+  echo "install-peers: installing $package"
+  { "${PYTHON:-python3}" -m venv "$peers/$package" &&
+    "$peers/$package/bin/python" -m pip install --quiet --disable-pip-version-check "$package"; } \
+    >"$peers/$package.log" 2>&1 || { rm -rf "${peers:?}/$package"; skip "$package" "see benchmarks/.peers/$package.log"; }
+}
+from_pypi mitmproxy mitmdump
+from_pypi py-spy py-spy
 
 if [ ! -d "$peers/node_modules/http-proxy-middleware" ] || [ ! -d "$peers/node_modules/express" ]; then
   packages=(http-proxy-middleware@4 express@5)

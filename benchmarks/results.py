@@ -1,7 +1,9 @@
 """What was found: rows of figures, goals and verdicts, as text for the terminal and for RESULTS.md."""
 
+import contextlib
 import platform
 import statistics
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -122,7 +124,8 @@ class Results:
         overview = table(["what", "statusproxy", "against", "goal", "verdict"], rows)
         kind = "a quick run: short samples, large spread" if self.quick else "a full run"
         about = (
-            f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {kind}, {self.seconds:.0f} s."
+            f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, of {commit()}; {kind},"
+            f" {self.seconds:.0f} s."
             " Medians of alternating runs, with the least and the greatest in brackets; ratios are medians of the"
             " ratios within one turn, in which each proxy ran once. Why the figures are what they are stands in"
             " [docs/performance.md](../docs/performance.md)."
@@ -142,6 +145,16 @@ class Results:
 
     def _versions(self) -> list[str]:
         return [f"{name}: {version}" for name, version in self.versions.items()]
+
+
+def commit() -> str:
+    """The commit that is measured, and whether files were changed since; words where this is no checkout."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=, with changes", "--exclude=*"]
+    with contextlib.suppress(OSError):
+        done = subprocess.run(git, capture_output=True, text=True, timeout=30, check=False)
+        if not done.returncode:
+            return f"commit {done.stdout.strip()}"
+    return "an unknown commit"
 
 
 def processors() -> tuple[int, str]:

@@ -164,8 +164,9 @@ def _growth() -> tuple[Section, list[Finding]]:
     presence = presence_event(1_000).encode()
     section = Section(
         "Growth with the sessions in the map",
-        "A list of 10 channels corrected, and a webhook read and taken into the map, as the map grows.",
-        ["sessions", "correct", "webhook"],
+        "A list of 10 channels corrected, and a webhook read and taken into the map, as the map grows. A ratio is the"
+        " median of the turns' ratios to 10 sessions.",
+        ["sessions", "correct", "× 10 sessions", "webhook", "× 10 sessions"],
     )
     maps = {known: _sessions(known) for known in (10, 100, 1_000, 10_000)}
     now = time.time()
@@ -178,7 +179,10 @@ def _growth() -> tuple[Section, list[Finding]]:
 
     fixed, heard = (_in_turn(*map(step, maps.values())) for step in (fixes, hears))
     for known, *took in zip(maps, fixed, heard, strict=True):
-        section.rows.append([f"{known:,}", *(Median.of(turns).text("µs", 1) for turns in took)])
+        row = [f"{known:,}"]
+        for turns, fewest in zip(took, (fixed[0], heard[0]), strict=True):
+            row += [Median.of(turns).text("µs", 1), Median.of_ratios(turns, fewest).text("", 2)]
+        section.rows.append(row)
     worst = max(Median.of_ratios(took[-1], took[0]).value for took in (fixed, heard))
     finding = Finding(
         "growth from 10 to 10 000 sessions", f"{worst:.2f} × at most", "", _FLAT.text, _FLAT.verdict(worst)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks import changes, machines, rates
+from benchmarks import changes, machines, profile, rates
 from benchmarks.__main__ import chosen
 from benchmarks.load import Sample
 from benchmarks.results import Cost, Finding, Median, Results, Section
@@ -92,6 +93,49 @@ def test_the_report_shows_the_machines_behind_the_overview(tmp_path: Path, monke
 
 def test_a_median_is_shown_with_the_least_and_the_greatest() -> None:
     assert Median.of([1_500.0, 1_000.0, 3_000.0]).text("µs") == "1 500 (1 000 to 3 000) µs"
+
+
+def test_a_look_counts_for_the_file_of_the_innermost_line(tmp_path: Path) -> None:
+    response = tmp_path / "statusproxy/proxy/downstream/response.py"
+    response.parent.mkdir(parents=True)
+    response.write_text("def send(transport, data):\n    ready(data)\n    transport.write(data)\n")
+    runner, served = "run (/usr/lib/python3.11/asyncio/runners.py:118)", "_serve (/x/statusproxy/proxy/exchange.py:9)"
+    looks = profile.counted(
+        [
+            f"{runner} 5",
+            f"{runner};{served} 4",
+            f"{runner};{served};send ({response}:2) 3",
+            f"{runner};{served};send ({response}:3) 2",
+            f"{runner};{served};dumps (/usr/lib/python3.11/json/__init__.py:230) 1",
+            "",
+        ]
+    )
+    assert looks == {
+        profile.LOOP: 5,
+        profile.part_of("/x/statusproxy/proxy/actions/webhook.py", 1): 4,
+        profile.part_of("/x/statusproxy/proxy/downstream/server.py", 1): 3,
+        profile.TO_CLIENT: 2,
+        profile.ELSEWHERE: 1,
+    }
+
+
+def test_every_part_of_the_profile_has_a_file() -> None:
+    ours = Path(profile.__file__).parents[1] / "statusproxy"
+    assert all((ours / file).exists() for files in profile.PARTS.values() for file in files)
+
+
+def test_the_parts_of_a_column_make_up_all_of_it() -> None:
+    rows = profile.rows({"list": {profile.LOOP: 30.0, profile.ELSEWHERE: 10.0}, "webhook": {profile.LOOP: 5.0}})
+    assert rows == [
+        [profile.LOOP, "30.0 (75%)", "5.0 (100%)"],
+        [profile.ELSEWHERE, "10.0 (25%)", "–"],
+        ["all of it", "40 µs", "5 µs"],
+    ]
+
+
+def test_the_report_names_the_commit_that_was_measured() -> None:
+    report = Results(quick=False, versions={}).markdown()
+    assert re.search(r"UTC, of (commit [0-9a-f]{7,}(, with changes)?|an unknown commit); a full run", report)
 
 
 def no_step() -> list[tuple[Section, list[Finding]]]:
