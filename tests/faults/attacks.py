@@ -339,6 +339,22 @@ def greedy(port: int, target: str, clients: int, ahead: int, seconds: float) -> 
     return answered
 
 
+def crowd(port: int, count: int, seconds: float, source: str) -> Any:
+    """Clients that all ask in the same moment, and again when all have their answers."""
+    allow_open_files(count + 64)
+    statuses: dict[str, int] = {}
+    sent, end = request("GET", "/ping"), time.monotonic() + seconds
+    with contextlib.ExitStack() as opened:
+        clients = [opened.enter_context(Client(port, source=source, patience=_PATIENCE)) for _ in range(count)]
+        while time.monotonic() < end:
+            for client in clients:
+                client.send(sent)
+            for client in clients:
+                said = str(client.answer().status)
+                statuses[said] = statuses.get(said, 0) + 1
+    return statuses
+
+
 # ---- events ----
 
 
