@@ -5,7 +5,7 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,17 @@ class Message:
     def target(self) -> bytes:
         """A request's target."""
         return self.start.split(b" ")[1]
+
+
+@contextlib.contextmanager
+def never_accepting(host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """A port where attempts to connect get no answer, as at a host that is down: the kernel's queue for it is full."""
+    with socket.socket() as listening, socket.socket() as only:
+        listening.bind((host, port))
+        listening.listen(0)
+        only.connect(listening.getsockname())
+        held: int = listening.getsockname()[1]
+        yield held
 
 
 class Wire:

@@ -1,17 +1,18 @@
 """The gateway's reachability: checked at the start and when a request could not reach it.
 
 A gateway that answers is never asked: requests show that it does. One that does not is tried until it does, so that its
-return is told as well.
+return is logged as well. An attempt opens a connection of its own, beside those of the pool. A pool without a free
+place says nothing about the gateway: attempts to connect that get no answer may hold all of its places.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from statusproxy.observe.logs import NOTICE
 from statusproxy.proxy.upstream.errors import UpstreamError
-from statusproxy.proxy.upstream.pool import Pool
+from statusproxy.proxy.upstream.origin import Origin
 
 __all__ = ["UNREACHED", "GatewayWatch"]
 
@@ -34,14 +35,14 @@ _SLOW: Final = "no answer in time"
 class GatewayWatch:
     """Knows whether the gateway can be reached, and logs when that changes."""
 
-    def __init__(self, pool: Callable[[], Pool], name: Callable[[], str], changed: Callable[[], None]) -> None:
-        """`pool` and `name` give the gateway's connections and address as now configured; `changed` is called after
-        each change of `error`."""
+    def __init__(self, origin: Callable[[], Origin], name: Callable[[], str], changed: Callable[[], None]) -> None:
+        """`origin` and `name` give where the gateway is, and what it is called, as now configured; `changed` is called
+        after each change of `error`."""
         self.error: str | None = None
-        """Why it cannot be reached; None while it can, or where nothing says that it cannot."""
+        """Why it cannot be reached; None while it can, and before the first look."""
         self.looked = False
         """Whether there was a first look."""
-        self._pool = pool
+        self._origin = origin
         self._name = name
         self._changed = changed
         self._asked = asyncio.Event()
@@ -74,15 +75,10 @@ class GatewayWatch:
 
     async def _look(self) -> str | None:
         try:
-            async with asyncio.timeout(PATIENCE):
-                connection = await self._pool().acquire(fresh=True)
-        except TimeoutError:
-            return _SLOW
+            attempt = await self._origin().connect(_Attempt, PATIENCE)
         except UpstreamError as failed:
-            if failed.code not in UNREACHED:  # no place in the pool: requests are under way, so it can be reached
-                return None
             return str(failed).partition(": ")[2] or _SLOW
-        connection.abort()
+        attempt.abort()
         return None
 
     def _note(self, error: str | None) -> None:
@@ -102,3 +98,16 @@ class GatewayWatch:
                 extra={"gateway": gateway, "why": error},
             )
         self._changed()
+
+
+class _Attempt(asyncio.Protocol):
+    """A connection that is only opened."""
+
+    _transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
+
+    def abort(self) -> None:
+        """Close it."""
+        self._transport.abort()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,9 @@ import pytest
 from statusproxy.observe.logs import NOTICE
 from statusproxy.proxy.upstream import watch
 from statusproxy.proxy.upstream.errors import UpstreamError
-from statusproxy.proxy.upstream.pool import Pool
+from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.watch import GatewayWatch
-from tests.proxy.harness import Origin, get, running, until
+from tests.proxy.harness import OK, Origin, Wire, get, never_accepting, running, until
 
 
 @pytest.fixture(autouse=True)
@@ -101,27 +101,29 @@ async def test_a_gateway_that_works_is_asked_once_and_nothing_is_told(
 
 
 class Gateway:
-    """A pool that connects or fails as the test says, and the watch over it, whose pauses end when the test says."""
+    """An address that connects or fails as the test says, and the watch over it; pauses end when the test says."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.error: UpstreamError | None = None
-        self.looks: list[bool] = []
-        """For each, whether a fresh connection was asked for."""
+        self.looks: list[float | None] = []
+        """For each, the seconds that it may take."""
         self.closed = 0
         self.pauses: list[float] = []
         self.told: list[str | None] = []
         self.watch = GatewayWatch(
-            lambda: _as_pool(self), lambda: "http://gateway.example", lambda: self.told.append(self.watch.error)
+            lambda: _as_address(self), lambda: "http://gateway.example", lambda: self.told.append(self.watch.error)
         )
         self._over = asyncio.Event()
         self._sleep = asyncio.sleep
         monkeypatch.setattr(asyncio, "sleep", self._pause)
 
-    async def acquire(self, *, fresh: bool) -> Gateway:
-        self.looks.append(fresh)
+    async def connect(self, make: Callable[[], asyncio.Protocol], limit: float | None) -> asyncio.Protocol:
+        self.looks.append(limit)
         if self.error is not None:
             raise self.error
-        return self
+        protocol = make()
+        protocol.connection_made(_as_transport(self))
+        return protocol
 
     def abort(self) -> None:
         self.closed += 1
@@ -170,7 +172,7 @@ async def test_it_is_tried_until_it_answers_and_from_then_on_only_when_a_request
     gateway.watch.close()
     await gateway.turns()
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert (gateway.looks, gateway.closed, gateway.pauses) == ([True] * 6, 4, [3.0] * 6)
+    assert (gateway.looks, gateway.closed, gateway.pauses) == ([5.0] * 6, 4, [3.0] * 6)
     assert about(caplog) == [
         (
             logging.WARNING,
@@ -187,39 +189,57 @@ async def test_it_is_tried_until_it_answers_and_from_then_on_only_when_a_request
         ("gateway_name_unknown", "name not known: gateway", "name not known: gateway"),
         ("gateway_tls_failed", "no TLS", "no TLS"),
         ("gateway_connect_slow", "", "no answer in time"),
-        ("overloaded", "no upstream connection is free", None),
     ],
 )
-async def test_only_a_failure_to_connect_means_that_it_cannot_be_reached(
-    monkeypatch: pytest.MonkeyPatch, code: str, detail: str, why: str | None
+async def test_each_failure_to_connect_is_told_in_its_words(
+    monkeypatch: pytest.MonkeyPatch, code: str, detail: str, why: str
 ) -> None:
-    """A full pool does not: requests are under way."""
     gateway = Gateway(monkeypatch)
     gateway.error = UpstreamError(code, detail)
     gateway.watch.start()
     await gateway.turns()
-    assert (gateway.watch.error, gateway.looks) == (why, [True])
+    assert (gateway.watch.error, gateway.looks) == (why, [5.0])
     gateway.watch.close()
 
 
-async def test_a_gateway_that_does_not_answer_in_time_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Slow:
-        async def acquire(self, *, fresh: bool) -> None:
-            await asyncio.Event().wait()
+async def test_a_gateway_whose_every_place_is_taken_can_be_reached(tmp_path: Path) -> None:
+    origin = Origin()
+    await origin.start()
+    served = asyncio.Event()
 
-    given: list[float | None] = []
-    timeout = asyncio.timeout
+    async def script(wire: Wire) -> None:
+        await origin.take(wire)
+        await served.wait()
+        await wire.send(OK)
 
-    def at_once(seconds: float | None) -> asyncio.Timeout:
-        given.append(seconds)
-        return timeout(0.0)
+    origin.script = script
+    async with running(tmp_path, origin.url, limits={"upstream_connections": 1}) as proxy:
+        waiting = asyncio.create_task(proxy.ask(get()))
+        await origin.received(1)
+        proxy.server.gateway_watch.start()
+        await until(lambda: proxy.server.gateway_watch.looked)
+        assert proxy.server.gateway_watch.error is None
+        served.set()
+        assert (await waiting).status == 200
+    await origin.stop()
 
-    monkeypatch.setattr(asyncio, "timeout", at_once)
-    look = GatewayWatch(lambda: _as_pool(Slow()), lambda: "http://gateway.example", lambda: None)
-    look.start()
-    await until(lambda: look.error is not None)
-    look.close()
-    assert (look.error, given[0]) == ("no answer in time", 5.0)
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_pool_full_of_attempts_that_get_no_answer_is_no_sign_that_it_can_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watch, "PATIENCE", 0.3)
+    with never_accepting() as port:
+        url = f"http://127.0.0.1:{port}"
+        async with running(tmp_path, url, limits={"upstream_connections": 1}, timeouts={"connect": "0.1s"}) as proxy:
+            proxy.server.gateway_watch.start()
+            await until(lambda: proxy.server.gateway_watch.error is not None)
+            for _ in range(8):
+                answers = await asyncio.gather(*(proxy.ask(get()) for _ in range(4)))
+                assert {answer.status for answer in answers} == {503, 504}
+    assert about(caplog) == [
+        (logging.WARNING, f"the gateway {url} cannot be reached: no answer in time; it is tried again every 0 s")
+    ]
 
 
 async def test_another_reason_is_passed_on_and_not_logged_again(
@@ -238,8 +258,12 @@ async def test_another_reason_is_passed_on_and_not_logged_again(
 
 
 def test_a_watch_that_was_never_started_can_be_closed() -> None:
-    GatewayWatch(lambda: _as_pool(None), lambda: "http://gateway.example", lambda: None).close()
+    GatewayWatch(lambda: _as_address(None), lambda: "http://gateway.example", lambda: None).close()
 
 
-def _as_pool(pool: object) -> Pool:
-    return pool  # type: ignore[return-value]
+def _as_address(gateway: object) -> Address:
+    return gateway  # type: ignore[return-value]
+
+
+def _as_transport(gateway: object) -> asyncio.Transport:
+    return gateway  # type: ignore[return-value]
