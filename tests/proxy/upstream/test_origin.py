@@ -5,13 +5,15 @@ import contextlib
 import socket
 import ssl
 from pathlib import Path
+from socket import SOCK_STREAM
 from typing import Any
 
 import pytest
 
+from statusproxy.proxy.upstream import origin as origin_module
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.origin import Origin as Address
-from tests.proxy.harness import OK, Origin, answer, get, running
+from tests.proxy.harness import OK, Origin, answer, get, never_accepting, running
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,23 @@ from tests.proxy.harness import OK, Origin, answer, get, running
 )
 def test_the_port_is_named_only_where_it_is_not_the_default(address: Address, authority: bytes) -> None:
     assert address.authority == authority
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Names that resolve as the test says, `gateway.example` among them; how often each was asked is in `asked`."""
+    known: dict[str, list[str]] = {"asked": []}
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in known:
+            return list(real(host, port, *args, **kwargs))
+        known["asked"].append(name)
+        return [found for address in known[name] for found in real(address, port, *args, **kwargs)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return known
 
 
 class Failing:
@@ -62,7 +81,7 @@ async def test_each_way_of_not_reaching_it_has_a_code_of_its_own(
 ) -> None:
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", Failing(error))
     with pytest.raises(UpstreamError) as failed:
-        await Address("a.example", 80).connect(asyncio.Protocol, 5.0)
+        await Address("127.0.0.1", 80).connect(asyncio.Protocol, 5.0)
     assert (failed.value.code, failed.value.answered) == (code, False)
 
 
@@ -72,13 +91,14 @@ async def test_connecting_takes_no_longer_than_it_may(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
     with pytest.raises(UpstreamError, match="gateway_connect_slow"):
-        await Address("a.example", 80).connect(asyncio.Protocol, 0.0)
+        await Address("127.0.0.1", 80).connect(asyncio.Protocol, 0.0)
 
 
 @pytest.mark.parametrize(("name", "expected"), [(None, "a.example"), ("other.example", "other.example")])
 async def test_a_certificate_is_expected_for_the_host_or_for_the_name_that_is_set(
-    monkeypatch: pytest.MonkeyPatch, name: str | None, expected: str
+    monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]], name: str | None, expected: str
 ) -> None:
+    names["a.example"] = ["127.0.0.1"]
     asked: dict[str, Any] = {}
 
     async def connect(make: Any, host: str, port: int, **how: Any) -> tuple[None, asyncio.Protocol]:
@@ -132,23 +152,6 @@ async def test_a_gateway_on_ipv6_is_served(tmp_path: Path) -> None:
     server.close()
 
 
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """Names that resolve as the test says, `gateway.example` among them; how often each was asked is in `asked`."""
-    known: dict[str, list[str]] = {"asked": []}
-    real = socket.getaddrinfo
-
-    def resolve(host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        name = host.decode() if isinstance(host, bytes) else host
-        if name not in known:
-            return list(real(host, port, *args, **kwargs))
-        known["asked"].append(name)
-        return [found for address in known[name] for found in real(address, port, *args, **kwargs)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    return known
-
-
 async def test_a_gateway_that_moves_is_found_at_its_new_address(
     origin: Origin, tmp_path: Path, names: dict[str, list[str]]
 ) -> None:
@@ -173,3 +176,43 @@ async def test_every_address_of_a_name_is_tried(origin: Origin, tmp_path: Path, 
     names["gateway.example"] = ["127.0.0.3", "127.0.0.1"]  # no one listens at the first
     async with running(tmp_path, f"http://gateway.example:{origin.port}") as proxy:
         assert (await proxy.ask(get())).body == b"ok"
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_an_address_that_gives_no_answer_does_not_take_the_time_of_the_next(
+    monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    """A stale record of a name server, or an IPv6 address without a way to it."""
+    factory = pytest.importorskip("uvloop").new_event_loop if loop == "uvloop" else asyncio.new_event_loop
+
+    async def two(_: str, port: int) -> list[Any]:
+        return [one for each in ("127.0.0.2", "127.0.0.1") for one in socket.getaddrinfo(each, port, type=SOCK_STREAM)]
+
+    async def connects() -> None:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        with never_accepting("127.0.0.2", port):
+            connected = await Address("gateway.example", port).connect(Connected, 5.0)
+        assert connected.transport.get_extra_info("peername") == ("127.0.0.1", port)
+        connected.transport.close()
+        await connected.closed.wait()
+        server.close()
+
+    monkeypatch.setattr(origin_module, "addresses", two)
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(connects())
+
+
+class Connected(asyncio.Protocol):
+    """Knows its transport, and when that is closed."""
+
+    transport: asyncio.BaseTransport
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()
