@@ -29,7 +29,7 @@ from statusproxy.proxy.upstream.call import SAFE
 
 log = logging.getLogger("statusproxy.proxy")
 
-#: Seconds for which the rest of a body that no one wants is thrown away, so that the client can read its answer.
+#: Seconds for which the rest of a body that no one wants is read and discarded, so that the client gets its answer.
 _UNWANTED: Final = 10.0
 
 
@@ -101,9 +101,9 @@ class ConnectionState(enum.Enum):
     HEAD = enum.auto()
     """A request's head has begun and is not whole."""
     SERVING = enum.auto()
-    """A request is being served, or what no one wanted of its body is thrown away."""
+    """A request is being served, or the rest of its body is read and discarded."""
     LINGERING = enum.auto()
-    """A request was refused and our half is closed; what the client still sends is thrown away, so that it can read
+    """A request was refused and our half is closed; what the client still sends is discarded, so that it can read
     why. Closed with unread bytes the connection would be reset (RFC 9112 §9.6)."""
     TUNNEL = enum.auto()
     """The protocol was switched: bytes go to the tunnel that took the connection over."""
@@ -156,7 +156,7 @@ class ClientConnection(FlowControl):
         self.gone: Callable[[], None] | None = None
         """Called once when the client leaves while its request is handled."""
         self.unfinished = False
-        """Whether an answer was begun that is not whole, so that an end here would be taken for its end."""
+        """Whether an answer was begun that is not whole, so that an end here would look like its end."""
         self._loop = loop
         self._deadline = ClientDeadline(loop, self._too_late, server)
         self._request: ClientRequest | None = None  # the one being served, or waiting for its start
@@ -227,8 +227,8 @@ class ClientConnection(FlowControl):
             self.force_close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - a web.Server calls it so
-        """Close within twice `timeout` seconds: first the request under way may end, then the wait for its body is
-        broken off, then it is cancelled. An answer that is cut off is visibly cut off."""
+        """Close within twice `timeout` seconds: first the request under way may end, then it waits no longer for its
+        body, then it is cancelled. An answer that is cut off is visibly cut off."""
         self._last = True
         transport, task, request = self.transport, self._task, self._request
         if task is not None:
@@ -266,7 +266,7 @@ class ClientConnection(FlowControl):
         elif state is TUNNEL:
             assert self._receive is not None
             self._receive(data)
-        # else it is thrown away
+        # else it is discarded
 
     def eof_received(self) -> bool:
         """Called by asyncio. A tunnel may go on the other way, an exchange may not; whether to stay open."""
@@ -335,13 +335,13 @@ class ClientConnection(FlowControl):
     def _too_late(self) -> None:
         """The deadline has passed: of an idle connection, a head, or a refused client that still sends.
 
-        A connection that never said a word is closed without one: browsers open spare ones, and an answer no one
-        asked for could be taken for that to their next request.
+        A connection that never said a word is closed without one: browsers open spare ones, and would read an answer
+        that no one asked for as that to their next request.
         """
-        if self.reader.waits:
-            self.read_head()
-            if self.state is not HEAD:
-                return
+        waited = self.reader.waits
+        self.read_head()
+        if waited and self.state in {SERVING, LINGERING}:
+            return  # a request, or a refusal, has come in time
         if self.state is HEAD:
             self._say("request_head_too_slow")  # RFC 9110 §15.5.9
         self.force_close()
@@ -442,6 +442,6 @@ async def _throw_away(content: RequestBody) -> bool:
         async with asyncio.timeout(_UNWANTED):
             while not content.is_eof():
                 await content.readany()
-    except (TimeoutError, ConnectionError, BrokenBodyError):
+    except (OSError, BrokenBodyError):  # too slow, or the connection has ended, in whatever way
         return False
     return True

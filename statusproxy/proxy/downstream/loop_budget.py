@@ -33,7 +33,7 @@ class LoopBudget:
         self._scheduled = False
         self._waiting: deque[Callable[[], None]] = deque()
         self.left = share
-        """Pieces of work that may still be done in this turn. None while anyone waits."""
+        """Pieces of work that may still be done in this turn; 0 or less: none."""
 
     def spend(self, pieces: int) -> None:
         """Count work that was done in this turn."""

@@ -136,7 +136,8 @@ class RequestReader:
             self._switched = False
             parser.stay()
         found = self._read(b"", 1)
-        if parser.in_body or parser.held <= AHEAD_HELD:
+        # A head that is not whole must go on, however long it is: only the parser bounds it.
+        if found is None or parser.in_body or parser.held <= AHEAD_HELD:
             self.holds.remove(Hold.AHEAD)
         return found
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import re
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -309,6 +310,20 @@ async def test_the_rest_of_an_unwanted_body_is_not_waited_for_for_ever(port: Por
     assert (transport.written, transport.is_closing()) == (b"answer", True)
 
 
+@pytest.mark.parametrize("error", [ConnectionResetError(), ssl.SSLError("bad record"), OSError(113, "no route")])
+async def test_a_connection_that_breaks_while_an_unwanted_body_is_read_is_no_failure_of_ours(
+    port: Port, caplog: pytest.LogCaptureFixture, error: OSError
+) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(POST)
+    await turns()
+    assert transport.written == b"answer"
+    connection.connection_lost(error)
+    await turns()
+    assert (port.server.connections, caplog.text) == ([], "")
+
+
 async def test_a_refused_request_ends_our_half_and_what_still_comes_is_thrown_away(port: Port) -> None:
     connection, transport = port.connect()
     connection.data_received(b"nonsense\r\n\r\n")
@@ -586,6 +601,29 @@ async def test_a_request_whose_head_waits_is_answered_though_the_server_stops(po
     else:
         await port.server.shutdown(PATIENCE)
     assert (transport.written, transport.is_closing(), transport.aborted) == (b"answer", True, False)
+
+
+async def test_an_idle_connection_ends_in_time_though_half_an_empty_line_waits(port: Port) -> None:
+    port.let_go.set()
+    connection, transport = port.connect()
+    connection.data_received(GET)
+    await turns(5)
+    crowd(port)
+    connection.data_received(b"\r")
+    assert connection.reader.waits
+    connection._too_late()
+    assert (transport.written, transport.is_closing()) == (b"answer", True)
+    await turns(3)
+
+
+async def test_a_refusal_that_waits_is_told_though_the_time_is_over(port: Port) -> None:
+    connection, transport = port.connect()
+    crowd(port)
+    connection.data_received(b"nonsense\r\n\r\n")
+    connection._too_late()
+    assert (connection.state, transport.is_closing()) == (ConnectionState.LINGERING, False)
+    assert port.refused == ["bad_request"]
+    await turns(3)
 
 
 async def test_half_a_head_that_waits_ends_with_the_server(port: Port) -> None:

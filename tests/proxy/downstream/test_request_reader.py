@@ -26,11 +26,12 @@ def post(length: int) -> bytes:
 class Case:
     """A reader and the transport that it may pause."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: int = 1000) -> None:
+        """`target` bounds a request's target, in bytes."""
         loop = asyncio.get_running_loop()
         self.heads, self.chunks = LoopBudget(loop, 1000), LoopBudget(loop, CHUNKS)
         self.transport = StandInTransport()
-        self.reader = RequestReader(HeadLimits(target=1000, head=4000, headers=20), self.heads, self.chunks, loop)
+        self.reader = RequestReader(HeadLimits(target=target, head=4000, headers=20), self.heads, self.chunks, loop)
         self.reader.holds.transport = self.transport
         self.later: list[RequestHead | Refusal | None] = []
 
@@ -206,6 +207,18 @@ async def test_the_client_goes_on_when_no_more_is_held_than_may_be(case: Case) -
     assert not case.transport.is_reading()
     assert head(reader.next()) == b"/a"
     assert case.transport.is_reading()
+
+
+async def test_a_head_longer_than_what_may_be_ahead_is_read_to_its_end() -> None:
+    case = Case(target=2 * AHEAD_HELD)
+    begun, rest = b"GET /" + b"l" * (AHEAD_HELD + 1000), b" HTTP/1.1\r\n" + HOST + b"\r\n"
+    case.read(GET)
+    case.reader.follow(begun)
+    assert not case.transport.is_reading()
+    assert case.reader.next() is None
+    assert case.transport.is_reading()
+    assert len(head(case.read(rest))) == AHEAD_HELD + 1001
+    case.transport.free()
 
 
 async def test_a_client_that_waits_for_its_body_to_be_read_is_read_for_it(case: Case) -> None:
