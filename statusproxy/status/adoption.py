@@ -37,14 +37,14 @@ class Adoption:
         self._gone: dict[str, float] = {}  # when, on our own clock
 
     def forgot(self, session: str, at: float) -> None:
-        """A session was forgotten here: what others heard of it up to then is gone."""
+        """A session was forgotten here: what other proxies received of it up to then no longer counts."""
         at = max(at, self._gone.pop(session, -math.inf))
         self._gone[session] = at
         if len(self._gone) > TOMBSTONES:
             del self._gone[next(iter(self._gone))]
 
     def forgotten_at(self, session: str) -> float | None:
-        """When a session was last forgotten, on our own clock; None where it was not, or that is not known any more."""
+        """When a session was last forgotten, on our own clock; None if it was not, or if that is not known any more."""
         return self._gone.get(session)
 
     def begun(self, session: str) -> Record:

@@ -1,7 +1,7 @@
 """What an answer says of itself: that the request failed, or that the session is connected already.
 
 Gateways answer 200 to requests that they refused, and to starts that did nothing. Their words differ, so both questions
-are answered on the cautious side: what reads like a failure or a claim is taken for one. Members are compared without
+are answered on the cautious side: what reads like a failure or a claim is treated as one. Members are compared without
 case, `_` and `-`, at any depth and in lists.
 """
 

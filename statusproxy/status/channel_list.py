@@ -173,8 +173,8 @@ class ChannelList:
     def find(self, channels: tuple[str, ...]) -> bool:
         """Find these channels without reading the others.
 
-        False where any of them is not there by exactly this id, or where that cannot be told: the ids are to be read
-        then. Where it is true, these channels can be asked for as after `read`, except that a place counts bytes.
+        False if any of them is not there by exactly this id, or if that cannot be determined: the ids must be read
+        then. If it is true, these channels can be asked for as after `read`, except that a place counts bytes.
         """
         if self.is_read or not self.whole:
             return False

@@ -205,7 +205,7 @@ class _Value(msgspec.Struct, frozen=True, gc=False):
     alone: ChannelObject
     """What an object says in which it is the only status member; without edits."""
     differs: bool
-    """It is to be replaced where the channel is disconnected."""
+    """It must be replaced if the channel is disconnected."""
 
 
 def _word(said: Iterable[_Value]) -> str | None:

@@ -1,7 +1,7 @@
 """The gateway's channel list with its stale words corrected: JSON and the map in, JSON out.
 
 Only the bytes of the values that are set change. Correcting is reading (`channel_list`), observing (`observation`:
-what the answer tells the map, and which channels are to be shown as disconnected), and splicing (`splice`).
+what the answer tells the map, and which channels must be shown as disconnected), and splicing (`splice`).
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _finish(
     asked_at: float,
     now: float,
 ) -> Correction:
-    """Observe what has not been observed yet, and write what is to be shown."""
+    """Observe what has not been observed yet, and write what must be shown."""
     said = map(answer.said, unobserved)
     changes = sessions.answers.observe(said, assigned, asked_at, now, answer.rule.source).changes
     body, corrected = rewrite(answer, _shown(sessions, assigned))
@@ -164,7 +164,7 @@ def _finish(
 
 
 def _shown(sessions: SessionMap, assigned: Mapping[str, Sequence[str]]) -> dict[str, str | None]:
-    """Which channels are to be shown as disconnected, and by which word."""
+    """Which channels must be shown as disconnected, and the word of the event for each."""
     shown: dict[str, str | None] = {}
     for channel, known in assigned.items():
         override = sessions.override_of(known)
@@ -186,7 +186,7 @@ def _shown_in_steps(
 
 
 def _read_by_word(answer: ChannelList, shown: Mapping[str, str | None]) -> Generator[None, None, None]:
-    """Read what is to be edited in these channels, where that depends on the word of the event."""
+    """Read what must be edited in these channels, if that depends on the word of the event."""
     if not answer.rule.goes_by_word:
         return
     by_reader: dict[ObjectReader, list[str]] = {}

@@ -7,9 +7,9 @@ smallest difference is the clock's error plus the quickest way. That holds for c
 senders that write local time as if it were UTC.
 
 *The sender of an event* is what posts about its session from one address on one webhook path: one process with one
-clock. Two sessions of one address may come from two engines, so each session has its own difference. A sender that is
-heard for the first time counts as on time: another host may have another clock, and a gateway that was moved, or a
-container with a new address, must be heard at once. A repeat that it brings is known by its content (`sessions`).
+clock. Two sessions of one address may come from two engines, so each session has its own difference. The first event of
+a sender counts as on time: another host may have another clock, and the events of a gateway that was moved, or of a
+container with a new address, must count at once. If it is a repeat, it is recognised by its content (`sessions`).
 
 *A clock that is far ahead* (`ahead_of`) is one of its own beside the same sender's usual one: it orders the events that
 it dates, and says nothing about others.
@@ -29,9 +29,9 @@ from statusproxy.status.set_back import SetBack
 
 WINDOW: Final = 600.0
 ENOUGH: Final = 8
-"""Seconds and observations of one window. The smallest difference of this window and the one before counts, so
-that a sender whose clock was set back is known again after some ten minutes, and a few late deliveries in a row are
-not taken for that."""
+"""Seconds and observations of one window. The smallest difference of this window and the one before counts. So the
+difference of a sender whose clock was set back is learned again after some ten minutes, and a few late deliveries in a
+row are not treated as a clock that was set back."""
 
 LATE: Final = 900.0
 """Seconds by which the first event about a session may be late where the sender's clock is known from other sessions.
@@ -45,11 +45,11 @@ OBSERVED_EVERY: Final = 10.0
 """Seconds between two looks at the times of events that say nothing: those are most of what comes."""
 
 MOST_SENDERS: Final = 8
-"""Senders kept for one session, those heard last. A site has one to three at a time; a container may have a new address
-after each restart."""
+"""Senders kept for one session: those whose events came last. A site has one to three at a time; a container may have a
+new address after each restart."""
 
 MOST_PATHS: Final = 256
-"""Senders kept of all sessions together, those heard last."""
+"""Senders kept of all sessions together: those whose events came last."""
 
 _AHEAD: Final = " (ahead)"
 _OWN: Final = " (own)"
@@ -91,9 +91,9 @@ class Written(msgspec.Struct, frozen=True, gc=False):
 
 
 def later_by(new: Stamp, old: Stamp) -> float:
-    """By how many seconds `new`, which was heard after `old`, is later. Negative where it is earlier.
+    """By how many seconds `new`, which was received after `old`, is later. Negative if it is earlier.
 
-    By the sender's own times where one clock told both, else on our clock.
+    By the sender's own times if one clock told both, else on our clock.
     """
     if new.clock == old.clock and new.lag <= old.lag + SET_BACK:
         return new.at - old.at

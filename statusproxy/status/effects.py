@@ -24,7 +24,7 @@ from statusproxy.status.statements import Details, transient_of
 _Run = TypeVar("_Run", Override, Transient)
 
 SOURCES: Final = 16
-"""Corrected routes that are told apart as evidence. A site has a handful; reloads may bring others."""
+"""How many corrected routes are distinguished as evidence. A site has a handful; reloads may bring others."""
 
 
 # What is noted in the record

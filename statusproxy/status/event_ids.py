@@ -1,15 +1,16 @@
 """The ids of received events, to recognise a repeated delivery; bounded, so that a flood of some removes no others.
 
-A delivery without a time of its own that is taken for a new event can show a living session as disconnected. What
-goes first when there is no room, and among equals the one whose session has been quiet longest:
+If a repeated delivery without a time of its own is treated as a new event, it can show a connected session as
+disconnected. When there is no room, ids are removed in this order. Among equals, the ids of the session that has been
+quiet longest go first:
 
 1. ids of sessions that the gateway's own list has not named: anybody who may send can make those up;
 2. ids of messages, which are many;
 3. ids of what says "connected" or "disconnected", which are few, and count.
 
-One session keeps `EACH` ids of either kind, so that it can push out only its own. Nothing of this is saved: after a
-restart the first repeated delivery counts as new. A standing override is only begun again by it, and an event that
-carries a time is told apart by that.
+One session keeps `EACH` ids of either kind. If it has more, it pushes out only its own. Nothing of this is saved: after
+a restart the first repeated delivery counts as new. If an override is in force, the delivery only begins it again. An
+event that carries a time is recognised as a repeat by that time.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class EventIds:
         self._tiers: tuple[dict[_Key, _Ids], ...] = ({}, {}, {})
 
     def repeated(self, signal: Signal, at: float | None, *, confirmed: bool) -> str | None:
-        """The verdict on a signal that was heard before, from any sender; None for a new one, which is remembered.
+        """The verdict on a signal that was received before, from any sender; None for a new one, which is remembered.
 
         The same id is a `duplicate`; the same word with the same time `at` is `late`. Whole seconds are too coarse for
         that: two events of two senders may share one.
@@ -63,7 +64,7 @@ class EventIds:
         return LATE if self.heard_before(signal.session, mark, state=True, confirmed=confirmed) else None
 
     def heard_before(self, session: str, event_id: str, *, state: bool, confirmed: bool) -> bool:
-        """Whether this event was heard before; it is remembered from now on.
+        """Whether this event was received before; it is remembered from now on.
 
         `state`: it says "connected" or "disconnected". `confirmed`: the gateway's own list has named the session.
         """

@@ -12,9 +12,9 @@ from statusproxy.status.set_values import values_for
 def lost_word(rule: ChannelRule, word: str | None, said: str | None) -> str | None:
     """What a channel's status reads by this rule, where an event with `word` (None: without one) said disconnected.
 
-    `said` is the gateway's own word, as far as it is known: it stays where the rule keeps it. Among several members the
-    first that gets a text tells most; where there is none, the first one is given with its value, as in
-    `connected: false`. None where nothing is set for this word.
+    `said` is the gateway's own word, if it is known: it stays if the rule keeps it. Of several members that are set,
+    the first that is set to a text is used. If none is set to a text, the first one is given with its value, as in
+    `connected: false`. None if nothing is set for this word.
     """
     values = values_for(rule.set, word)
     text = next((value for value in values.values() if isinstance(value, str)), None)

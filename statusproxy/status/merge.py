@@ -39,7 +39,7 @@ SAME_DECISION: Final = 5.0
 """Seconds within which two proxies that change the same for the same reason took one decision."""
 
 MOST_LAGS: Final = 2 * MOST_SENDERS
-"""Differences kept with what was united: of the senders heard last, and as many that only ordered moments."""
+"""Differences kept with a united record: of the senders seen last, and as many that only ordered moments."""
 
 _VERDICTS: Final = {SignalKind.DISCONNECTED: 0, None: 1, SignalKind.CONNECTED: 2}
 """What wins of two that are equally new: a false "disconnected" destroys a working session."""
@@ -308,11 +308,11 @@ def _told_by(record: Record, eras: _Eras) -> Record:
 
 
 def _lags(a: Record, b: Record, merged: Record, moved: bool) -> Lags:
-    """The differences to keep with what was united: of the proxy that heard the session last, and those of the moments.
+    """The differences to keep with a united record: of the proxy that received the last event, and of the moments.
 
-    What ordered them is kept even where no moment told by it is left. Else a proxy that still holds a moment told by a
-    greater difference could not tell it is the older one, and would bring it back. Those come first, so that they are
-    the first to be dropped, and what counts of a clock that was set is its last entry.
+    A difference that ordered moments is kept even if no moment told by it is left. Else a proxy that still holds a
+    moment told by a greater difference could not know that this moment is the older one, and would bring it back. These
+    differences come first, so that they are the first to be dropped. Of a clock that was set, the last entry counts.
     """
     eras = _eras(a, b)
     newest = max(_heard(a), _heard(b))

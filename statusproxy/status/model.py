@@ -155,7 +155,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Event time of the newest message."""
     heard_at: float = 0.0
     event: str | None = None
-    """The last event heard, of any kind."""
+    """The last event received, of any kind."""
     override: Override | None = None
     channel: str | None = None
     """The channel of the gateway's list that this session was last found to be. Where several channels fold to
@@ -191,7 +191,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     written: Written | None = None
     """By what clock a stored record's moments are told; `None` in the map."""
     first_heard: float = 0.0
-    """When the session was first heard of. Older rows do not say: the earliest moment that they hold stands for it."""
+    """When the session's first event came. Older rows do not say: their earliest moment is used instead."""
     released_by: str | None = None
     """Who ended the last override by hand, as far as they said so."""
 
@@ -230,12 +230,12 @@ APPLIED: Final = "applied"
 LATE: Final = "late"
 DUPLICATE: Final = "duplicate"
 UNCHANGED: Final = "unchanged"
-"""What became of a reading (`Outcome.verdict`): it was taken in, is older than what is known, was heard before, or said
-nothing."""
+"""The result of a reading (`Outcome.verdict`): it was taken in, is older than what is known, was received before, or
+said nothing."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """What became of a reading, and the changes."""
+    """The result of a reading, and the changes."""
 
     verdict: str
     """`APPLIED`, `LATE`, `DUPLICATE` or `UNCHANGED`."""
@@ -255,7 +255,7 @@ class Said(msgspec.Struct, frozen=True, gc=False):
 
 
 class Observed(msgspec.Struct, frozen=True):
-    """The channels that are to be shown as disconnected in the answer observed, and what the answer changed."""
+    """The channels that must be shown as disconnected in the observed answer, and what the answer changed."""
 
     overridden: frozenset[str]
     changes: tuple[Change, ...]

@@ -77,7 +77,7 @@ class NamedElements:
     def find(self, body: bytes, names: tuple[str, ...]) -> Mapping[str, Sequence[Span]] | None:
         """Where the channels with exactly these ids stand in an answer of up to `SMALL` bytes that lists all channels.
 
-        None if any of them is not found, or if this way cannot tell: every channel is to be read then. Never raises.
+        None if any of them is not found, or if this search cannot tell: every channel must be read then. Never raises.
         """
         search = self._search_for(names)
         if not search.written or len(body) > SMALL:

@@ -12,8 +12,8 @@ from statusproxy.status.transitions import step_kin
 def deciding(kin: Sequence[Record], now: float, rules: SessionRules, doubted_at: float = NEVER) -> Record:
     """The record that decides what is shown of a session which has these records, as the next corrected list will.
 
-    An override that another spelling knows to be over is ended in it. Of several in force it is that of the newest;
-    where none is in force, it is the record that was heard of last.
+    An override that another spelling knows to be over is ended first. If several overrides are in force, the record
+    with the newest one decides. If none is in force, the record whose last event is the newest decides.
     """
     if len(kin) == 1:
         return kin[0]

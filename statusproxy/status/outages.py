@@ -1,8 +1,8 @@
 """Outages as records: the lines of history paired, each loss with its end.
 
-Lines come as several proxies wrote them: one may be missing (pruned), double, or late. So a session's outages are what
-holds by all of its lines: a loss lasts from the first line that tells of it to the first that ends it, and outages that
-would overlap are one. Outages of one session never overlap.
+Lines come as several proxies wrote them: one may be missing (pruned), double, or late. So a session's outages are found
+from all of its lines together: a loss lasts from the first line that reports it to the first that ends it, and outages
+that would overlap are one. Outages of one session never overlap.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Outage(msgspec.Struct, frozen=True):
     until: float | None = None
     """When it ended; None while it lasts."""
     reason: str | None = None
-    """The event that told of it."""
+    """The event that reported it."""
     word: str | None = None
-    """The state word of that event; None where it had none."""
+    """The state word of that event; None if it had none."""
     gateway_said: str | None = None
     """What the gateway claimed at that time."""
     released: str | None = None
@@ -46,7 +46,7 @@ class Outage(msgspec.Struct, frozen=True):
 
 
 def standing(record: Record) -> Outage | None:
-    """The outage that a record of the map tells of, if the session is lost now."""
+    """The outage that a record of the map describes; None if the session is not lost now."""
     override = record.override
     if override is None:
         return None
@@ -54,7 +54,7 @@ def standing(record: Record) -> Outage | None:
 
 
 def outages(changes: Iterable[Change], now_lost: Mapping[str, Outage] | None = None) -> list[Outage]:
-    """The outages that these lines tell of, the newest first.
+    """The outages that these lines report, the newest first.
 
     Lines may come in any order; those that were written at the same moment come newest first, as a store gives them.
 
@@ -130,7 +130,7 @@ class Pairing:
         return left
 
     def _begun(self, change: Change, before: Outage | None) -> Outage:
-        """The outage that this line tells of, which begins no later than what came after it."""
+        """The outage that this line reports. It begins no later than `before`, which later lines reported, if any."""
         if before is None:
             before = self._still(Outage(change.session, change.at))
             unsure = True
@@ -158,7 +158,7 @@ def _written(change: Change) -> float:
 
 
 def _ended(change: Change) -> Outage:
-    """What an end alone tells of an outage."""
+    """An outage of which only the end is known."""
     released = change.reason if change.what == RELEASED else FORGOTTEN
     said, by = change.gateway_said, change.by
     return Outage(change.session, change.at, change.at, gateway_said=said, released=released, released_by=by)

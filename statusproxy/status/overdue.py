@@ -46,7 +46,7 @@ class Overdue:
         return lasted
 
     def expired(self, now: float, at_most: int | None) -> list[str]:
-        """The sessions with an override of which nothing new was heard for `max_age`; `at_most` so many."""
+        """The sessions with an override about which nothing new came for `max_age`; at most `at_most` of them."""
         records = self._records
         max_age = records.rules.max_age
         if max_age is None or Release.EXPIRED not in records.rules.releases or now < self._expires_from:

@@ -1,8 +1,8 @@
 """The records of the map: their index by id and by spelling, their bounds, and which of them are unsaved.
 
-Here is the one place where a record is put, replaced or removed; everything that follows from that (the version of
-what is shown, the index, the order of forgetting, what is to be written) is kept up here. What happens to a session is
-decided elsewhere (`transitions`).
+Records are put, replaced and removed only here. Everything that depends on them (the version of what is shown, the
+index, the order of forgetting, what must be written) is kept up to date here too. What happens to a session is decided
+elsewhere (`transitions`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SAME_WORD: Final = 60.0
 """Seconds after which it is noted again that the gateway still says the same of a session."""
 
 SPELLINGS: Final = 16
-"""Sessions whose ids fold to the same that are told apart. A site has one or two: each leg has its own spelling."""
+"""Sessions distinguished whose ids fold to the same. A site has one or two: each leg has its own spelling."""
 
 
 class Records:
@@ -71,7 +71,7 @@ class Records:
         return len(self._by_id)
 
     def __iter__(self) -> Iterator[Record]:
-        """Every record, in the order in which the sessions were first heard of."""
+        """Every record, in the order in which the sessions became known."""
         return iter(self._by_id.values())
 
     # Which sessions an id may mean
@@ -215,7 +215,7 @@ class Records:
         return gone
 
     def _evict(self, record: Record, now: float) -> tuple[str, Change | None]:
-        """Make room: no rule, and so told apart from what an operator forgets."""
+        """Remove a record to make room. An override ends as `EVICTED`: neither a rule nor an operator ended it."""
         self.evicted += 1
         self.drop(record.session)
         change = Change(record.session, RELEASED, EVICTED, now, now, record.gateway_said)

@@ -17,15 +17,16 @@ class Cut(msgspec.Struct, frozen=True):
     session_first: bool
 
     def session(self, text: str) -> str | None:
-        """The id; None where the separator, or what stands on one side of it, is missing.
+        """The id; None if the separator, or the text on one side of it, is missing.
 
-        Where the separator is there more than once, the secret is what is longer: nothing of it is taken for the id.
+        If there are several separators, the secret is the part that contains the others: no part of it is treated as
+        the id.
         """
         session, secret = self._parts(text)
         return session if secret and session not in NO_SESSIONS else None
 
     def bare(self, text: str) -> str | None:
-        """The id in a text that may be the id alone; None where only a secret stands there."""
+        """The id in a text that may be the id alone; None if there is only a secret."""
         session, secret = self._parts(text)
         if not secret:
             return text

@@ -12,7 +12,7 @@ from statusproxy.status.lost_word import lost_word
 
 
 class SessionState(StrEnum):
-    """How a session stands. Each session of the gateway's last list, and each that events told of, is in just one."""
+    """The state of a session. Each session in the gateway's last list, or of which an event came, has just one."""
 
     LOST = "lost"
     """A correction is in force: the gateway's own word would be wrong."""

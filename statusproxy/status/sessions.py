@@ -115,7 +115,7 @@ class SessionMap:
         return len(self._records.overridden)
 
     def records(self) -> list[Record]:
-        """Every record, in the order in which the sessions were first heard of."""
+        """Every record, in the order in which the sessions became known."""
         return list(self._records)
 
     def lost(self) -> list[str]:
@@ -127,7 +127,7 @@ class SessionMap:
         return self._records.get(session)
 
     def override_of(self, sessions: Iterable[str]) -> Override | None:
-        """The newest override in force for any of these sessions; `None` where none is."""
+        """The newest override in force for any of these sessions; `None` if there is none."""
         records = self._records
         newest: Override | None = None
         for session in sessions:
@@ -187,10 +187,10 @@ class SessionMap:
     # What events say
 
     def hear(self, reading: Reading, arrival: float, sender: str = "", at: float | None = None) -> Outcome:
-        """Take in one trusted webhook's reading. Only a signal changes what is known; any event is noted as heard.
+        """Take in one trusted webhook's reading. Only a signal changes what is known; any event is noted as received.
 
-        `sender` names whose clock a signal's own time is of. `at` is the own time of an event that is not a signal,
-        where someone looked for it: it tells about the clock only.
+        `sender` names whose clock a signal's own time is of. `at` is the own time of an event that is not a signal, if
+        the caller looked for it: it says something about the clock only.
         """
         session, signal = reading.session, reading.signal
         if session is None:
@@ -318,17 +318,17 @@ class SessionMap:
         return self._records.transient_due
 
     def expire(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
-        """End the overrides that nothing new was heard about for `max_age`; `at_most` so many at once."""
+        """End the overrides about which nothing new came for `max_age`; at most `at_most` at once."""
         return self._own(self._overdue.expired(now, at_most), Statement.TOO_OLD, now)
 
-    # What is to be saved
+    # What must be saved
 
     def forgotten_at(self, session: str) -> float | None:
-        """When a session was last forgotten, on our own clock; None where it was not, or that is not known any more."""
+        """When a session was last forgotten, on our own clock; None if it was not, or if that is not known any more."""
         return self._adoption.forgotten_at(session)
 
     def take_unsaved(self) -> tuple[list[Record], list[str]]:
-        """Give the records that must be durable before anyone is told of their change, and the sessions forgotten.
+        """Return the records that must be durable before their change is reported, and the sessions forgotten.
 
         They count as saved from now on: the caller keeps them until they are.
         """
@@ -341,12 +341,12 @@ class SessionMap:
         return bool(self._records.unsaved)
 
     def take_stale(self) -> list[Record]:
-        """Give the records with changes that decide nothing: when it was last heard, what the gateway said."""
+        """Return the records with changes that decide nothing: when the last event came, what the gateway said."""
         return [self._records[session] for session in self._records.unsaved.take_rest()]
 
 
 def _earliest(record: Record, arrival: float) -> float:
-    """When a session was first heard of, as far as a record tells that does not say."""
+    """When a session's first event came, if its record does not say: the earliest moment that the record holds."""
     override = record.override
     moments = (record.heard_at, record.known.here, record.alive.here, record.released_at, override and override.since)
     return min((at for at in moments if at and at > 0), default=arrival)

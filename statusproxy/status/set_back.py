@@ -39,7 +39,7 @@ class SetBack:
         """The lag since."""
         self.until = -math.inf
         """Until when events of before may come in again."""
-        self._lag = math.inf  # how far behind the events are that may tell of it
+        self._lag = math.inf  # how far behind the events are that may show a set-back
 
     def take(self, lag: float, usual: float, tolerated: float, at: float, now: float) -> bool:
         """An event of the time `at` came in at `now`, with this lag beside the usual one: whether it shows a set-back.

@@ -63,7 +63,7 @@ class SignalKind(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What became of a webhook's body."""
+    """The result of reading a webhook's body."""
 
     SIGNAL = "signal"
     NOTHING = "nothing"
@@ -160,9 +160,9 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 def read(body: bytes, rules: SignalRules, now: float, path_session: str | None = None) -> Reading:
     """Read one webhook body, received at `now` (epoch seconds). Never raises, for any bytes.
 
-    `path_session` is the session that the webhook's own path names; it serves where the body names none. Of the rules
-    that name the event the first that yields a signal decides; where none does, the first of them says why not.
-    A body that is to be read in steps is `Verdict.BATCH`.
+    `path_session` is the session that the webhook's own path names; it is used if the body names none. Of the rules
+    that name the event, the first that yields a signal decides; if no rule does, the first of them says why not.
+    A body that must be read in steps is `Verdict.BATCH`.
     """
     dialect = rules.dialect
     if dialect.body_member is not None:

@@ -18,9 +18,9 @@ class Known(StrEnum):
     CLEAR = "clear"
     """No override is in force: it is shown as the gateway shows it."""
     OVERRIDDEN = "overridden"
-    """It is to be shown as disconnected, and the gateway has not been seen to know of the disconnect."""
+    """It must be shown as disconnected, and no answer has shown yet that the gateway knows of the disconnect."""
     CAUGHT_UP = "caught up"
-    """It is to be shown as disconnected, and the gateway knows, as far as the source of the statement shows."""
+    """It must be shown as disconnected, and the gateway knows, as far as the source of the statement shows."""
 
 
 class Statement(StrEnum):

@@ -143,8 +143,8 @@ def moved_change(change: Change, seconds: float) -> Change:
 def not_after(record: Record, now: float) -> Record:
     """A stored record without moments that are still to come: the system's clock ran ahead when they were noted.
 
-    Left as they are, they would make all that is heard and asked until then look older than what is known, and an
-    override would outlive a session's return. What was learned then of the senders' clocks is off by as much.
+    If they stayed, all events received and all answers asked for until then would look older than what is known, and
+    an override would outlive a session's return. What was learned then of the senders' clocks is off by as much.
     """
     ahead = max(record.heard_at - now, 0.0)
     return each_moment(

@@ -12,8 +12,9 @@ Four rules stand outside `TABLE`, since they hold after every row, before any, o
 - A session that is pushed out of a full map, or that an operator forgets, loses its record (`records`, `sessions`).
 
 In any order in which the same timed events of one sender are delivered, a session ends with the same override
-in force, with the same `at`, and the same `known_at` and `alive_at`. What tells of the delivery itself depends on it:
-`since` (an early part of a run that comes late is dropped), `began`, `heard_at`, `event`, and the changes reported.
+in force, with the same `at`, and the same `known_at` and `alive_at`. What describes the delivery itself depends on the
+order: `since` (an early part of a run that comes late is dropped), `began`, `heard_at`, `event`, and the changes
+reported.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ _SIGNALS: Final = {
 
 
 def row_of(record: Record, said: Statement, details: Details, rules: SessionRules) -> Row | None:
-    """The first row of a cell that applies; `None` where none does."""
+    """The first row of a cell that applies; `None` if no row does."""
     for row in _CELLS[said][known(record, details.source)]:
         if (row.rule is None or row.rule in rules.releases) and row.where(record, details, rules):
             return row
@@ -210,9 +211,9 @@ def step_answer(
 ) -> Step:
     """Take in what an answer of the gateway says: asked for at `asked_at`, complete at `now`.
 
-    `source` names the corrected route it came on; `None` where it is no corrected answer.
+    `source` names the corrected route it came on; `None` if it is not a corrected answer.
     """
-    if not _CELLS[said][known(record, source)]:  # as of most answers: nothing is to be told of them
+    if not _CELLS[said][known(record, source)]:  # as with most answers: no row applies
         return Step(record, None, False)
     return step(record, said, Details(now, Stamp(now), asked_at=asked_at, source=source), rules)
 

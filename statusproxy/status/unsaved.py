@@ -62,7 +62,7 @@ class Unsaved:
             watch.gone[session] = None
 
     def taken_over(self, session: str) -> None:
-        """The session is as others wrote it, or forgotten as they forgot it: nothing of it is to be saved here."""
+        """The session is as other proxies wrote it, or forgotten as they forgot it: nothing is left to save here."""
         self._decisive.pop(session, None)
         self._rest.pop(session, None)
         self._forgotten.pop(session, None)
@@ -73,7 +73,7 @@ class Unsaved:
         self._rest.clear()
 
     def __bool__(self) -> bool:
-        """Whether anything must be durable before anyone is told of it."""
+        """Whether anything must be durable before it is reported."""
         return bool(self._decisive or self._forgotten)
 
     def take_decisive(self) -> tuple[list[str], list[str]]:

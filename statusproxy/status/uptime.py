@@ -1,7 +1,7 @@
 """How much of the time a session was connected: its outages counted by UTC days and calendar months.
 
-A session's time begins when it was first heard of, or where the history that is kept begins. What is not known to be
-lost counts as connected. Times are epoch seconds.
+A session's time begins when its first event came, or when the kept history begins, if that is later. Time that is not
+known to be lost counts as connected. Times are epoch seconds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Figures(msgspec.Struct, frozen=True):
     lost_seconds: float = 0.0
     losses: int = 0
     uptime: float | None = None
-    """From 0 to 1, over the time that is known; None where none is."""
+    """From 0 to 1, over the time that is known; None if no time is known."""
     days: str = ""
     """One character a day, the oldest first, today last: `-` nothing known, `0` nothing lost, `1` to `9` tenths of the
     day lost, rounded up; `9` is more than 80 %."""
