@@ -20,7 +20,7 @@ log = logging.getLogger("statusproxy.sessions")
 LINES: Final = 1_000
 PERIOD: Final = 60.0
 
-#: Senders with a wrong clock that are told of, one line each.
+#: How many senders with a wrong clock are logged, one line each.
 SENDERS_AHEAD: Final = 64
 
 _WORDS: Final = {
@@ -79,7 +79,7 @@ class ChangeLog:
         return {} if reads is None or fold_word(reads) == SignalKind.DISCONNECTED else {"reads": reads}
 
     def ignored(self, session: str, event: str | None, verdict: str, now: float) -> None:
-        """One line for an event that is late, or was heard before."""
+        """One line for an event that is late, or was received before."""
         if self._may(now):
             session = public_name(session)
             log.info(

@@ -18,7 +18,7 @@ from statusproxy.status.session_state import Claim, claim_of
 
 log = logging.getLogger("statusproxy.sessions")
 
-#: Answers kept: the list routes, and the last few that told of one channel.
+#: How many answers are kept: those of the list routes, and the last few about one channel.
 KEPT: Final = 16
 
 #: Bytes of the largest list kept, some twelve thousand channels; of the largest answer about one channel; of all. (The
@@ -71,7 +71,7 @@ class _Answer:
 
     @property
     def last_list(self) -> "_Answer | None":
-        """This answer where it is a list, else the last one before; None where there is none."""
+        """This answer if it is a list, else the last list before it; None if there was no list."""
         if self.is_list:
             self.before = None
             return self
@@ -132,7 +132,7 @@ class GatewayView:
             self._answers[key] = _Answer(listing, now, kept if listing.whole else None)
             self._size += len(body)
             while len(self._answers) > KEPT or self._size > TOTAL:
-                # The lists stay: they tell of every session.
+                # The lists stay: they are about every session.
                 single = next((key for key in self._answers if key[1] is not None), None)
                 self._drop(single or next(iter(self._answers)))
         return listing
@@ -191,7 +191,7 @@ class GatewayView:
 
     @property
     def seen_at(self) -> float | None:
-        """When the newest list came, epoch seconds; None where none has passed."""
+        """When the newest list came, epoch seconds; None if no list has passed."""
         return max((answer.at for answer in self._last_lists()), default=None)
 
     def _last_lists(self) -> list[_Answer]:

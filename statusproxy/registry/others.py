@@ -22,7 +22,7 @@ AT_ONCE: Final = 16
 
 
 class Others:
-    """What other proxies wrote, in the order in which the store told of it."""
+    """What other proxies wrote, in the order in which the store reported it."""
 
     def __init__(
         self,
@@ -31,9 +31,10 @@ class Others:
         follow: Callable[[Sequence[Change]], object],
         taken_over: Callable[[str, Record | None, float], None] | None = None,
     ) -> None:
-        """`follow` tells of the changes that follow here, and saves what is known better here.
+        """`follow` reports the changes that result here, and saves what is known better here.
 
-        `taken_over` is told of each session that another proxy wrote, with what is known of it now, at which time.
+        `taken_over` is called for each session that another proxy wrote, with what is known of it now (None if it is
+        not in the map), and the time.
         """
         self._sessions = sessions
         self._clock = clock
@@ -44,9 +45,10 @@ class Others:
         self._begun = False
 
     async def begin(self) -> None:
-        """Take over from now on, and first what was told before. The map holds what the store held when it was opened.
+        """Take over from now on, and first what was reported before. The map holds what the store held at its opening.
 
-        A store tells of changes as soon as it has read its records: before these are in the map, which they replace.
+        A store reports changes as soon as it has read its records. That is before these records replace what is in the
+        map.
         """
         self._begun = True
         self._go_on()

@@ -1,8 +1,8 @@
 """When each session was lost, for the figures of page, metrics and reports: kept current by what changes.
 
-At the start it is filled from the store's history, in the background and in small steps. What is told twice, by the
-history and by what is heard since, or by several proxies, counts once: outages that overlap are one. Times are in the
-system's time, as in the history.
+At the start it is filled from the store's history, in the background and in small steps. An outage that is reported
+twice, by the history and by a later event, or by several proxies, counts once: outages that overlap are one. Times are
+in the system's time, as in the history.
 """
 
 import asyncio
@@ -141,7 +141,7 @@ class OutageLedger:
     def figures(self, record: Record, spellings: Sequence[str] = ()) -> Figures:
         """The last 90 days of a session, up to now. `record` is in the system's time.
 
-        `spellings` are the ids by which events told of it, where these are not the record's alone.
+        `spellings` are the ids under which its events came, if there are others than the record's.
         """
         known = self._known(record, spellings)
         return figures(known.outages, known.known_from, known.first_heard, self._clock.wall())
@@ -226,7 +226,7 @@ class _Session(msgspec.Struct, eq=False, gc=False):
 
     outages: Outages = msgspec.field(default_factory=Outages)
     oldest: float = math.inf
-    """The oldest moment that a line tells of."""
+    """The oldest moment that a line reports."""
     dropped_until: float = -math.inf
     version: int = 0
 
@@ -239,7 +239,7 @@ class _Known(NamedTuple):
     first_heard: float | None
     known_from: float | None
     outages: Outages | None
-    """None where it was never lost."""
+    """None if it was never lost."""
 
 
 _NEVER: Final = Outages()

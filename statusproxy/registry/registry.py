@@ -1,7 +1,7 @@
 """The session registry: what it receives is in force at once, and on disk before the sender is answered.
 
 The proxy tells the registry what passes by (`proxy.ports.RegistryPort`), and the registry asks the domain what it
-means. What changes goes one way: hear, observe or release -> changes -> publish -> save. Each state has one owner:
+means. Changes go one way: receive, observe or release -> changes -> publish -> save. Each state has one owner:
 
     sessions       the map                                        status.sessions
     gateway_view   the gateway's last answers                     gateway_view
@@ -56,7 +56,7 @@ from statusproxy.store.base import Store
 
 log = logging.getLogger("statusproxy.sessions")
 
-#: Seconds between two writes of what is only useful to know after a restart (when a session was last heard of).
+#: Seconds between two writes of what is only useful to know after a restart (when the last event of a session came).
 FLUSH_INTERVAL: Final = 30.0
 
 #: Sessions logged in one turn of the loop: 2 ms.
@@ -96,7 +96,7 @@ class SessionRegistry:
         self.ledger = OutageLedger(self.clock, history_days)
         """When each session was lost."""
         self.changes = Changes(self._log, metrics, self.ledger)
-        """Who is told of every change of a session."""
+        """The subscribers: each receives every change of a session."""
         self._metrics = metrics
         self._outcomes = WebhookOutcomes(metrics, self.webhooks, self._log)
         self._warnings = RepeatedWarnings()
@@ -167,7 +167,7 @@ class SessionRegistry:
 
     @property
     def version(self) -> int:
-        """Counts the changes of what is to be shown."""
+        """Counts the changes that could alter a corrected answer."""
         return self.sessions.version
 
     def now(self) -> float:
@@ -297,7 +297,7 @@ class SessionRegistry:
 
     @property
     def list_seen_at(self) -> float | None:
-        """When the gateway's last list passed; None where none has since the start."""
+        """When the gateway's last list passed; None if no list has passed since the start."""
         seen_at = self.rows.seen_at
         return None if seen_at is None else seen_at + self.clock.shift
 

@@ -9,7 +9,7 @@ from statusproxy.observe.repeats import Repeats
 
 log = logging.getLogger("statusproxy.sessions")
 
-#: Stands in a line for all senders or reasons beyond those that are told apart.
+#: Written in place of the sender or reason, for all beyond those that are distinguished.
 MANY: Final = "(many)"
 
 _About = tuple[str, str, str]

@@ -31,7 +31,7 @@ class Saving:
         ages: StoredAges,
         on_error: Callable[[Exception], None],
     ) -> None:
-        """`on_error` is told of each write that failed."""
+        """`on_error` is called with the error of each write that failed."""
         self.store = store
         self._sessions = sessions
         self._clock = clock
@@ -104,7 +104,7 @@ class Saving:
         return await self.store.acknowledge()
 
     def _dropped(self, session: str, shift: float) -> str | Dropped:
-        """A forgotten session with the time at which it was forgotten: others may have heard of it since."""
+        """A forgotten session with the time at which it was forgotten: others may have received events of it since."""
         at = self._sessions.forgotten_at(session)
         return session if at is None else Dropped(session, round(at + shift, 6))
 

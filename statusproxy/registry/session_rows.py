@@ -29,9 +29,9 @@ class Row(NamedTuple):
     channel: str | None
     """The channel of the gateway's list that it is."""
     record: Record | None
-    """What events told; None for a channel of which none was heard. Of several spellings the one that decides."""
+    """What events said; None for a channel of which no event came. Of several spellings, the one that decides."""
     spellings: tuple[str, ...]
-    """Every id under which events told of it."""
+    """Every id under which its events came."""
     listed: bool
     """Whether a last list has it."""
     claim: Claim | None
@@ -63,13 +63,13 @@ class SessionRows:
 
     @property
     def seen_at(self) -> float | None:
-        """When the gateway's last list passed, on the proxy's own clock; None where none has since the start."""
+        """When the gateway's last list passed, on the proxy's own clock; None if no list has passed since the start."""
         return self._view.seen_at
 
     def row(self, session: str) -> Row | None:
         """The row of a session: named by any id of events, by its channel, or in another spelling of these.
 
-        None where no one has heard of it, or where the name fits several.
+        None if no event and no list has named it, or if the name fits several sessions.
         """
         channels = self._view.channels()
         channel = self._channel(session, channels)

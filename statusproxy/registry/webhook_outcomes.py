@@ -38,7 +38,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 class WebhookOutcomes:
-    """Tells of each webhook once. `now` is of our own clock, `wall` of the system's; both epoch seconds."""
+    """Reports each webhook once. `now` is of our own clock, `wall` of the system's; both are epoch seconds."""
 
     def __init__(self, metrics: Metrics, stats: WebhookStats, log: ChangeLog) -> None:
         self._metrics = metrics
