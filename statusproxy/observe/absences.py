@@ -1,7 +1,7 @@
 """Counts requests without a header that a proxy in front should pass on, by peer: for doctor, page and metrics.
 
-A fault that shows by what does not come (`proxy.front_proxy` has the signs) fails no request, and so no error
-tells of it. It is logged when it is first seen, and again each hour that it goes on.
+A missing header (`proxy.front_proxy` has the signs) makes no request fail, so no error reports the fault. It is logged
+when it is first seen, and again each hour while it lasts.
 """
 
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger("statusproxy.proxy")
 CLIENT: Final = "client"
 UPGRADE: Final = "upgrade"
 
-#: Peers told apart; a site has one or two proxies in front. Beyond, they share one line.
+#: How many peers are distinguished; a site has one or two proxies in front. All further peers share one line.
 PEERS: Final = 16
 
 #: Seconds between two log lines about the same, and for which what was seen counts as going on.

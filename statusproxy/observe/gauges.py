@@ -30,11 +30,11 @@ class SessionNow(msgspec.Struct, frozen=True):
     session: str
     state: SessionState
     record: Record | None
-    """What events told, in the system's time; None where none came."""
+    """What events said, in the system's time; None if no event came."""
     listed: bool
     """The gateway's last list has it."""
     spellings: tuple[str, ...] = ()
-    """Every id under which events told of it."""
+    """Every id under which its events came."""
 
 
 class RegistryNow(msgspec.Struct, frozen=True):
@@ -42,12 +42,12 @@ class RegistryNow(msgspec.Struct, frozen=True):
 
     sessions: "SessionSeries"
     known: int
-    """Sessions of which events told."""
+    """Sessions of which an event came."""
     overrides: int
     shown: int
     """Overrides that an answer has shown."""
     heard_at: float
-    """When the last trusted webhook came; the start where there was none."""
+    """When the last trusted webhook came; the start if there was none."""
     store_healthy: bool
     damage: int
     """Damages of the stored state that no operator has acknowledged."""
@@ -70,7 +70,7 @@ class SpoolNow(msgspec.Struct, frozen=True):
     size: int
     """Bytes."""
     waiting_since: float | None
-    """When the oldest of those that wait came, epoch seconds of the system's clock; None where none waits."""
+    """When the oldest waiting entry came, epoch seconds of the system's clock; None if no entry waits."""
     away: Mapping[str, bool]
     """By receiver (`gateway` or `hub`): whether one is not tried just now."""
 
@@ -124,11 +124,11 @@ def spool_gauges(spool: SpoolNow) -> Iterator[Metric]:
 
 
 class SessionSeries:
-    """Chooses the sessions that get series of their own, `SESSION_SERIES` at most, as they are told some at a time.
+    """Chooses the sessions that get series of their own, at most `SESSION_SERIES`. Sessions are added in batches.
 
-    Those shown as disconnected come first, then those that ever told of their own connection, then the others; in each
-    of these those that the gateway's own list has named, then the one known longest, so that a flood of made-up ids
-    pushes no known session out.
+    Sessions shown as disconnected come first, then those whose events ever said something about their own connection,
+    then the others. Within each group, those that the gateway's own list has named come first, then those known
+    longest. So a flood of made-up ids pushes no known session out.
     """
 
     __slots__ = ("_ranks", "told")
@@ -136,10 +136,10 @@ class SessionSeries:
     def __init__(self) -> None:
         self._ranks: tuple[list[SessionNow], ...] = ([], [], [], [], [], [])
         self.told = 0
-        """Sessions told so far."""
+        """Sessions added so far."""
 
     def add(self, sessions: Iterable[SessionNow]) -> None:
-        """Take in some sessions, each of which is told once; also those of which no event told."""
+        """Add a batch of sessions, also those of which no event came. Each session is added once."""
         for session in sessions:
             self.told += 1
             rank = self._ranks[_rank(session)]

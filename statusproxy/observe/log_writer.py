@@ -55,7 +55,7 @@ class LogWriter(logging.Handler):
         self._dropped = 0
         self._dropped_since = 0.0
         self._hurry = False
-        """Whether what waits is to be written now."""
+        """Whether the waiting lines must be written now."""
         self._ends = False
         self._changed = threading.Condition(threading.Lock())
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
@@ -149,7 +149,7 @@ class LogWriter(logging.Handler):
         return True
 
     def _try_to_write(self, piece: bytes) -> int:
-        """How many bytes were taken; where none could be, wait a moment."""
+        """Write what can be written now; return how many bytes. If none could be written, wait a moment."""
         try:
             return os.write(self._descriptor, piece)
         except BlockingIOError:  # another process that shares the open file made it non-blocking

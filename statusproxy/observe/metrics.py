@@ -20,7 +20,7 @@ from statusproxy.status.model import EVICTED, FORGOTTEN, RELEASED, STARTED, Chan
 #: Methods with a label of their own; a client may make up any other.
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-#: Values of one free label (a code, a reason) that are told apart; the sources name about a dozen.
+#: How many values of one free label (a code, a reason) are distinguished; the sources name about a dozen.
 LABEL_VALUES: Final = 64
 
 OTHER: Final = "other"
@@ -53,7 +53,7 @@ class Metrics:
         self.problems: dict[str, int] = {}
         """Requests that failed, by the problem's code."""
         self.signals: dict[tuple[str, str], int] = {}
-        """Webhooks by what they say and what became of it."""
+        """Webhooks by what they say and their result."""
         self.overrides_started = 0
         self.overrides_repeated = 0
         self.sessions_forgotten = 0
@@ -101,7 +101,7 @@ class Metrics:
         _count(self.problems, code)
 
     def signal(self, kind: str, verdict: str) -> None:
-        """Count one webhook read: what it says, and what became of it."""
+        """Count one webhook read: what it says, and its result."""
         try:
             self.signals[kind, verdict] += 1
         except KeyError:

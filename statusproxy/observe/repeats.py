@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from typing import Final
 
-#: Seconds in which a warning is logged once for each thing it is about, and how many such things are told apart.
+#: Seconds in which a warning is logged once for each subject, and how many subjects are distinguished.
 QUIET: Final = 60.0
 TOLD_APART: Final = 256
 
@@ -11,7 +11,8 @@ TOLD_APART: Final = 256
 class Repeats:
     """Limits repeated warnings to one line a minute for each subject, with a count of the others.
 
-    What a flood can make up (senders' addresses) is told apart up to a bound; beyond, all share one line.
+    Subjects that a flood can make up (senders' addresses) are distinguished up to a bound; all further ones share one
+    line.
     """
 
     def __init__(self) -> None:
@@ -19,8 +20,8 @@ class Repeats:
         self._held_back: dict[Hashable, int] = {}
 
     def more(self, key: Hashable, others: Hashable, now: float) -> tuple[Hashable, int] | None:
-        """What to log now: `key` (or `others`, where too many are told apart) and how often it came since its last
-        line without being logged. None where it must not be logged now."""
+        """What to log now: `key` (or `others`, if too many keys are distinguished already) and how often it came since
+        its last line without being logged. None if it must not be logged now."""
         if key not in self._since and len(self._since) >= TOLD_APART:
             key = others
         since = self._since.get(key)

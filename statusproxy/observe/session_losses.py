@@ -7,10 +7,11 @@ import msgspec
 
 from statusproxy.status.model import EVICTED, FORGOTTEN, RELEASED, STARTED, Change, Record, Release
 
-#: Seconds. A loss that is over by then is a flap: alerts (`alerts.after`) do not tell of it by default.
+#: Seconds. A loss that is over by then is a flap: alerts (`alerts.after`) do not report it by default.
 FLAP: Final = 60.0
 
-#: Sessions remembered. Beyond, the one whose numbers changed longest ago leaves: the map evicts without telling of it.
+#: Sessions remembered. If there are more, the one whose numbers changed longest ago is removed: the map may evict a
+#: session without reporting it.
 LIMIT: Final = 10_000
 
 #: Sessions looked at in one step: a quarter of a millisecond.
@@ -38,9 +39,9 @@ _NONE: Final = LossTotals()
 class SessionLosses:
     """The numbers by session, for sessions that were lost at least once.
 
-    Told of changes, and shown the records from time to time (`look`): what another proxy heard comes as a record, not
-    as a change. All times are epoch seconds of the proxy's own clock. No number of a session ever falls, even where an
-    event says that a loss ended before the last look: Prometheus would take that for a restart.
+    It receives the changes, and looks at the records from time to time (`look`): what another proxy received comes as
+    a record, not as a change. All times are epoch seconds of the proxy's own clock. No number of a session ever falls,
+    even if an event says that a loss ended before the last look: Prometheus would treat that as a restart.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,7 @@ class SessionLosses:
                 self._ended(change.session, known.since, min(change.at, now), change.reason)
 
     def look(self, records: Iterable[Record], now: float) -> None:
-        """Take in all records as they are now; `seconds` tells of this moment from here on."""
+        """Take in all records as they are now; from here on `seconds` gives the time up to this moment."""
         by_session = {record.session: record for record in records}
         for _ in self.looking(list(by_session), by_session.get, now):
             pass

@@ -12,7 +12,8 @@ import msgspec
 from statusproxy.observe.silence import Rhythm
 from statusproxy.status.signals import FURTHEST_AHEAD
 
-#: Senders, paths and kinds of events told apart; a site has a handful of each. Beyond, they share one line.
+#: How many senders, paths and kinds of events are distinguished; a site has a handful of each. All further ones share
+#: one line.
 SENDERS: Final = 32
 PATHS: Final = 16
 EVENTS: Final = 64
@@ -126,9 +127,9 @@ class WebhookStats:
     def heard(
         self, source: str, event: str | None, verdict: str, now: float, by_address: bool = False, first: bool = True
     ) -> None:
-        """A trusted webhook was read: the event it names, what became of it, and whether only its address is known.
+        """A trusted webhook was read: the event it names, the result, and whether only the sender's address is known.
 
-        Of a webhook with several events each is told, and the `first` counts as the webhook.
+        For a webhook with several events this is called for each event; the `first` counts as the webhook.
         """
         if first:
             self.rhythm.came(now)
