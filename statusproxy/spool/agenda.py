@@ -37,7 +37,7 @@ class Agenda:
         return self._take([heap for heap in self._heaps() if heap is self._first_hastened() or heap[0][0] <= now])
 
     def take_probe(self, now: float) -> str | None:
-        """The entry due longest, or soonest where none is due; one with a pause of its own not before its time."""
+        """The entry due longest, or soonest if none is due. An entry with a pause of its own must be due."""
         return self._take([heap for heap in self._heaps() if heap is not self._own or heap[0][0] <= now])
 
     def next_due(self) -> float | None:

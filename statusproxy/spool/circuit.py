@@ -41,7 +41,7 @@ class Circuit(NamedTuple):
     probes: int = 0
     """How many probes failed."""
     probe: str | None = None
-    """The queue whose event is the probe under way; None where none is."""
+    """The queue whose event is the probe under way; None if no probe is."""
     refused: frozenset[str] = frozenset()
     """The queues whose events were refused in a row: since the last other answer or failure."""
 
@@ -51,7 +51,7 @@ class Circuit(NamedTuple):
         return self.opened_at is None
 
     def lets(self, now: float) -> bool:
-        """Whether an event may be sent now. On an open circuit it is the probe, and `begun` is to be called."""
+        """Whether an event may be sent now. On an open circuit that event is the probe, and `begun` must be called."""
         return self.opened_at is None or now >= self.probe_at
 
 

@@ -17,7 +17,7 @@ __all__ = ["Control", "SharedError"]
 
 
 class SharedError(Exception):
-    """The change is not made, or not certain: other proxies share the spool, and cannot be told of it now."""
+    """The change was not made, or may not have been: other proxies share the spool, and cannot be notified now."""
 
 
 class Control:
@@ -96,7 +96,7 @@ class Control:
         return len(moved)
 
     async def drop(self, ids: Iterable[str]) -> int:
-        """Drop entries for good; give how many there were. Raises as `replay` does."""
+        """Drop entries permanently; return how many there were. Raises as `replay` does."""
         self._check_shared()
         removed = []
         for id_ in ids:

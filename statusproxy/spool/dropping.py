@@ -1,7 +1,7 @@
 """Entries that leave the spool undelivered: what is too old, and what is lost. Each is counted and told once.
 
-Of the proxies that share a spool one drops what is too old, by a claim. All hear that the server lost its memory, and
-the one that started first counts what was lost with it.
+If proxies share a spool, the one that holds a claim drops what is too old. All of them are notified if the server loses
+its memory, and the one that started first counts what was lost with it.
 """
 
 import asyncio

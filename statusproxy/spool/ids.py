@@ -13,13 +13,13 @@ _CHANCE: Final = 7
 
 
 class Ids:
-    """Makes ids, each after all that it made or was told of."""
+    """Makes ids. Each sorts after all ids made before, and after all that were passed to `follow`."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def follow(self, id_: str) -> None:
-        """What is made from now on sorts after this id, also where the clock has been set back since."""
+        """Ids made from now on sort after this one, even if the clock has been set back since."""
         try:
             self._last = max(self._last, int(id_[:_TIME], 16))
         except ValueError:

@@ -125,7 +125,7 @@ class Order:
             self._plan(lane)
 
     def remove(self, id_: str) -> Entry | None:
-        """Take an entry out; None where there is none."""
+        """Take an entry out; None if there is no such entry."""
         entry = self._entries.pop(id_, None)
         if entry is None:
             return None
@@ -151,9 +151,9 @@ class Order:
         return None if agenda is None else self._begin(agenda.take(now))
 
     def take_probe(self, receiver: str, now: float) -> Entry | None:
-        """The entry that is to tell whether a receiver is back: the one due longest, or soonest where none is due yet.
+        """The entry that tests whether a receiver is back: the one due longest, or soonest if none is due yet.
 
-        What the receiver itself put off is not taken before its time.
+        An entry that the receiver itself put off is not taken before its time.
         """
         agenda = self._agendas.get(receiver)
         return None if agenda is None else self._begin(agenda.take_probe(now))
@@ -171,7 +171,7 @@ class Order:
             self._plan(lane)
 
     def next_due(self, receiver: str) -> float | None:
-        """When the next entry for this receiver is due; None where none waits that is not under way."""
+        """When the next entry for this receiver is due; None if no entry waits, except those under way."""
         agenda = self._agendas.get(receiver)
         return None if agenda is None else agenda.next_due()
 
@@ -203,7 +203,7 @@ class Order:
     # Inside
 
     def _plan(self, lane: Lane) -> None:
-        """The lane's first entry is to be found by its time."""
+        """Plan the lane's first entry, so that it is found when it is due."""
         if lane in self._under_way:
             return
         agenda = self._agendas.get(lane.receiver)

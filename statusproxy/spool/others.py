@@ -20,8 +20,8 @@ class Others:
         vanished: Callable[[Sequence[str]], None],
         changed: Callable[[], None],
     ) -> None:
-        """`here` gives an entry with its times on our own clock; `vanished` is told of what the server lost; `changed`
-        is called when there may be something to deliver, or nothing any more."""
+        """`here` gives an entry with its times on our own clock. `vanished` is called with the ids of the entries that
+        the server lost, `changed` when there may be something to deliver, or nothing any more."""
         self._order = order
         self._ids = ids
         self._here = here

@@ -23,7 +23,7 @@ class Receivers:
         return not self._circuits or self._circuits.get(receiver, CLOSED).closed
 
     def lets(self, receiver: str) -> bool:
-        """Whether an event may be sent now: any, or a probe. `begin` is to be called where it is."""
+        """Whether an event may be sent now: any, or a probe. `begin` must be called when it is sent."""
         circuit = self._circuits.get(receiver)
         return circuit is None or circuit.lets(self._clock.now())
 

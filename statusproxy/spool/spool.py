@@ -1,7 +1,8 @@
 """The spool: takes in what a receiver did not take, and owns what is known of entries and receivers.
 
-`delivery` takes entries out and tells what became of them; `control` is what operators do, `dropping` what leaves
-undelivered, `others` what other proxies did. All change one order of entries, and the store's one writer writes it.
+`delivery` takes entries out and reports the results; `control` is what operators do, `dropping` what leaves
+undelivered, `others` what other proxies did. All of them change the same `Order` of entries, and the store's only
+writer writes it.
 """
 
 import asyncio
@@ -75,7 +76,7 @@ class Spool:
         self._receivers = Receivers(clock)
         self._writing: dict[str, asyncio.Future[StoreError | None]] = {}  # entries on their way to the disk
         self.writing = Writing(store, self._order.put_back)
-        """What became of entries, on its way to the disk."""
+        """Writes the results of entries to the disk."""
         self.control = Control(self._order, self._receivers, store, clock, counter, self.changed.set)
         """What operators see and do."""
         self._dropping = Dropping(self._order, store, clock, self.writing, counter)
@@ -238,7 +239,10 @@ class Spool:
         self._reader.release(content)
 
     async def tried(self, entry: Entry, attempt: Attempt) -> None:
-        """What became of an entry that was taken. Its lane goes on once it is on disk; if that ends it, not before."""
+        """Apply the result of an attempt to deliver an entry that was taken.
+
+        The entry's lane goes on after the result is written. A result that ends the entry must be on disk first.
+        """
         self._ended(entry.receiver, entry.queue, attempt)
         lane, held = lane_of(entry), False
         try:

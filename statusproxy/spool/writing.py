@@ -25,7 +25,7 @@ class Writing:
 
     @property
     def holds(self) -> bool:
-        """Whether lanes are held; `settle` is to be called now and then."""
+        """Whether lanes are held. While they are, `settle` must be called from time to time."""
         return bool(self._refused)
 
     async def write(self, ops: Sequence[SpoolOp]) -> bool:
