@@ -91,7 +91,10 @@ class Backlog:
         self.open = Batch()
         self.writing = Batch()
         self.forgotten_at: dict[str, float] = {}
-        """When the sessions that are to be forgotten were forgotten (epoch seconds). Some may have begun again."""
+        """For each session that the store must still forget: when it was forgotten (epoch seconds).
+
+        The session may have begun again since.
+        """
         self._clock = clock
         self._number = int(clock() * 1_000_000)
 
@@ -146,7 +149,7 @@ class Backlog:
         self.shorten()
 
     def forgets(self, session: str, heard_at: float) -> bool:
-        """Whether a session that was last heard of at `heard_at` is to be forgotten."""
+        """Whether a session whose last event came at `heard_at` must be forgotten."""
         for batch in (self.open, self.writing):
             if session in batch.records:
                 return batch.records[session] is None and heard_at <= self.forgotten_at.get(session, -math.inf)
@@ -190,7 +193,7 @@ class Backlog:
         return failed, newer
 
     def items(self, *batches: Batch) -> list[Item]:
-        """What a journal has to keep of batches; of all where none is given."""
+        """What a journal has to keep of these batches; of all batches if no batch is given."""
         return [item for batch in batches or (self.writing, self.open) for item in self._items(batch)]
 
     def _items(self, batch: Batch) -> Iterator[Item]:

@@ -21,7 +21,7 @@ def back_up(database: Path, target: Path, *, force: bool = False) -> Holdings:
     """Copy a state file to `target`, which appears only once it is whole; nothing is overwritten without `force`.
 
     Large bodies of the spool go to a directory beside it, as they lie beside the state (`spool_folder`). The proxy may
-    run meanwhile, and is not held up. Raises `StoreError` with what to do.
+    run meanwhile; the copy does not block it. Raises `StoreError` with what to do.
     """
     target = Path(os.path.realpath(target))
     if not database.is_file():

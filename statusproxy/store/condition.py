@@ -76,7 +76,7 @@ class Condition:
         return self._log.fails(error)
 
     def works(self) -> bool:
-        """A write succeeded: whether that is to be logged."""
+        """A write succeeded. Returns whether that must be logged."""
         self.error = None
         self._pause = 0.0
         return self._log.works()

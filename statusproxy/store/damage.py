@@ -24,7 +24,7 @@ class Damage(msgspec.Struct, frozen=True):
     changes: int = 0
     """Lines of history that were saved so far."""
     pending: bool = False
-    """Whether history is still to be read from the file that was set aside."""
+    """Whether history must still be read from the damaged file at `set_aside`."""
     numbers_from: int = 1
     """History that is written meanwhile is numbered from here, above all that may still come."""
     acknowledged: bool = False

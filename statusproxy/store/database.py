@@ -1,7 +1,7 @@
 """The SQLite file of the durable state: opening and checking it, its tables, reading and writing.
 
-Synchronous, and used by one thread only (that of `sqlite.py`). Nothing here retries, sets aside or
-logs: an open that finds useless content raises `UnusableError`, any other failure is SQLite's own exception.
+Synchronous, and used by one thread only (that of `sqlite.py`). Nothing here retries, logs, or keeps a file under
+another name: opening a file with useless content raises `UnusableError`, any other failure is SQLite's own exception.
 """
 
 import os
@@ -285,7 +285,7 @@ class Database:
             self._connection.close()
 
     def abandon(self) -> None:
-        """Close without touching the files, where that can be had: they are about to be set aside."""
+        """Close without changing the files, if Python can do that (3.12 or later): they are about to be replaced."""
         _close_as_it_is(self._connection)
 
     def judge(self) -> None:

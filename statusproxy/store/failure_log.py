@@ -11,7 +11,7 @@ __all__ = ["QUIET", "FailureLog", "times"]
 #: Seconds in which the same error is told once, however often it comes and goes.
 QUIET: Final = 60.0
 
-#: Errors told apart; a store has a handful.
+#: How many errors are distinguished; a store has a handful.
 _TOLD_APART: Final = 32
 
 
@@ -26,7 +26,7 @@ class FailureLog:
         self._kept_back: dict[str, int] = {}
 
     def fails(self, error: str) -> int | None:
-        """An attempt failed: how often this error came since its last line, if it is to be told now; else None."""
+        """An attempt failed. If it must be logged now: how often this error came since its last line; else None."""
         if error == self._told:
             return None
         came, self._now = error != self._now, error
@@ -41,7 +41,7 @@ class FailureLog:
         return self._kept_back.pop(error, 0)
 
     def works(self) -> bool:
-        """An attempt succeeded: whether that is to be told, since the error before it was."""
+        """An attempt succeeded. Returns whether that must be logged: it must if the error before it was logged."""
         told, self._told, self._now = self._told, None, None
         return told is not None
 

@@ -58,7 +58,7 @@ class Fallback:
 
     @property
     def holds(self) -> bool:
-        """Whether there may be something in the journal: then all that comes is to be added, too."""
+        """Whether the journal may contain something. If so, all that comes must be added to it, too."""
         return self._journal is not None and self._journal.holds
 
     @property
@@ -193,7 +193,7 @@ class NoJournal:
         return _MEMORY
 
     async def confirm(self, mark: int) -> None:
-        """Nothing is to be cleared."""
+        """There is nothing to clear."""
 
     async def close(self, left: Iterable[Item]) -> str:
         """The result for what was left."""

@@ -2,7 +2,7 @@
 
 The store adds what it could not write yet, waits for `sync` before anyone is answered, and calls `clear` when the
 server has all of it. Those who wait at the same time share one sync of the disk. The file is written in a thread of
-its own: a slow disk holds up those who wait for it, never the event loop.
+its own: a slow disk blocks those who wait for it, never the event loop.
 
 The file is bounded. Each change adds lines; when it has grown to twice what still matters, it is rewritten with only
 that. Beyond `LIMIT` the oldest changes of the history are left out of it, the state of the sessions never.

@@ -23,7 +23,7 @@ NOTHING: Final = OutboxDocument(0, b"")
 
 
 def read_outbox(connection: sqlite3.Connection) -> OutboxDocument:
-    """The document; `NOTHING` where there is none, or what stands there is none. Raises `sqlite3.Error`.
+    """The document; `NOTHING` if there is no row, or the row holds no document. Raises `sqlite3.Error`.
 
     A file of an older statusproxy has no such table.
     """

@@ -113,9 +113,9 @@ class RedisBackend(Backend):
         stream = Names.of(place).changes
         self._follower = Follower(stream, self._timing.answer_limit, self._take, self._give_up)
         self._untold = False
-        """Whether there are rows in the copy that the keeper of the map may not have been told of."""
+        """Whether the copy has rows that the keeper of the map may not have received."""
         self._lacked: dict[str, Record] = {}
-        """What the server lost, until it is to be written again; in the server's time."""
+        """What the server lost, until it is handed over to be written again; in the server's time."""
         self._lost: Exception | None = None
         self._due_at = 0.0  # at first at once: it shows whether the server takes writes, and prunes
         self._prune_at = 0.0
@@ -168,7 +168,7 @@ class RedisBackend(Backend):
         return await self._take_lacked()
 
     async def _take_lacked(self) -> list[Record]:
-        """What the server lacks, in the system's time, without what is to be forgotten."""
+        """Hand over what the server lacks, in the system's time, without sessions that must be forgotten."""
         offset, lacked = self._server.offset, list(self._lacked.values())
         missing: list[Record] = []
         for start in range(0, len(lacked), _AT_ONCE):
@@ -196,7 +196,7 @@ class RedisBackend(Backend):
             await asyncio.sleep(0)
 
     def _wanted(self, records: Iterable[Record]) -> list[Record]:
-        """The records (the system's time), but for sessions that were forgotten here and not heard of since."""
+        """The records (the system's time), without sessions that were forgotten here and had no event since."""
         backlog = self._backlog
         return [record for record in records if not backlog.forgets(record.session, record.heard_at)]
 
@@ -318,7 +318,7 @@ class RedisBackend(Backend):
         try:
             proxies = await keys.report(self._me, self._server.now, len(self._copy))
         except LostError:
-            self._epoch = None  # all is to be read
+            self._epoch = None  # all must be read again
             raise
         self._sharing = replace(self._sharing, proxies=tuple(proxies))
         self._due_at = time.monotonic() + self._timing.report_every
@@ -328,7 +328,7 @@ class RedisBackend(Backend):
         return self._due_at if self._lost is None else 0.0
 
     async def history(self, session: str | None, limit: int, waiting: Sequence[Entry]) -> list[Change]:
-        """As `Backend.history`, over a connection of its own, so that a long look back holds up no save."""
+        """As `Backend.history`, over a connection of its own: reading a long history does not block a save."""
         async with asyncio.timeout(self._timing.history_limit):
             link = await Link.open(self.place, self._timing.answer_limit)
             try:

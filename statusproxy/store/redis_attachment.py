@@ -111,7 +111,7 @@ class Attachment:
                 await keys.drop()
 
     def tell_rejected(self, sessions: Sequence[str]) -> None:
-        """Tell of rows that could not be read."""
+        """Log the sessions whose rows could not be read."""
         for session in sessions:
             self._log.error(
                 "state: %s: the row of session %s cannot be read; it was moved to the key %srejected, the session "

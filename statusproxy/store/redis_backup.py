@@ -100,10 +100,10 @@ def restore_redis(
     journal: Path | None = None,
     clock: Callable[[], float] = time.time,
 ) -> tuple[Holdings, str | None]:
-    """Put a backup in the place of the keys; give what it holds, and what the keys before are kept as.
+    """Replace the keys by a backup. Returns what it holds, and under which names the old keys are kept.
 
-    `journal` is the directory of the journal, which is set aside with them. No proxy may share the keys meanwhile. As
-    `restore.restore` otherwise.
+    `journal` is the directory of the journal, which is renamed together with the keys. No proxy may share the keys
+    meanwhile. Otherwise as `restore.restore`.
     """
     judge(source)
     with tempfile.TemporaryDirectory(prefix="statusproxy-") as folder:

@@ -125,7 +125,7 @@ async def _write(path: Path, file: int, piece: bytes) -> None:
 
 
 async def _in_thread(body: Body, call: Callable[[], _T]) -> _T:
-    """Work with a file; an error tells which, so that it is not taken for one of the network."""
+    """Work with a file. An error names the file, so that it is not treated as an error of the network."""
     try:
         return await asyncio.to_thread(call)
     except OSError as error:

@@ -30,14 +30,14 @@ _BODY_SECONDS: Final = 30.0
 
 
 class Found(NamedTuple):
-    """What stands there of an entry."""
+    """What the server has of an entry."""
 
     epoch: bytes | None
-    """That of the memory in which it was looked for."""
+    """The epoch of the server's memory in which the entry was looked for."""
     there: bool
     """Whether there is such an entry."""
     content: Content | None
-    """None where there is none that can be sent."""
+    """None if there is no content that can be sent."""
 
 
 class RedisContents:

@@ -45,11 +45,11 @@ class ServerCopy:
         return iter(self._rows)
 
     def row(self, session: str) -> Row | None:
-        """A session's row; None where none stands there."""
+        """A session's row; None if the server has none."""
         return self._rows.get(session)
 
     def record(self, session: str) -> Record | None:
-        """The record of a session's row; None where none stands there, or one that cannot be read."""
+        """The record of a session's row; None if the server has no row, or one that cannot be read."""
         row = self._rows.get(session)
         try:
             return None if row is None else read_row(field_of(session), row.payload)
@@ -104,10 +104,10 @@ class ServerCopy:
     ) -> tuple[list[Record], list[Record]]:
         """Take in all rows as they stand on the server, read when the stream was at `position` or later.
 
-        Returns the records that were not known (with `tell_all` those too that were), and those that the server lost or
-        has less of, merged with what it has: they are to be written again. `forgotten`: which sessions it says were
-        forgotten, and when. Lets others run now and then; nothing else may use the copy meanwhile, and it changes at
-        the end only.
+        Returns two lists. The first has the records that were not known (with `tell_all`, also those that were). The
+        second has the records that the server lost or has less of, merged with what it has: they must be written
+        again. `forgotten`: which sessions the server says were forgotten, and when. Lets other tasks run now and then;
+        nothing else may use the copy meanwhile, and it changes at the end only.
         """
         new: list[Record] = []
         missing: list[Record] = []

@@ -54,7 +54,7 @@ class Keyspace:
         """What tells this content of the server's memory from another one."""
         self.durability = Durability(waits=False)
         self._place = place
-        # Some time is left to hear the answer in.
+        # In milliseconds: 60 % of the limit, so that time is left to receive the answer.
         self._sync_limit = max(1, round(answer_limit * 600))
 
     @classmethod

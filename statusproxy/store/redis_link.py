@@ -32,7 +32,7 @@ class Link:
 
     def __init__(self, connection: Connection, place: Place) -> None:
         self.place = place
-        """Where the server is: not where Sentinels tell of it."""
+        """The place of the server itself, not of the Sentinels that name it."""
         self._connection = connection
 
     @classmethod

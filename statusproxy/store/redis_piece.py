@@ -35,12 +35,18 @@ class Piece:
     refused: list[str] = field(default_factory=list)
     """The sessions of rows that could not be encoded."""
     revived: list[Record] = field(default_factory=list)
-    """What stands there of sessions that were to be forgotten, but were heard of since."""
+    """The server's records of sessions that were to be forgotten, but had an event since."""
     anew: dict[str, float] = field(default_factory=dict)
-    """The sessions that it forgets, when (the system's time), and that have begun again: these follow in the next."""
+    """The sessions that it forgets although they have begun again, and when they were forgotten (the system's time).
+
+    Their records follow in the next piece.
+    """
 
     def remove_from(self, batch: Batch, forgotten_at: MutableMapping[str, float]) -> None:
-        """It is written: take it out of the batch; and those that have begun again, out of what is to be forgotten."""
+        """The piece is written: take it out of the batch. Sessions that have begun again stay there.
+
+        They are taken out of `forgotten_at` instead, so that the next piece writes them.
+        """
         for session in self.records:
             if session not in self.anew:
                 del batch.records[session]

@@ -19,7 +19,7 @@ class Found(NamedTuple):
     new: list[Record]
     """What was not known."""
     missing: list[Record]
-    """What the server lost or has less of, merged with what it has: it is to be written again."""
+    """What the server lost or has less of, merged with what it has: it must be written again."""
     forgotten: dict[str, float]
     """Which sessions it says were forgotten, and when."""
     rejected: list[str]

@@ -1,7 +1,8 @@
 """The one write to the keys in Redis: a script that writes all of a commit, or nothing and returns the current rows.
 
-Compare and set: each row is written only where what stands there is what the writer last saw, and where the session was
-not forgotten after the writer last heard of it. What is written goes into the stream of changes at the same instant.
+Compare and set: a row is written only if the current row is what the writer last saw, and if the session was not
+forgotten after the last event that the writer knows of. What is written goes into the stream of changes at the same
+instant.
 """
 
 import hashlib
@@ -23,8 +24,9 @@ __all__ = [
 STREAM_LENGTH: Final = 10_000
 
 # ARGV: epoch, writer, length of the stream, changes kept in the history, time before which they go ("": none goes),
-# time before which forgotten sessions are not remembered, number of rows; for each row: session, what stands there
-# (""), what shall ("": forget it), when it was heard of or forgotten; then the history: time and member, each in turn.
+# time before which forgotten sessions are not remembered, number of rows; for each row: session, the row that is
+# expected ("": none), the new row ("": forget the session), when its last event came or when it was forgotten; then the
+# history: time and member, each in turn.
 # All is read before the first write, so that a key of another kind fails before anything is written.
 _COMMIT: Final = """
 local records, forgotten, history, changes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -79,7 +81,7 @@ class Proposal(NamedTuple):
     row: bytes
     """What shall stand there; empty: the session is forgotten."""
     at: float
-    """When the session was last heard of, or when it was forgotten; in the server's time."""
+    """When the last event of the session came, or when it was forgotten; in the server's time."""
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ class Done(NamedTuple):
     """All of it was written."""
 
     last: bytes
-    """The place of the last row in the stream of changes; empty where none was written."""
+    """The place of the last row in the stream of changes; empty if no row was written."""
 
 
 class Conflict(NamedTuple):

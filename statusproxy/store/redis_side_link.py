@@ -29,7 +29,7 @@ class SideLink:
         Only for what may be asked twice.
         """
         async with self._turn:
-            # While it is used it is no one's: a reply that was not waited for would be taken for another's.
+            # Taken out while it is used: the late reply to a cancelled question must not be treated as the next one's.
             link, self._link = self._link, None
             if link is not None:
                 try:

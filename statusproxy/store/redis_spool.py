@@ -1,7 +1,7 @@
 """The spool in Redis: entries and contents that all proxies share, and each proxy's index of them kept up to date.
 
 What is known of entries comes through the stream of changes; contents are read when an entry is sent. A large body is
-uploaded before its entry is handed in, over a connection of its own, so that it holds up no change of state.
+uploaded before its entry is handed in, over a connection of its own, so that it blocks no change of state.
 """
 
 import asyncio
@@ -133,7 +133,7 @@ class RedisSpool:
 
     @property
     def newest(self) -> Position:
-        """The place of the last own op in the stream of changes; the beginning where there is none."""
+        """The place of the last own op in the stream of changes; the beginning if there is none."""
         return self._index.newest
 
     async def judge(self, keys: Keyspace, followed: Position) -> None:

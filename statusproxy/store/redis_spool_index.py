@@ -1,7 +1,7 @@
 """The spool in Redis as it is known here, and what of the stream is news to this proxy. No I/O.
 
-An op of this proxy's own may be on its way while another proxy's on the same entry comes through the stream. Which of
-the two stands is known once ours has its place in the stream: until then the other is put aside.
+An op of this proxy may be on its way to the server while another proxy's op on the same entry comes through the stream.
+The later one in the stream counts. Until the place of ours is known, the other proxy's entry is kept apart (`_aside`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -37,12 +37,12 @@ def rebuild(
     *,
     damaged: bool = True,
 ) -> Damage:
-    """Put a sound database in the place of a damaged one, which is set aside; give what is to be told.
+    """Replace a damaged database, and keep it under another name. Returns the notice of the damage.
 
-    It holds the sessions of `known`, or those that can be read where that is None; and those entries of `spool` whose
-    rows can be read, or all that can where that is None. `damaged` False: the file is whole, but not for this version,
-    and nothing is read from it. The history is for `HistoryRepair`. Until the new file is complete the damaged one
-    stays where it is. Raises `OSError` or `sqlite3.Error`.
+    The new database holds the sessions of `known`, or if that is None those that can be read; and those entries of
+    `spool` whose rows can be read, or if that is None all that can be read. `damaged` False: the file is whole, but
+    not for this version, and nothing is read from it. The history is for `HistoryRepair`. Until the new file is
+    complete the damaged one stays where it is. Raises `OSError` or `sqlite3.Error`.
     """
     records = dict(known or {})
     earlier: list[Damage] = []
@@ -93,7 +93,7 @@ def _sound(file: PageFile, known: Mapping[str, Entry] | None) -> Iterator[SpoolR
 
 
 class HistoryRepair:
-    """Takes the history over from a file that was set aside, step by step; starts again after a restart."""
+    """Takes the history over from the damaged file, step by step. After a restart it starts from the beginning."""
 
     def __init__(self, number: int, damage: Damage) -> None:
         """`number` is that of the note in the database. Raises `OSError`."""

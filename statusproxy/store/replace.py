@@ -1,9 +1,9 @@
 """Replaces a database by another, so that a crash at any moment loses neither.
 
-A database is two files, itself and its `-wal`, and nothing in a log says which database it belongs to: a new database
-beside an old log would be spoilt by it. So the replacement is made ready under a name of its own (`….next`), and from
-then on it is valid: a process that finds that name finishes the work. What stood there before has another name by then
-(`….unreadable-<time>`), by hard links, so that it was never without one. A directory of the spool's bodies can be
+A database is two files, itself and its `-wal`, and nothing in a log says which database it belongs to: an old log would
+damage a new database beside it. So the replacement is made ready under a name of its own (`….next`), and from then on
+it is valid: a process that finds that name finishes the work. Before that, the old database gets a second name
+(`….unreadable-<time>`) by hard links, so that it is never without a name. A directory of the spool's bodies can be
 replaced together with its database.
 """
 

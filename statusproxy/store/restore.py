@@ -144,7 +144,7 @@ def _clear(ready: Path) -> None:
 
 
 def _owner(database: Path) -> tuple[int, int]:
-    """Who has the state, or the directory where there is none: who is to have what is restored."""
+    """The user and group that must own what is restored: those of the state, or of its directory if it is missing."""
     found = os.stat(database if database.exists() else database.parent)
     return found.st_uid, found.st_gid
 

@@ -93,7 +93,7 @@ class SpoolFiles:
         return removed
 
     def set_aside(self, name: Path) -> None:
-        """Keep the directory under another name, where there is one: its state file was set aside unread."""
+        """Rename the directory, if there is one: its state file, which was not read, is kept as `name`."""
         with suppress(FileNotFoundError):
             os.rename(self.folder, spool_folder(name))
 

@@ -111,7 +111,7 @@ class SpoolTable:
         return None if row is None else (row[0], row[1])
 
     def names(self) -> set[str]:
-        """The ids of all rows, those that were set aside included: what may have a file."""
+        """The ids of all rows, including those that were moved to the table `rejected`: what may have a file."""
         rows = self._connection.execute("SELECT id FROM spool UNION SELECT session FROM rejected")
         return {id_.decode("utf-8", "replace") for (id_,) in rows if isinstance(id_, bytes)}
 

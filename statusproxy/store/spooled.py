@@ -27,18 +27,18 @@ __all__ = [
 
 
 class EntryState(StrEnum):
-    """What is to become of an entry."""
+    """What the proxy does with an entry."""
 
     WAITING = "waiting"
     """It is delivered, in its order."""
     UNKNOWN = "unknown"
-    """It was sent and not answered: never sent again by itself, and it holds nothing else up."""
+    """It was sent and not answered: never sent again by itself, and it blocks no other entry."""
     DEAD = "dead"
-    """Its receiver refuses it for good. It holds nothing else up."""
+    """Its receiver refuses it permanently. It blocks no other entry."""
 
 
 class Reason(StrEnum):
-    """Why an entry is not delivered yet: what became of its last attempt."""
+    """Why an entry is not delivered yet: the result of its last attempt."""
 
     QUEUED = "queued"
     """Never sent: earlier events of its session wait, or the receiver was known to be away."""
@@ -152,7 +152,7 @@ def coalesced(before: SpoolOp | None, op: SpoolOp) -> SpoolOp:
 
 
 class SpoolNews(NamedTuple):
-    """What became of entries at other proxies. Times are those of this host's system clock."""
+    """What happened to entries at other proxies. Times are those of this host's system clock."""
 
     entries: Sequence[Entry] = ()
     """Kept or changed there; some may be known as they are."""
@@ -181,7 +181,7 @@ class SpoolReader(Protocol):
     async def entries(self) -> list[Entry]:
         """All entries, in the order of their ids. Files that belong to none are removed: to be called once, first.
 
-        A row that cannot be read is set aside and told as damage.
+        A row that cannot be read is moved to `rejected` (a table or a key) and reported as damage.
         """
 
     async def content(self, id_: str) -> Content | None:

@@ -139,7 +139,7 @@ class SqliteBackend(Backend):
         return isinstance(error, _EXPECTED)
 
     def due_at(self) -> float:
-        """When the files are to be looked at, pruned, checkpointed or repaired."""
+        """When the next check, pruning, checkpoint or repair of the files is due."""
         if self._damage_found is not None or self._file.database is None:
             return 0.0
         return self._upkeep.due_at()

@@ -2,7 +2,7 @@
 
 Used by the writer's thread only (`sqlite_writer.py`). What an outsider can do to the files, and what is done about it:
 
-- A damaged file is rebuilt from what can be read of it (`repair.py`), and set aside.
+- A damaged file is rebuilt from what can be read of it (`repair.py`), and kept under another name.
 - A deleted `-wal`, `-shm` or database is still whole behind the open connection: its content is saved from there.
 - A replaced database is used, as the operator wants it; what it replaced is kept beside it.
 - A deleted lock file is made again; the database file is locked as well.
@@ -69,11 +69,10 @@ class StateFile:
         return self._lease is not None
 
     def open(self, known: Mapping[str, Record] | None, spool: Mapping[str, Entry] | None = None) -> Contents:
-        """Take the locks and open the file; what is of no use there is set aside and rebuilt.
+        """Take the locks and open the file. A file of no use is kept under another name, and rebuilt.
 
-        It is rebuilt with the sessions in `known` and entries in `spool`, or with those that can be read where that is
-        None. Raises
-        `StoreInUseError` where another process has it, else `OSError`, `sqlite3.Error` or `UnusableError`.
+        It is rebuilt with the sessions in `known` and entries in `spool`, or with those that can be read if that is
+        None. Raises `StoreInUseError` if another process has it, else `OSError`, `sqlite3.Error` or `UnusableError`.
         """
         make_directory(self.path.parent)
         lease = self._take()
@@ -240,7 +239,7 @@ class StateFile:
         copy = unused_name(self.path, "replaced" if replaced else "rescued", self._clock())
         with self._telling():
             database.copy_to(copy)
-        self.close()  # empties its log, too, which would else be taken for that of the new file
+        self.close()  # empties its log, too, which would else be treated as that of the new file
         if not copy.exists():
             return
         # Another process may have taken the place meanwhile.

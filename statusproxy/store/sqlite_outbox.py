@@ -9,7 +9,7 @@ __all__ = ["KnownOutbox", "OutboxWriter", "SqliteOutbox"]
 
 
 class KnownOutbox:
-    """The document as it is on disk, and the one that is to be written. For the writer's thread."""
+    """The document as it is on disk, and the one that must be written. For the writer's thread."""
 
     def __init__(self) -> None:
         self.document: OutboxDocument | None = None

@@ -70,7 +70,7 @@ class KnownSpool:
         return gone
 
     def anew(self, database: Database, rescued: Iterable[Path]) -> dict[str, SpoolOp]:
-        """What is to be written into a file that may be another one; first what the `rescued` ones held goes there."""
+        """What must be written into a database that may be new. Before that, copies there what `rescued` files held."""
         known = self.entries or {}
         for copy in rescued if known else ():
             try:

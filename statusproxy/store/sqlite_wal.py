@@ -48,7 +48,7 @@ class Wal(NamedTuple):
 
 
 def read_wal(path: Path, page_size: int | None = None) -> Wal | None:
-    """Read a log; None where there is none, or nothing of use in it. Raises `OSError`.
+    """Read a log; None if there is no log, or nothing of use in it. Raises `OSError`.
 
     `page_size` is the database's, for a log whose header cannot be read.
     """

@@ -99,7 +99,8 @@ class SqliteWriter:
                 if not moved and not self._spoilt(error):
                     self._detach(error)
                     raise
-                self._rescues += moved  # into a new file; ends with the times a file may be rescued or set aside
+                # The next turn writes into a new file. Rescues and rebuilds are limited, so the loop ends.
+                self._rescues += moved
             else:
                 self._rescues = 0
                 return
