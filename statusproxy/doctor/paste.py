@@ -56,7 +56,7 @@ class Written:
         return _lines(block, {**(known if isinstance(known, dict) else {}), **escaped(values)})
 
     def with_entry(self, block: str, path: str, **values: Any) -> Lines:
-        """A block of entries, with some keys of the entry of this path changed; it is added where there is none."""
+        """A block of entries, with some keys changed in the entry of this path, which is added if it is missing."""
         return self.with_entries(block, {path: values})
 
     def with_entries(self, block: str, changes: Mapping[str, Mapping[str, Any]]) -> Lines:

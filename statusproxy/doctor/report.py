@@ -43,7 +43,7 @@ _TO_PASTE: Final = "\x02"
 #: Stands for a space in an id, at which no line may be broken. As above, text from elsewhere cannot contain it.
 _SPACE: Final = "\x03"
 
-#: Findings that tell of checks that could not be made, with the groups of these.
+#: Findings that report checks that could not be made, with the groups of these checks.
 _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
     "configuration.missing": [group for group in GROUPS if group != "configuration"],
     "configuration.broken": [group for group in GROUPS if group != "configuration"],
@@ -96,7 +96,7 @@ def as_text(
     secrets: Sequence[str] = (),
     width: int = WIDTH,
 ) -> str:
-    """The report for people, in lines of `width` columns or so: what is to be copied is never broken."""
+    """The report for people, in lines of about `width` columns. Text that people copy is never broken."""
     said = _LANGUAGES[language]
     lines = [f"statusproxy doctor {__version__}"]
     for group in GROUPS:

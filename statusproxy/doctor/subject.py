@@ -36,7 +36,7 @@ class Subject:
     sessions: Sessions | None = None
     """The running proxy's report on its sessions (`looks.running`); None where it could not be asked."""
     nothing_runs: bool = False
-    """No program answers where the admin listener of the settings is to be (`looks.running`)."""
+    """No program answers at the address of the settings' admin listener (`looks.running`)."""
     serves_unasked: bool = False
     """A statusproxy serves an address of `listen`, but could not be asked with this file (`looks.running`)."""
     gateway_answers: bool | None = None

@@ -27,7 +27,7 @@ from statusproxy.status.fields import fold_id, fold_word, lookup, parse, parse_p
 from statusproxy.status.identity import Aliases, ChannelIds
 from statusproxy.status.model import FOR_ALL_ROUTES
 
-#: Sessions told of one by one; beyond, a number.
+#: How many sessions are reported one by one; of all others, only their number is reported.
 _TOLD = 20
 
 #: Sessions that are no channels for which a channel like them is looked for; each is compared with every channel.
@@ -132,9 +132,9 @@ async def _list(
     written: Written,
     preset: str | None,
 ) -> tuple[bytes | None, list[Finding]]:
-    """One list: its body where it fits, and what is to be said of it. One that is not the `first` may be missing.
+    """Read one list: its body if it fits, and the findings about it. A list that is not the `first` may be missing.
 
-    `preset` is the one that says how the list is read; None where the file itself does.
+    `preset` is the one that says how the list is read; None if the file itself does.
     """
     header, path = credentials.header, entry.path
     answer = await _asked(path, asker, credentials)
@@ -164,7 +164,7 @@ async def _list(
 
 
 async def _asked(path: str, asker: Asker, credentials: Credentials) -> Answer | Finding:
-    """The gateway's answer; a finding where there is none in time."""
+    """The gateway's answer; a finding if none comes in time."""
     try:
         async with asyncio.timeout(PATIENCE):
             return await asker.get(path, credentials.fields)
@@ -336,7 +336,7 @@ def corrections(listing: ChannelList, sessions: Sequence[Session], aliases: Mapp
 def _changes(listing: ChannelList, words: Mapping[str, str | None]) -> dict[str, list[str]]:
     """`status "connected" → "disconnected"`, for each member of these channels that a correction would set.
 
-    `words` has the word by which each is disconnected, `None` where there is none.
+    `words` has the word by which each is disconnected, `None` if there is no such word.
     """
     changes: dict[str, list[str]] = {channel: [] for channel in words}
     after = ChannelList(rewrite(listing, words)[0], listing.rule)
@@ -425,7 +425,7 @@ def _unknown(sessions: Sequence[Session], meant: Mapping[str, str], lines: Lines
 
 
 def nearest(session: str, channels: Iterable[str]) -> str | None:
-    """The one channel that a session's id is most likely meant for; None where none is near."""
+    """The one channel that a session's id is most likely meant for; None if no channel is near."""
     plain = {channel: _plain(channel) for channel in channels}
     wanted = _plain(session)
     same = [channel for channel, text in plain.items() if text == wanted and text]

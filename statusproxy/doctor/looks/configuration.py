@@ -28,7 +28,7 @@ async def configuration(
     source: str | None,
     written: Written = Written(),  # noqa: B008 - a frozen value
 ) -> list[Finding]:
-    """Look through valid settings; `source` names their file, None where there is none, `written` what it says."""
+    """Look through valid settings. `source` names their file (None: there is no file), `written` is what it says."""
     preset = settings.preset or "–"
     first = (
         note("configuration.no-file", gateway=settings.gateway, preset=preset)

@@ -40,7 +40,7 @@ async def look(subject: Subject) -> list[Finding]:
 
 
 async def gateway(asker: Asker, url: str) -> tuple[bool, list[Finding]]:
-    """Whether the gateway answers, and what is to be said of it."""
+    """Whether the gateway answers, and the findings about it."""
     try:
         async with asyncio.timeout(CONNECT_PATIENCE):
             connected = await asker.connect()

@@ -33,7 +33,7 @@ async def look(subject: Subject) -> list[Finding]:
 
 
 async def ports(listen: Sequence[Address], serving: Sequence[str] | None, *, admin: bool = False) -> list[Finding]:
-    """Look at each address; `serving` is where the running proxy says it listens, None where none runs."""
+    """Look at each address; `serving` is where the running proxy says it listens, None if no proxy runs."""
     findings = [await _port(address, serving, admin) for address in listen if address.unix or address.port]
     wider = [] if admin or serving is None else _wider(listen, serving)
     findings += [warning("ports.wider", address=address) for address in wider]

@@ -84,7 +84,7 @@ def _judge(report: SelfReport, settings: Settings) -> list[Finding]:
         else warning("proxy.other-version", running=report.version, installed=__version__)
     ]
     changed = list(_differences(from_yaml(report.settings), from_yaml(dump(settings))))
-    # What `run` was told on its command line beats the file for good: nothing waits there.
+    # Options on `run`'s command line override the file permanently: their keys wait for no restart or reload.
     changed = [key for key in changed if key not in report.given]
     restart = [key for key in changed if key in report.waiting or waits(key)]
     reload = [key for key in changed if key not in restart]

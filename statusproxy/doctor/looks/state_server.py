@@ -35,7 +35,7 @@ async def state_server(state: State, environ: Mapping[str, str], *, works: bool)
     if missing is not None:
         return [problem("disk.redis-package", why=missing)]
     findings = await _server(place, works=works)
-    # A running proxy tells of its journal itself.
+    # A running proxy reports on its journal itself.
     return findings if works else [*findings, await asyncio.to_thread(_journal, state.journal, environ)]
 
 

@@ -50,7 +50,7 @@ async def look(subject: Subject) -> list[Finding]:
 
 
 def _heard_before(sessions: Sessions | None) -> float | None:
-    """When any session was last heard of, as the running proxy remembers over restarts."""
+    """When the last event of any session came. The running proxy remembers that over restarts."""
     moments = [one.last_event_at for one in (sessions.sessions if sessions else ()) if one.last_event_at]
     return max((datetime.fromisoformat(each).timestamp() for each in moments), default=None)
 
@@ -64,8 +64,9 @@ async def webhooks(
 ) -> list[Finding]:
     """Look at what the running proxy counted since its start.
 
-    `report` is None where it could not be asked; `written` is what the file says; `heard_before` is when any session
-    was last heard of, before the start or after it (epoch seconds); `told` is what the preset says of the gateway.
+    `report` is None if the proxy could not be asked; `written` is what the file says; `heard_before` is when the last
+    event of any session came, before the start or after it (epoch seconds); `told` is what the preset says of the
+    gateway.
     """
     if not settings.webhooks:
         return []
