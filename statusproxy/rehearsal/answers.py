@@ -109,7 +109,10 @@ def _assigned(listing: ChannelList, sessions: SessionMap) -> dict[str, list[str]
 def scan(
     body: bytes, source: str, session: str | None, members: tuple[str, ...], sessions: SessionMap, now: float
 ) -> QrResult:
-    """Take in the QR route's answer about a session (None: none is to be told of), asked for at `now`."""
+    """Take in the QR route's answer, asked for at `now`.
+
+    `session` is the one that it is about. None: no session is disconnected, and the answer changes nothing.
+    """
     shows = qr.Answer.CODE if picture.is_image(body) else qr.read(body, members)
     changes: tuple[Change, ...] = ()
     if session is not None and shows is qr.Answer.CODE:

@@ -6,7 +6,7 @@ from statusproxy.status.signals import Signal, SignalKind
 
 
 class Earlier:
-    """The signals heard so far. They are all kept: a run has a bounded number."""
+    """The signals received so far. They are all kept: a run has a bounded number."""
 
     def __init__(self) -> None:
         self._said: set[tuple[str, SignalKind, float]] = set()

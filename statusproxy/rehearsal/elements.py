@@ -22,13 +22,13 @@ class Element(msgspec.Struct, frozen=True):
     """Its JSON value; `MISSING` where it is none."""
     reading: Reading
     rule: int | None
-    """The number of the rule that decided, from 1; None where none names the event."""
+    """The number of the rule that decided, from 1; None if no rule names the event."""
     stated: float | None
     """The time it gives itself, whatever it says otherwise."""
     ahead: float | None
     """That time where it is too far ahead to be used; `inf` where it is too far ahead for anything."""
     would_say: Signal | None
-    """What it would say if it named a session; None where it does, or says nothing of the connection all the same."""
+    """What it would say if it named a session; None if it names one, or would still say nothing of the connection."""
 
 
 class Elements:

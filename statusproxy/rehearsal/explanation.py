@@ -113,14 +113,14 @@ def _late(heard: Heard, settings: Settings) -> str:
 
 
 def _by_own_clock(heard: Heard, settings: Settings) -> str:
-    """What is to be said of a loss that is older than what is known by the clock of its sender alone."""
+    """What is added about a loss that is older than what is known, if only its sender's own clock shows that."""
     if settings.dialect.clock != "own" or heard.signal.kind not in (SignalKind.DISCONNECTED, SignalKind.TRANSIENT):
         return ""
     return "; that is by the sender's own clock (dialect.clock); a clock that was set back looks the same"
 
 
 def _tie(heard: Heard) -> str:
-    """What is to be said where a correction ends by an event of the very time of the loss."""
+    """What is added if the event that ends a correction has the same time as the loss."""
     standing = heard.before.override if heard.before is not None else None
     if standing is None or heard.signal.kind is not SignalKind.CONNECTED or standing.at != heard.at:
         return ""

@@ -68,7 +68,7 @@ class Hearing:
         self._earlier = Earlier()
 
     def hear(self, deliveries: Iterable[Delivery], given: Given) -> Iterator[EventResult]:
-        """Hear these events, and tell of each."""
+        """Give these events to the map, one after the other; the result of each."""
         for delivery in deliveries:
             at = delivery.at
             if at is None:
@@ -161,7 +161,7 @@ class Hearing:
         )
 
     def _heard(self, reading: Reading, signal: Signal, sender: str) -> Heard:
-        """Have the map hear a signal."""
+        """Give a signal to the map; its verdict, and what it changed."""
         before = self._sessions.get(signal.session)
         repeats, first_of_id = self._earlier.note(signal)
         outcome = self._sessions.hear(reading, self.now, sender)
@@ -187,7 +187,7 @@ class Hearing:
         return verdict.value
 
     def _note(self, element: Element, webhook: Webhook) -> None:
-        """Have the map note an event that says nothing: it tells of its sender's clock all the same."""
+        """Give the map an event that says nothing: its time still shows its sender's clock."""
         reading, sender = element.reading, self._clock(webhook)
         if reading.session is not None:
             due = self._sessions.clocks.due(reading.session, sender, self.now)

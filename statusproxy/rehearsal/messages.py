@@ -17,7 +17,7 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class EventResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One event: how it was read, and what became of it."""
+    """One event: how it was read, and its result."""
 
     source: str
     """Where it stands: the file, and its line where the file has several events."""

@@ -26,7 +26,7 @@ def headers(context: click.Context, parameter: click.Parameter, said: tuple[str,
 
 
 def moment(context: click.Context, parameter: click.Parameter, said: str | None) -> float:
-    """A time as epoch seconds; the time now where none is said."""
+    """A time as epoch seconds; the time now if none is given."""
     if said is None:
         return time.time()
     found = epoch(said)

@@ -22,7 +22,7 @@ _MARGIN: Final = 10
 """Columns of the labels, and two."""
 
 WIDTH: Final = 100
-"""Columns of what is broken into lines; what is to be copied is never broken."""
+"""Columns of text that is broken into lines; text that people copy is never broken."""
 
 _SPACE: Final = "\x03"
 """A space at which no line may be broken. No text from elsewhere can hold it: it does not print."""

@@ -39,7 +39,7 @@ _LOSS: Final = (
     "browserclose", "serverclose", "sessionlost", "offline", "terminated", "autoclose", "banned", "temporaryban",
     "refused", "deletetoken", "connectfailure", "authfailure",
 )  # fmt: skip
-"""What names of events and words that tell of a loss contain, letters only."""
+"""What event names and state words contain if they mean a loss, letters only."""
 
 _LOSS_WORDS: Final = frozenset({
     "close", "closed", "lost", "failed", "failure", "stopped", "ended", "removed", "deleted", "conflict", "expired",
