@@ -41,7 +41,7 @@ class State(NamedTuple):
 
 
 def event_member(seen: Observation) -> Path:
-    """The member that names the event; `NAMELESS` where none does."""
+    """The member that names the event; `NAMELESS` if no member does."""
     kinds: dict[Path, list[Group]] = {}
     for group in seen.groups.values():
         kinds.setdefault(group.by, []).append(group)

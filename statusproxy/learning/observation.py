@@ -10,7 +10,7 @@ from statusproxy.learning.shapes import Ids, Shape, may_keep, walk
 from statusproxy.status.fields import Path, usable_text
 
 _GROUPS: Final = 96
-"""Kinds of events that are told apart."""
+"""How many kinds of events are distinguished."""
 
 _MEMBERS: Final = 160
 """Members of one kind of event."""
@@ -35,10 +35,10 @@ _NAMED: Final = 500
 _PATHS: Final = 32
 
 _ALL_MEMBERS: Final = 4_000
-"""Members of all kinds of events; beyond, no new kind is told apart."""
+"""Members of all kinds of events together; once there are so many, no new kind is distinguished."""
 
 NAMELESS: Final[Path] = ()
-"""Stands for the member that names the event, where none was found."""
+"""The path that is used if no member was found that names the event."""
 
 
 class Group(Shape):
@@ -61,7 +61,7 @@ class Observation:
         """All events together."""
         self.groups: dict[tuple[Path, int], Group] = {}
         self.left_out = 0
-        """Events of kinds beyond those that are told apart."""
+        """Events of further kinds, which are not distinguished."""
         self.paths: dict[str, int] = {}
         """How many events came on each webhook's path, as that is configured."""
         self.forms: dict[str, int] = {}

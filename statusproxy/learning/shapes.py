@@ -16,7 +16,7 @@ ANY: Final = "*"
 """In place of a key that is not a name, such as an id or a number."""
 
 DISTINCT: Final = 16
-"""Distinct values that are told apart in one member; beyond, there are "many"."""
+"""How many distinct values of one member are remembered; a member with more has "many"."""
 
 FEW: Final = 12
 """Distinct values of a member that holds words: a state has no more."""
@@ -116,7 +116,7 @@ class Ids:
         return found & self._kept
 
     def cut(self, text: str) -> Cut | None:
-        """How an id of a list is cut out of a text; None where there is none in it."""
+        """How an id of a list is cut out of a text; None if the text contains none."""
         if not self.listed or len(text) > _LONGEST_CUT:
             return None
         for separator in SEPARATORS:

@@ -19,7 +19,7 @@ MOST: Final = 5
 """Documents of one body that are looked at, in traffic."""
 
 _CERTAIN: Final = frozenset({"events", "batch", "items"})
-"""Wrappers in which several events stand also where none of them is named."""
+"""Wrappers that contain several events even if none of these has a name."""
 
 _NAMES: Final = 50
 """Members of an object that are looked at for the event's name."""
@@ -39,7 +39,7 @@ class Unpacked(NamedTuple):
 
 
 def unpack(body: bytes, most: int = MOST) -> Unpacked | None:
-    """The first documents of a body, at most so many; None where there is none."""
+    """The first documents of a body, `most` at most; None if there are none."""
     if _JSON.match(body):
         found = _documents(body, None, most)
         return Unpacked(found) if found else None
