@@ -48,7 +48,7 @@ class DialectGateway(LoopbackServer):
     # What happens to a session
 
     async def put(self, name: str, state: State) -> None:
-        """The session comes to a state, and the gateway posts the events that tell of it. KeyError without one."""
+        """Put a session into a state, and post the gateway's events about it. KeyError if there is no such session."""
         changed = self.states[name] is not state
         self.states[name] = state
         self._codes[name] += changed and state is State.SCANNING

@@ -229,7 +229,7 @@ def _said(gateway: DialectGateway, route: Route) -> str:
 
 
 async def _history(gateway: DialectGateway, proxy: Up, name: str) -> dict[str, str]:
-    """What the proxy's history tells of a session: the reason of each kind of change."""
+    """What the proxy's history says about a session: the reason of each kind of change."""
     async with aiohttp.ClientSession() as client:
         answer = await call(client, "GET", f"{proxy.admin_url}/history")
     session = gateway.seen(name).id

@@ -59,7 +59,7 @@ async def json_body(request: web.BaseRequest) -> Json:
 
 
 def number(request: web.BaseRequest, name: str, default: int) -> int:
-    """A number in the query; `default` where there is none."""
+    """A number in the query; `default` if there is none."""
     text = request.query.get(name, "")
     return int(text) if text.isdecimal() else default
 

@@ -129,7 +129,7 @@ class StandInGateway(LoopbackServer):
             await asyncio.gather(*(self._post_raw(event) for event in events[start : start + at_once]))
 
     async def settled(self, within: float = 60.0) -> bool:
-        """Wait until the outbox is empty; whether it is. False once no event was taken for `within` seconds."""
+        """Wait until the outbox is empty. True if it is; False if no event left its queue for `within` seconds."""
         return await self.outbox.settled(within)
 
     async def _post_raw(self, event: RawEvent) -> None:
@@ -148,7 +148,7 @@ class StandInGateway(LoopbackServer):
         return self.secret is None or request.headers.get("X-Gateway-Secret") == self.secret
 
     async def channel(self, session: str) -> Json:
-        """One channel of the list: a question to the engine, as slow as that is. KeyError where there is none."""
+        """One channel of the list. Asks the engine, which takes `slow` seconds. KeyError if the session is unknown."""
         if self.slow:
             await asyncio.sleep(self.slow)
         status = STATUS_WORDS[self.engine.check(session)]

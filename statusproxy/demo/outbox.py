@@ -44,7 +44,7 @@ class Outbox:
             self._events.put_nowait(event)
 
     async def settled(self, within: float) -> bool:
-        """Wait until nothing waits; whether nothing does. False once no event was taken for `within` seconds."""
+        """Wait until all events are handled. True if they are; False if none left the queue for `within` seconds."""
         while True:
             waiting = self._events.qsize()
             try:

@@ -64,7 +64,7 @@ class Stage:
             self.say(f"     {session:{width}}  {left:13}  {shown}")
 
     def agree(self, direct: Look, through: Look) -> None:
-        """Two lists that are to be the same bytes."""
+        """Print two lists, and check that they are the same bytes."""
         self.compare(direct, through)
         self.check("the same bytes", held=direct.body == through.body)
 

@@ -51,7 +51,7 @@ WPPCONNECT: Final = Dialect(
             *_find("browserClose")(occasion),
             {"event": "closesession", "session": occasion.session.id, "message": "Session: closed", "connected": False},
         ],
-        # A session that was closed and started again in one process is told of without its name.
+        # If a session was closed and started again in one process, the events about it lack its name.
         State.CONNECTED: _find("qrReadSuccess", "inChat", named=False),
     },
     others=(
