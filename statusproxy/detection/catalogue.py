@@ -13,7 +13,7 @@ from statusproxy.detection.signs import Header, Sign, SignError, read_signs
 
 
 class Gateway(msgspec.Struct, frozen=True):
-    """A kind of gateway, as its preset tells of it."""
+    """A kind of gateway, as its preset describes it."""
 
     preset: str
     title: str
@@ -41,7 +41,7 @@ def _shipped() -> tuple[Gateway, ...]:
 
 
 def gateway(preset: str, text: str) -> Gateway:
-    """What a preset's text tells of its gateway. Raises `SignError`."""
+    """The gateway that a preset's text describes. Raises `SignError`."""
     _, entries = read_text(text, f"preset {preset}", None)
     about = _plain(entries.nodes["about"][1]) if "about" in entries.nodes else {}
     if not isinstance(about, dict):

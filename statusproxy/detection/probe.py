@@ -34,7 +34,7 @@ class Answered(msgspec.Struct, frozen=True):
 
     path: str
     header: Header | None
-    """The header with the secret; None where none was sent."""
+    """The header with the secret; None if no secret was sent."""
     status: int
     """0 where there is no answer."""
     document: object = None

@@ -92,7 +92,7 @@ class Sign(msgspec.Struct, frozen=True):
     get: str
     header: Header | None = None
     list: Path | None = None
-    """Where the array stands; None where none is looked for."""
+    """The path of the array; None if the sign looks for no array."""
     each: Mapping[Path, Kind] | str | None = None
     """What each element holds: members, or a kind where the elements are no objects."""
     has: Mapping[Path, Kind] = {}
