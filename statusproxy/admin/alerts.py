@@ -94,7 +94,7 @@ class AlertAnswers:
         )
 
     def alerted_at(self, spellings: Iterable[str]) -> float | None:
-        """When the newest message about a session, by any of its ids, was made; None where none was."""
+        """When the newest message about a session, by any of its ids, was made; None if there was none."""
         if self.alerts is None:
             return None
         times = [at for each in spellings if (at := self.alerts.alerted_at(each)) is not None]

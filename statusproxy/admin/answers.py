@@ -84,7 +84,7 @@ class Answers:
         self._polling = PollAnswers(registry, lambda: self.settings.language)
         self._spool = SpoolAnswers(spool, lambda: self.settings, registry.pacer)
         self.alerts = AlertAnswers(exposition.metrics.alerts.heartbeat)
-        """What is told of alerts; `alerts.alerts` is set while there are any."""
+        """The answers about alerts; `alerts.alerts` is None while alerts are switched off."""
         self.feed = Feed(registry, self._health, lambda: self._gateway, self._spool.totals, self.alerts)
 
     def configure(self, settings: Settings) -> None:

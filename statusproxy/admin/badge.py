@@ -31,7 +31,7 @@ _COLOURS: Final = {
     SessionState.UNKNOWN: ("#566070", "#ffffff"),
 }
 
-#: The words where no one has heard of the session.
+#: The text for a session that is not known.
 _NOT_KNOWN: Final = {"en": "not known", "pt-BR": "não existe"}
 
 _NARROW: Final = 7

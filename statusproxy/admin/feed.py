@@ -1,12 +1,13 @@
 """The status page's live updates: a stream of server-sent events for each open page.
 
-One task looks after all of them, and only while there are any. A page that reads slowly is told less often, not
-later: it is owed the names of the sessions that changed, never a queue of their states. All of this is done some
-sessions at a time, one page after the other, so that thousands of sessions on many pages hold nothing else up.
+One task serves all of them, and runs only while there are any. A page that reads slowly gets updates less often, but
+never old ones: what is stored for it is the names of the sessions that changed, not a queue of their states. The task
+handles some sessions at a time, one page after the other, so that thousands of sessions on many pages do not block
+anything else.
 
-Events: `hello` (a new beginning, with `total` sessions to come), `sessions` (some sessions' reports), `gone` (ids
-forgotten), `health`, `spool` (what is kept of events; not where none ever is), `clock` (nothing new, but still here).
-Each carries `now`, this host's time.
+Events: `hello` (a new beginning, with `total` sessions to come), `sessions` (some sessions' reports), `gone` (ids of
+forgotten sessions), `health`, `spool` (totals of the stored events; not sent if events are never stored), `clock`
+(nothing new, but the proxy is still there). Each carries `now`, this host's time.
 """
 
 import asyncio
@@ -203,7 +204,7 @@ class Feed:
         self._reports.end()
 
     def _sessions(self, sessions: Sequence[str]) -> bytes:
-        """The event that tells of these sessions as they are now."""
+        """The event with the present state of these sessions."""
         texts = self._reports.texts(sessions)
         rest = to_text(self._heard(), compact=True, now=moment(time.time()))
         return f'event: sessions\ndata: {{"sessions":[{",".join(texts)}],{rest[1:]}\n\n'.encode("ascii")

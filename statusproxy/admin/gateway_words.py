@@ -18,7 +18,7 @@ class GatewayWords(msgspec.Struct, frozen=True):
     gateway_url: str
     guidance: Guidance
     rule: ChannelRule | None
-    """That of the first corrected route; None where there is none."""
+    """The rule of the first corrected route; None if no route is corrected."""
 
 
 def gateway_words(settings: Settings) -> GatewayWords:

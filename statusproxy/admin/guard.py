@@ -55,7 +55,7 @@ def is_polled(path: str) -> bool:
 
 
 def _password(authorization: bytes) -> bytes:
-    """The password of Basic authentication; empty where there is none."""
+    """The password of Basic authentication; empty if there is none."""
     scheme, _, encoded = authorization.partition(b" ")
     if scheme.lower() != b"basic":
         return b""

@@ -172,7 +172,7 @@ class HistoryAnswers:
         return lost
 
     def _spellings(self, session: str) -> Sequence[str]:
-        """The ids by which the history may tell of a session; one that is forgotten is known by that id alone."""
+        """The ids that lines of the history may have for a session; a forgotten session has only the id given here."""
         row = self._registry.rows.row(session)
         return row.spellings if row is not None and row.spellings else (session,)
 

@@ -47,7 +47,7 @@ def _counted(digits: re.Match[str]) -> str:
 
 
 def near_ids(session: str, known: Iterable[str]) -> list[str]:
-    """The known ids that `session` is most likely meant for, the likeliest first; none where none is like it."""
+    """The known ids that `session` is most likely meant for, the likeliest first; empty if no id is similar."""
     plain = {one: _plain(one) for one in known}
     wanted = _plain(session)
     same = [one for one, text in plain.items() if text == wanted]

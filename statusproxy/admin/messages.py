@@ -21,7 +21,7 @@ from statusproxy.observe.webhook_stats import WebhooksReport, WebhookTotals
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One session: what is shown, since when and why, what was last heard, what the gateway last said."""
+    """One session: what is shown, since when and why, the last event received, what the gateway last said."""
 
     session: str
     channel: str | None = None
@@ -69,12 +69,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     released_by: str | None = None
     """Who ended the last correction by hand, as far as they said so."""
     first_heard: Moment = None
-    """When it was first heard of; its figures below begin there, or where the history that is kept begins."""
+    """When the first event about it was received; the figures below begin then, or where the stored history begins."""
     lost_seconds: float = 0.0
     """How long it was lost in the last 90 UTC days, today included; a loss that lasts counts up to now."""
     losses: int = 0
     uptime: float | None = None
-    """From 0 to 1, over those of these days that are known; None where none is."""
+    """From 0 to 1, over those of these days that are known; None if none of them is known."""
     days: str = ""
     """A character for each of these days, the oldest first: `-` nothing known, `0` nothing lost, `1` to `9` tenths of
     the day lost, rounded up (`9`: more than 80 %)."""
@@ -83,7 +83,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sessions(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /sessions`: every session of the gateway's last list and every one that events told of, each once.
+    """`GET /sessions`: all sessions of the gateway's last list and all of which an event was received, each once.
 
     Those shown as disconnected come first, each part in natural order.
     """
@@ -96,8 +96,8 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     disconnected: int = 0
     """How many are shown, or will be shown, as disconnected."""
     list_seen_at: Moment = None
-    """When the gateway's last list passed; None where none has since the start, so that only sessions of events are
-    here."""
+    """When the gateway's last list passed through the proxy; None if no list has since the start. In that case
+    `sessions` contains only those of which an event was received."""
     counts: dict[str, int] = {}
     """How many sessions are in each state; they add up to the sessions."""
     sessions: list[Session]
@@ -141,7 +141,7 @@ class ChangeLine(msgspec.Struct, frozen=True, kw_only=True):
     """`started`, `repeated`, `released` or `forgotten`."""
     reason: str
     at: Moment = None
-    """When it happened, and when it was heard of."""
+    """When it happened; `recorded_at` is when the proxy recorded it."""
     recorded_at: Moment = None
     gateway_said: str | None = None
     """What the gateway claimed at that time."""
@@ -165,7 +165,7 @@ class OutageLine(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """How long it lasted, or lasts until now."""
     reason: str | None = None
-    """The event that told of it; None where the history does not reach back so far."""
+    """The event that reported it; None if the history does not reach back so far."""
     word: str | None = None
     """The state word of that event."""
     gateway_said: str | None = None
@@ -324,7 +324,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     forwarding_strangers: list[str] = []
     """Peers that claim to speak for others (`X-Forwarded-For`), and are no trusted proxies."""
     spool: SpoolTotals | None = None
-    """What is kept of events that their receiver did not take; None where none ever is."""
+    """Totals of the stored events, which their receiver did not accept; None if events are never stored."""
     alerts: AlertsReport | None = None
     """Alerts, without the outages and messages; None of an older proxy."""
 

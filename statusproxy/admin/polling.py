@@ -55,7 +55,7 @@ class PollAnswers:
         ]
 
     async def one_up(self, request: web.Request) -> web.Response:
-        """Whether a session is up: 200 or 503, with the reason; 404 where no one has heard of it."""
+        """Whether a session is up: 200 or 503, with the reason; 404 if the session is not known."""
         ups = _ups(request)
         if isinstance(ups, web.Response):
             return ups

@@ -54,7 +54,7 @@ class SessionReports:
         self._told: dict[str, _Told] = {}
         self._counts: Counter[SessionState] = Counter()
         self._watch: Watch | None = None
-        self._all = True  # whether every session is to be looked at
+        self._all = True  # whether every session must be looked at
         self._versions = (0, 0)
         self._all_at = 0.0
         self._figures: object = None

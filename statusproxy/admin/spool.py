@@ -137,7 +137,7 @@ class SpoolAnswers:
         return await self._change_one(request, Control.replay)
 
     async def drop(self, request: web.Request) -> web.StreamResponse:
-        """Drop one entry for good."""
+        """Drop one entry permanently."""
         return await self._change_one(request, Control.drop)
 
     async def replay_all(self, request: web.Request) -> web.StreamResponse:
@@ -145,7 +145,7 @@ class SpoolAnswers:
         return await self._change_all(request, Control.replay)
 
     async def drop_all(self, request: web.Request) -> web.StreamResponse:
-        """Drop entries for good: those of a `state`, of a `session`, or of both."""
+        """Drop entries permanently: those of a `state`, of a `session`, or of both."""
         return await self._change_all(request, Control.drop)
 
     # Inside

@@ -23,7 +23,7 @@ class SpoolTotals(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int
     """Those that were sent and not answered: no one knows whether they arrived."""
     dead: int
-    """Those that their receiver refuses for good."""
+    """Those that their receiver refused too often: they are sent again only when an operator asks for it."""
     waiting_since: Moment = None
     """When the oldest of those that wait came."""
     away: list[AwayReceiver] = []
@@ -43,7 +43,7 @@ class SpoolEntry(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     """`waiting`, `unknown` or `dead`."""
     reason: str
-    """What became of the last attempt: `queued` (there was none), `not-sent`, `refused` or `no-answer`."""
+    """The result of the last attempt: `queued` (there was none), `not-sent`, `refused` or `no-answer`."""
     status: int | None = None
     """The receiver's last answer."""
     attempts: int

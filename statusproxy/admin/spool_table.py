@@ -40,7 +40,7 @@ def spool_table(answer: SpoolList, *, chosen: bool = False) -> str:
 
 
 def shown_text(answer: SpoolShown) -> str:
-    """`/spool/{id}` as lines: what became of the event, and the fields of its head."""
+    """`/spool/{id}` as lines: what is known about the event, and the fields of its head."""
     one = answer.entry
     facts = [
         ("id", one.id),

@@ -99,5 +99,5 @@ def _says(session: Session) -> str | None:
 
 
 def _told(session: Session) -> tuple[str | None, ...]:
-    """What a person is told of: other members change with each message that a session gets."""
+    """The members whose changes are shown to a person: others change with each message that a session gets."""
     return session.state, shown(session), session.since, session.reason, session.gateway_said
