@@ -36,7 +36,7 @@ class Decision(msgspec.Struct, frozen=True):
     """What a look at the outages comes to."""
 
     book: Book
-    """The new book: the very object that was given where nothing changed, so that nothing is to be written."""
+    """The new book. If nothing changed, it is the same object that was given, and need not be written."""
     seen: Seen
     """For the next look."""
     due: float | None
@@ -62,8 +62,8 @@ def decide(
     `outages` are those that last now; `seen` is that of the last decision (`Seen()` at first). `started_at` is when
     this proxy began to decide (its start, or when it took over from another); `new_id` gives a new message its id.
     `ended` says how outages ended, by `Outage.key`, as far as that is known: also of sessions that are lost again.
-    `unsure` are the topics of which nothing can be said now, such as the gateway before its first answer after a start:
-    what is told of them stays as it is, and is not told to be over.
+    `unsure` are the topics whose state is not known now, such as the gateway before its first answer after a start:
+    their outages that were reported stay as they are, and no message says that they are over.
 
     The same book, with nothing else changed, gives no further message. An outage that no target wants is not told, so
     that a target that is added later and wants it gets it. Without targets nothing is told at all.
@@ -143,7 +143,7 @@ class _Look:
         self._new_id = new_id
 
     def is_ready(self, name: str, times: Sequence[float]) -> bool:
-        """Whether the message of this type is to be made; if not, the next look is due when it is."""
+        """Whether the message of this type is due now; if it is due later, the next look is at that time."""
         if not times:
             return False
         ready = ready_at(sorted(times), self.rules.group, self.last.get(name), self.now)

@@ -52,7 +52,7 @@ def attempts(book: Book, now: float, busy: Collection[str] = ()) -> list[Attempt
 
 
 def next_attempt_at(book: Book, busy: Collection[str] = ()) -> float | None:
-    """When the next delivery may be tried; in the past where one may be now; None where none waits."""
+    """When the next delivery may be tried: a time in the past if one may be tried now; None if none waits."""
     return min((each.delivery.next_at for each in _heads(book, busy)), default=None)
 
 

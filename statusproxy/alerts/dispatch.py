@@ -42,7 +42,7 @@ class Line(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of the last attempt to reach a target."""
+    """The result of the last attempt to reach a target."""
 
     at: float
     """Epoch seconds."""

@@ -195,12 +195,12 @@ class Sender:
         return max(0.0, min(wait, _WRITE_AGAIN if self._books.unsaved else LOOK))
 
     def _may_lead(self) -> bool:
-        """Whether this proxy is the one that sends: also on while the server that knows who it is does not answer."""
+        """Whether this proxy is the one that sends; it goes on while the server with the claim does not answer."""
         held, answered = self._holding.holds(CLAIM), self._holding.answered
         if held or answered:
             self._led = held
             return held
-        # A server that never answered since the start has told of no other proxy either.
+        # A server that has not answered since the start has not named another proxy either.
         return answered is False and self._led is not False
 
     async def _decide(self) -> float | None:

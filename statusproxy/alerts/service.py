@@ -142,7 +142,7 @@ class Alerts:
         return [line.target for line in self._lines]
 
     def last_result(self, target: Target) -> Result | None:
-        """What became of the last attempt to reach a target, since the start."""
+        """The result of the last attempt to reach a target since the start; None if there was none."""
         return self._dispatch.results.get(target.id)
 
     @property
@@ -166,7 +166,7 @@ class Alerts:
         return self._heartbeat is not None
 
     def alerted_at(self, session: str) -> float | None:
-        """When the newest message about a session's present outage was made; None where none was."""
+        """When the newest message about a session's present outage was made; None if there was none."""
         told = self.book.told.get(f"lost:{session}")
         return None if told is None else told.at
 

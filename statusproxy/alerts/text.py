@@ -25,7 +25,7 @@ _LONGEST: Final = 200
 
 _LANGUAGES: Final[Mapping[str, ModuleType]] = {"en": en, "pt-BR": pt_br}
 
-#: What is told of a message of a newer proxy, whose type this one does not know: its type alone.
+#: For a message of a newer proxy, whose type this one does not know: the text shows the type alone.
 _UNKNOWN: Final = ("", "- {session}")
 
 #: The end of the calendar in each time zone, in epoch seconds: the year 9999.

@@ -17,7 +17,7 @@ _EVERY = "*"
 def asked(targets: Iterable[Target], topic: Topic, *, over: bool) -> frozenset[str]:
     """The patterns of session ids of those targets that ask for the message that outages of a topic last, or are over.
 
-    Empty where none does. The end of a condition is for those who ask for `back` and for the condition.
+    Empty if no target does. The end of a condition is reported to those who ask for `back` and for the condition.
     """
     topics = {topic} if not over else {Topic.BACK} if topic is Topic.LOST else {Topic.BACK, topic}
     return frozenset(pattern for target in targets if topics <= target.on for pattern in target.sessions)

@@ -75,7 +75,7 @@ async def _carried_out(order: Mapping[str, str], deadline: float) -> Outcome:
     try:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
-            # -P: not the folder of the script, whose file of this name would be taken for the package.
+            # -P keeps the script's folder off sys.path: this file would be imported instead of the package.
             *("-P", "-B", str(_CHILD), str(int(deadline) + 1)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

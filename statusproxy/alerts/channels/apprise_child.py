@@ -46,7 +46,7 @@ def hide(words: str, url: str) -> str:
 
 
 def send(order: dict[str, Any]) -> dict[str, str]:
-    """Send one message: what became of it. An order without a body asks only whether Apprise knows the URL."""
+    """Send one message, and give the result. An order without a body asks only whether Apprise knows the URL."""
     try:
         import apprise
     except ModuleNotFoundError:

@@ -21,7 +21,7 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one attempt."""
+    """The result of one attempt."""
 
     error: str | None = None
     """Why it failed, in words for log and list: without URL, token or secret. None: the receiver has it."""
