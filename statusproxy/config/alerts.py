@@ -122,7 +122,7 @@ class Alerts(Section, frozen=True, kw_only=True):
     heartbeat: WebhookUrl | None = None  # asked every 60 s while all is well
 
     def topics(self, target: AlertTarget) -> frozenset[str]:
-        """What this target is told of."""
+        """The topics that are reported to this target."""
         return frozenset(self.on if target.on is None else target.on)
 
 

@@ -38,8 +38,8 @@ def nearest(found: str, known: Iterable[str]) -> str | None:
 def suggest(meant: str | None) -> str:
     """`; did you mean "…"?` for a correction made from what was found: the tail of a message.
 
-    Nothing where there is none, and where it may hold a password or a token (a user before "@", a query, a fragment, a
-    text beside `{session}`).
+    Empty if there is no correction, or if it may contain a password or a token (a user before "@", a query, a
+    fragment, a text beside `{session}`).
     """
     if not meant or _MAY_HOLD_A_SECRET.search(meant) or mask_tokens(meant, "") != meant:
         return ""

@@ -21,7 +21,7 @@ _POSTED_TO: Final = re.compile(re.escape(_PROXY) + r"(/[^\s\"']*)")
 
 
 class Guidance(msgspec.Struct, frozen=True):
-    """What the preset tells of its gateway; empty where there is no preset, or it does not say."""
+    """What the preset says about its gateway; empty if there is no preset, or if it does not say."""
 
     title: str = ""
     """The gateway's name."""
@@ -36,9 +36,9 @@ class Guidance(msgspec.Struct, frozen=True):
 
 
 def guidance(settings: Settings, environ: Mapping[str, str] | None = None) -> Guidance:
-    """What the preset of these settings tells of its gateway; `environ` as for `layers.about`.
+    """What the preset of these settings says about its gateway; `environ` as for `layers.about`.
 
-    A way to set the URL is left out where its path is none of the watched ones any more.
+    A way to set the URL is left out if its path is no longer one of the watched paths.
     """
     try:
         said = about(settings.preset, environ)

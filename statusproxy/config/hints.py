@@ -150,7 +150,7 @@ def _pair(one: Channels, other: Channels) -> bool:
 
 
 def _preset(settings: Settings) -> Settings | None:
-    """What the preset says by itself; None where there is none, or where it needs this configuration to be read."""
+    """What the preset says by itself; None if there is none, or if it cannot be read without this configuration."""
     if settings.preset is None:
         return None
     try:

@@ -46,9 +46,10 @@ def load(
 ) -> Settings:
     """Read the settings from a file, its preset, and what the command line says.
 
-    `path` names the file; without it `find_file` looks for one, and where there is none the defaults serve (the
-    gateway must then come from the command line). `listen` and `gateway`, and any key path of `overrides` (such
-    as `{"log.format": "json"}`), beat the file. `environ` fills in `${VAR}`; it defaults to the process's own.
+    `path` names the file; without it `find_file` looks for one. If there is none, the defaults are used (the gateway
+    must then come from the command line). `listen` and `gateway`, and any key path of `overrides` (such as
+    `{"log.format": "json"}`), take precedence over the file. `environ` fills in `${VAR}`; it defaults to the
+    process's own.
     Raises ConfigError for the first mistake found.
     """
     environ = os.environ if environ is None else environ

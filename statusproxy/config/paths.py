@@ -67,7 +67,7 @@ def check_header_name(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def fold_path(path: str) -> str:
-    """What two paths have in common that a gateway cannot tell apart: Express ignores case and a last slash."""
+    """The same text for paths that a gateway does not distinguish: Express ignores case and a last slash."""
     return unquote(path).casefold().rstrip("/") or "/"
 
 

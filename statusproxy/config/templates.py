@@ -90,7 +90,7 @@ def source_of(path: str) -> str:
 
 
 def common_cut(paths: Iterable[str]) -> Cut | None:
-    """How path templates cut a session's id from a secret; None where none does, or not all that do agree."""
+    """How path templates cut a session's id from a secret; None if none does, or if those that do differ."""
     cuts = {cut for path in paths for segment in path.split("/") if (cut := cut_of(segment)) is not None}
     return cuts.pop() if len(cuts) == 1 else None
 
