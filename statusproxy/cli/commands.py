@@ -48,7 +48,7 @@ class Commands(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Called by click: the command of this name; None where there is none."""
+        """Called by click: the command of this name; None if there is none."""
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return None

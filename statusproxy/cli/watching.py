@@ -31,7 +31,7 @@ EVERY: Final = 1.0
 #: Seconds to wait for an answer: a proxy that is busy for longer is shown as not live.
 _PATIENCE: Final = 5.0
 
-#: Gives the newest answer. Raises `AdminError` where there is none.
+#: Gives the newest answer. Raises `AdminError` if there is none.
 Ask = Callable[[], Sessions]
 
 
