@@ -52,8 +52,8 @@ class BearerJwt(msgspec.Struct, frozen=True):
     def stands_in(self, headers: Headers) -> bool:
         """Whether the fields carry a token that was signed with the secret and holds now. Never raises.
 
-        The only algorithm is HS256 whatever a token says of itself (RFC 8725 §3.1), so that neither `none` nor a
-        public key taken for a secret lets anybody in.
+        The only algorithm is HS256, whatever a token says of itself (RFC 8725 §3.1). So neither a token that says
+        `none` is accepted, nor one that was signed with a public key as the secret.
         """
         import jwt
 

@@ -33,8 +33,9 @@ _NOTHING: Final = bytearray()  # never changed
 class BodyCopy:
     """Takes a copy of a body piece by piece: an observer of the request's body (`downstream.request_body`).
 
-    `feed` only takes in; what `catch_up` gives does the work, without holding the event loop, and is to be awaited
-    after each piece. Neither raises. A body that cannot be copied sets `failure`, and the rest of it is ignored:
+    `feed` only stores the piece. What `catch_up` gives does the work without blocking the event loop, and must be
+    awaited after each piece. Neither raises. For a body that cannot be copied, `failure` is set and the rest of the
+    body is ignored:
 
     - `too-large`: the copy, the coded body that waits to be decoded, or the decoded body is beyond its bound;
     - `coding`: a coding that is unknown or not installed, or several over one another;

@@ -51,7 +51,7 @@ class BodyToken:
         return hmac.compare_digest(digest, hashlib.sha256(self.value).digest())
 
     def _in_json(self, body: bytes) -> bytes | None:
-        """The text or number under the path; None where there is none."""
+        """The text or number under the path; None if there is none."""
         try:
             found = self.decoder.decode(body)
             for _ in self.path:
@@ -77,7 +77,7 @@ def _only(path: Path) -> Any:
 
 
 def _in_form(body: bytes, name: str) -> bytes | None:
-    """The first member of that name in `application/x-www-form-urlencoded`; None where there is none."""
+    """The first member of that name in `application/x-www-form-urlencoded`; None if there is none."""
     wanted = name.encode()
     for member in body.split(b"&", _MOST_MEMBERS)[:_MOST_MEMBERS]:
         encoded, _, value = member.partition(b"=")

@@ -37,9 +37,9 @@ class CommonAnswer:
         self._said = said
         self._request_id = request_id
         self.text = text
-        """The body, decoded; None where there is none to look at."""
+        """The body, decoded; None if there is no text to examine."""
         self.failure = failure
-        """Why there is none, where something is wrong with it."""
+        """Why `text` is None, if something is wrong with the body."""
         self._represented: Representation | None = None
         self._shown: bytes | None = None
         self._asked: _Conditions = None, None

@@ -25,7 +25,7 @@ WITHHELD: Final = frozenset(
     }
 )
 
-#: What is to be looked for in an answer: `Content-Length` is not among the fields that are given here.
+#: The fields to look for in an answer. `Content-Length` is never among the fields that are given here.
 _UNTRUE: Final = UNTRUE - {b"content-length"}
 
 #: Not sent with a 304 (RFC 9110 §15.4.5).

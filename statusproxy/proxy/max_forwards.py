@@ -14,7 +14,7 @@ _MANY_DIGITS: Final = 9
 def one_hop_less(fields: list[Header]) -> list[Header] | None:
     """The `fields` of a request of a bounded method for the next hop; None where it may travel no further.
 
-    They stay as they are where none of them is a `Max-Forwards`, several are, or it is not a number.
+    They stay as they are if none of them is a `Max-Forwards`, if several are, or if its value is not a number.
     """
     said = values(fields, b"max-forwards")
     if len(said) != 1 or not said[0].isdigit():

@@ -35,7 +35,7 @@ class RegistryPort(Protocol):
 
     @property
     def version(self) -> int:
-        """Counts the changes of what is to be shown."""
+        """Counts the changes that could alter a corrected answer."""
 
     def now(self) -> float:
         """The time, epoch seconds, never the same twice; it goes back only where the clock was wrong by minutes."""
@@ -107,7 +107,7 @@ class Parcel(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """What became of sending an event to its receiver."""
+    """The result of sending an event to its receiver."""
 
     reason: Literal["delivered", "not-sent", "refused", "no-answer", "queued", "failed"]
     """`refused`: an answer that is not 2xx; `queued`: nothing was tried; `failed`: the proxy itself could not try."""
@@ -137,10 +137,10 @@ class SpoolPort(Protocol):
         """Whether nothing for this receiver waits and it is not known to be away: an event may be streamed to it."""
 
     def admit(self, receiver: str, session: str | None, size: int) -> bool:
-        """Whether an event of this session may be sent now; else it is to be kept behind others, or for the receiver.
+        """Whether an event of this session may be sent now; else it must be kept: others wait, or the receiver is away.
 
-        One of so many bytes that there is no room to keep it may go, unless others of its session wait. True may make
-        it the probe of a receiver that is away: `attempted` must follow, or `keep`.
+        An event that the spool has no room for may be sent, unless others of its session wait. True may make the event
+        the probe of a receiver that is away: call `attempted` or `keep` afterwards.
         """
 
     def has_room(self, size: int) -> bool:
@@ -150,4 +150,4 @@ class SpoolPort(Protocol):
         """Keep an event; give its id once that is durable. Raises `NotKeptError`. Nothing is lost by a cancellation."""
 
     def attempted(self, receiver: str, session: str | None, attempt: Attempt) -> None:
-        """What became of a direct attempt that is not kept: it was answered, or given up (`queued`)."""
+        """Report the result of a direct attempt whose event is not kept: it was answered, or given up (`queued`)."""

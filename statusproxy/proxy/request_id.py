@@ -16,7 +16,7 @@ def new_request_id() -> str:
 
 
 def usable_id(said: list[bytes] | None) -> str | None:
-    """The id that the values of a request's `X-Request-Id` give; None where there is none that may be passed on."""
+    """The id in the values of a request's `X-Request-Id`; None if there is none that may be passed on."""
     if said is None or len(said) != 1 or _USABLE.fullmatch(said[0]) is None:
         return None
     return said[0].decode()

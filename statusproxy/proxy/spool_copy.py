@@ -28,9 +28,9 @@ NEEDED: Final = 64 * 1024 * 1024
 class SpoolCopy:
     """Takes a copy of a body as it came, without its framing: an observer of it (`downstream.request_body`).
 
-    `feed` only takes in; what `catch_up` gives writes to the file, and is to be awaited after each piece. `close` it at
-    the end: unless `hand_over` was called, nothing of it stays. Where it cannot be made the request goes on without it:
-    `failure` then says why, `no-room` or `disk`.
+    `feed` only stores the piece. What `catch_up` gives writes to the file, and must be awaited after each piece. Call
+    `close` at the end: it deletes the copy, unless `hand_over` was called. If the copy cannot be made, the request goes
+    on without it: `failure` then says why, `no-room` or `disk`.
     """
 
     __slots__ = (
@@ -49,7 +49,7 @@ class SpoolCopy:
 
     def __init__(self, spool: SpoolPort, executor: Executor, *, expected: int = 0, needed: bool = False) -> None:
         """`executor` does the writing. `expected`: bytes of the body, as far as they are known before it has come.
-        `needed`: the body is to be sent from the copy, and is taken also where the spool has no room for it."""
+        `needed`: the body will be sent from the copy, which is made even if the spool has no room for it."""
         self._spool = spool
         self._executor = executor
         self._expected = expected

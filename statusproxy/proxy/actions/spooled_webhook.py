@@ -83,7 +83,7 @@ class SpooledWebhook:
         self._head = head
         self._receiver = target.receiver
         self._named: tuple[str | None, str | None] | None = None  # session and event, once they are known
-        self._probing = False  # the spool wants to know what became of the attempt
+        self._probing = False  # the spool needs the result of the attempt
         length = exchange.well_known.get(b"content-length")
         self._quiet = spool.quiet(target.receiver)
         expected = int(length[0]) if length else 0
@@ -151,7 +151,7 @@ class SpooledWebhook:
         )
 
     async def _send(self, head: PreparedHead) -> None:
-        """Send the event, and answer its sender with what the receiver answers, or with what became of it."""
+        """Send the event. Its sender gets the receiver's answer or, if the event is kept, a 202; else this raises."""
         exchange = self._exchange
         try:
             answer = await exchange.send(self._pool, head)
@@ -235,7 +235,7 @@ class SpooledWebhook:
         return of_answer(answer, self._exchange.asked_at)
 
     def _tell(self, attempt: Attempt) -> None:
-        """Tell the spool what became of the attempt; what happens to a doubtful sender's event is not told."""
+        """Report the result of the attempt to the spool, but only if the event's sender is trusted."""
         if self._event.trusted:
             self._probing = False
             self._spool.attempted(self._receiver, None if attempt.reason == "delivered" else self._session, attempt)

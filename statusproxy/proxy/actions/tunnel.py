@@ -25,9 +25,9 @@ async def serve(exchange: Exchange, head: ResponseHead) -> None:
 class Tunnel:
     """One tunnel between a client and the gateway.
 
-    Each side's reading is paused while the other accepts no more, so that memory stays flat; a side that ends its
-    half is passed on as such, and one that breaks off as a break; a tunnel silent both ways for `idle` seconds is ended
-    (None: never).
+    Reading from one side is paused while the other accepts no more, so that memory stays flat. If a side ends its half,
+    that half ends on the other side too; if a side aborts, the other is reset. A tunnel without data in either
+    direction for `idle` seconds is ended (None: never).
     """
 
     __slots__ = (
@@ -57,7 +57,7 @@ class Tunnel:
         self._client_ended = self._gateway_ended = False
         self._upload: asyncio.Future[None] | None = None
         self.broken: str | None = None
-        """The code of the problem (`proxy.problems`) where one side broke off; None where both ended in order."""
+        """The code of the problem (`proxy.problems`) if one side aborted; None if both ended in order."""
         self.bytes_up = self.bytes_down = 0
 
     async def run(self, upload: asyncio.Future[None] | None = None) -> None:
@@ -139,7 +139,7 @@ class Tunnel:
         self._client.go_on()
 
     def _break_off(self, why: str | None) -> None:
-        """One side broke off: the other is reset too, since an end would say that all has been said."""
+        """One side aborted: the other is reset too, since an ordinary end would say that all data has arrived."""
         if self._done.done():
             return
         self.broken = why

@@ -65,10 +65,10 @@ class Admission(Generic[ClientT]):
         self._at_work.discard(client)
 
     def first_to_go(self, may_go: Callable[[ClientT], bool]) -> ClientT | None:
-        """The client that gives its place up first; None where none does.
+        """The client that gives up its place first; None if no client may go.
 
-        `may_go` tells of a client whether it still is what it seems: bytes of it that were not read yet may make a
-        request. One that may not go counts as the last to have become idle, or to have begun.
+        `may_go` says whether a client really is idle or in its head: bytes of it that were not read yet may make a
+        request. A client that may not go counts as the last that became idle, or that began a head.
         """
         now = self._clock()
         for _ in range(min(len(self._newcomers) + len(self._answered), _LOOKED_AT)):

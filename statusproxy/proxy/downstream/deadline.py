@@ -22,7 +22,7 @@ class Deadline:
 
     @property
     def at(self) -> float | None:
-        """The loop's time at which it passes; None where there is none."""
+        """The loop's time at which it passes; None if no deadline is set."""
         return self._at
 
     def set(self, at: float) -> None:

@@ -3,10 +3,10 @@
 How far it has come and what may happen then is a table (`response_state`): `Response` changes its state by a step of
 that table or not at all, and writes nothing but with a step that is a write.
 
-While an exchange is under way no one else writes to its client, except for the bytes of the tunnel behind a 101
-(`actions.tunnel`). Where none is, two others answer: `connection` refuses what cannot be a request, a head that comes
-too slowly, and a client that must give its place away in the middle of a head; `unplaced` refuses one that gets no
-place.
+While an exchange is under way nothing else writes to its client, except for the bytes of the tunnel behind a 101
+(`actions.tunnel`). Outside an exchange two other modules answer: `connection` refuses what cannot be a request, a head
+that comes too slowly, and a client that must give up its place in the middle of a head; `unplaced` refuses a client
+that gets no place.
 """
 
 import logging
@@ -59,11 +59,11 @@ CLIENT_GONE: Final = PROBLEMS["client_gone"].status
 
 
 class AnsweredTwiceError(RuntimeError):
-    """An answer was to be given where one was begun already: an error of the program's own.
+    """A second answer was about to be sent to a request that has one already: an error of the program's own.
 
-    Nothing of the second answer is sent: the client would take it for the answer to its next request. The exchange
-    fails with this as with any error of its own (`Response.error`): a first answer that is whole stays so and its
-    connection ends; one that is not whole is broken off, for who began it does not go on.
+    Nothing of the second answer is sent: the client would treat it as the answer to its next request. The exchange
+    fails with this as with any error of its own (`Response.error`): a first answer that is complete stays so and its
+    connection ends; an incomplete one is aborted, since the exchange that began it does not go on.
     """
 
 
@@ -137,7 +137,7 @@ class Response:
             await self._wait()
 
     async def stream(self, head: ResponseHead, body: AnswerBody) -> None:
-        """Send the gateway's answer as it comes. Where it breaks off, so does this."""
+        """Send the gateway's answer as it comes. If the gateway aborts it, it is aborted here too."""
         self._expect_none()
         request = self._request
         prepared = prepared_answer(head)
@@ -262,9 +262,9 @@ class Response:
     # ---- ends ----
 
     def break_off(self, error: UpstreamError) -> None:
-        """End an answer that cannot be completed so that the client cannot take it for whole."""
+        """Abort an answer that cannot be completed, so that the client does not treat it as complete."""
         if not self._move(BREAK_OFF):
-            return  # the client has gone, and it is broken off for that very reason
+            return  # the client has gone, and this is why the answer is aborted
         self.problem = error.code
         self.close = True
         by_client = PROBLEMS[error.code].hop == "client"
@@ -279,7 +279,7 @@ class Response:
             reset(transport)
 
     def client_left(self) -> None:
-        """The client has gone: nothing is written any more. An answer that was broken off stays so."""
+        """The client has gone: nothing more is written. An aborted answer stays aborted."""
         self._move(LEAVE)
 
     def cut_off(self) -> None:

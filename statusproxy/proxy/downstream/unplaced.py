@@ -6,7 +6,7 @@ from typing import Final, Protocol, cast
 
 from statusproxy.proxy.close_once import close_once
 
-#: Seconds for which what a client still sends is thrown away, so that it can read why it was refused.
+#: Seconds for which data that a client still sends is discarded, so that the client can read why it was refused.
 LINGER: Final = 2.0
 
 

@@ -162,7 +162,7 @@ class UpstreamConnection(PacedWriting):
             close_once(self.transport)
 
     def abort(self) -> None:
-        """Give the connection up at once; it is never used again. A half-sent request ends with a reset."""
+        """Give the connection up at once; it is never used again. An incomplete request ends with a reset."""
         if self._sent and not self._request_done:
             self.reset()
             return
@@ -171,7 +171,7 @@ class UpstreamConnection(PacedWriting):
             self.transport.abort()
 
     def reset(self) -> None:
-        """Break the connection off so that the gateway does not take it for an end; nothing where it is lost."""
+        """Reset the connection, so that the gateway does not treat it as an ordinary end; no effect if it is lost."""
         self.closed = True
         if self.transport is not None and self._lost is None:
             reset(self.transport)

@@ -2,8 +2,8 @@
 
 First come, first served: a place that comes free goes to the first who waits and may have it, never to a newcomer
 while someone may have it before. Two rules keep a few slow clients from holding them all: some places are kept for
-webhooks and corrected lists, and one client address may hold only so many. Who has to wait for a place of its own
-client does not hold up others. No sockets, no loop and no clock here.
+webhooks and corrected lists, and one client address may hold only so many. A request that waits because its client
+holds that many does not block others. No sockets, no loop and no clock here.
 """
 
 import heapq

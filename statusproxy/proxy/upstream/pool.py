@@ -51,7 +51,7 @@ class Pool:
         return self._places.waiting
 
     def take(self, *, probe: bool = False, client: str = "", reserved: bool = False) -> UpstreamConnection | None:
-        """An idle connection, to be the caller's own until `release`; None where none may be had at once.
+        """An idle connection for this caller alone, until `release`; None if none is available at once.
 
         `probe` looks whether the gateway has closed it already, for requests that cannot be repeated. The place is
         accounted to `client`, an address; `reserved` is for webhooks and corrected lists, which may have the places
@@ -152,7 +152,7 @@ class Pool:
         return connection if connection is not None and not connection.closed else None
 
     def _put_back(self, connection: UpstreamConnection | None) -> None:
-        """An idle connection was taken for one who does not come for it."""
+        """Put back an idle connection that was reserved for a caller which no longer waits for it."""
         if connection is not None and not connection.closed:
             if self.closed:
                 connection.abort()

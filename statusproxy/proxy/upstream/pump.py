@@ -22,7 +22,7 @@ class Source(Protocol):
         """Whether it is read to its end also where the gateway accepts no more of it."""
 
     async def read(self) -> bytes:
-        """The next piece. Raises `UpstreamError` where there is none, `ConnectionError` where the client has gone."""
+        """The next piece. Raises `UpstreamError` if there is none, `ConnectionError` if the client has gone."""
 
     async def passed(self) -> None:
         """The piece was handed over: called before the next one is read."""
