@@ -21,7 +21,7 @@ def main() -> None:
     serving = sys.argv[1:2] == ["run"]
     if serving:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    # Modules are there to stay. Looking for garbage among them, again and again, takes a seventh of a start.
+    # Modules are never freed. Searching them for garbage repeatedly would take a seventh of the start.
     gc.disable()
     from statusproxy.cli import commands
 

@@ -115,7 +115,8 @@ async def assemble(
 ) -> Rooms:
     """Open the store and make the rooms, with the plan in force. Raises `StoreError` or `ValueError`.
 
-    `clock` gives epoch seconds; `report` is told of each exchange; `given` are the keys that the command line sets.
+    `clock` gives epoch seconds; `report` is called with the report of each exchange; `given` are the keys that the
+    command line sets.
     """
     settings = planned.settings
     store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)

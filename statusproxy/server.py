@@ -179,8 +179,8 @@ class Server:
 
     async def run(self) -> None:
         """Start, serve until told to stop, and stop in order."""
-        # A stop or a reload that comes while we start must not kill us half-way. The kernel holds SIGHUP until there
-        # is something to reload, and from the end on for good.
+        # A stop or a reload that comes during the start must not kill the process. The kernel holds SIGHUP until there
+        # is something to reload, and again, permanently, as soon as the service stops.
         _block(signal.SIGHUP)
         self._handle_signals()
         await self.start()

@@ -27,9 +27,10 @@ async def on_socket(factory: Callable[[], asyncio.Protocol], sock: socket.socket
 def listen(server: asyncio.Server, backlog: int) -> None:
     """Have the kernel queue up to `backlog` connections, until the server accepts them.
 
-    Call it before `start_serving`: two processes can be bound to an address on which no one listens yet, and uvloop
-    only logs what the kernel then refuses to the second. Raises `OSError` there. Call it again afterwards where the
-    queue is to be longer than what the event loop accepts in one turn: asyncio takes one number for both.
+    Call it before `start_serving`: two processes can be bound to an address on which no process listens yet. The
+    kernel then refuses to let the second one listen, which uvloop only logs, while this raises `OSError`. Call it
+    again afterwards if the queue must be longer than the number of connections that the event loop accepts in one
+    turn: asyncio takes one number for both.
     """
     for sock in server.sockets:
         with socket.socket(fileno=os.dup(sock.fileno())) as same:
