@@ -1,7 +1,9 @@
-"""No page and no text of the program uses a word that the project gave up: a reader has to guess what it means."""
+"""No page, and no text or comment of the program, uses a word that the project gave up: a reader has to guess it."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -71,12 +73,20 @@ TEXTS: Final = sorted(
     )
 )
 
+#: The files whose comments and docstrings are read.
+SOURCES: Final = [each for each in TEXTS if each.suffix == ".py"]
+
 PAGES: Final = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
+
+
+def may_use(text: str, words: dict[str, str]) -> bool:
+    """Whether any of the words is in a text, its code included."""
+    return re.search(rf"\b(?:{'|'.join(words)})\b", text, re.IGNORECASE) is not None
 
 
 def given_up(text: str, words: dict[str, str]) -> Iterator[str]:
     """Each word of a page that was given up: its line, the word, and what to write. Code and the tree are left out."""
-    if not re.search(rf"\b(?:{'|'.join(words)})\b", text, re.IGNORECASE):
+    if not may_use(text, words):
         return  # nearly all: the words one by one take twenty times as long
     prose = _CODE.sub("`code`", _BLOCK.sub(lambda found: "\n" * found[0].count("\n"), text))
     for pattern, instead in words.items():
@@ -105,6 +115,19 @@ def texts(file: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, ast.get_docstring(node) or ""
 
 
+def remarks(source: str) -> str:
+    """The comments and docstrings of a Python file, those of attributes too, on their lines; the rest is empty."""
+    lines = [""] * (source.count("\n") + 1)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0] - 1] = token.string
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            for line, text in enumerate(node.value.value.split("\n"), node.lineno - 1):
+                lines[line] = f"{text} {lines[line]}"
+    return "\n".join(lines)
+
+
 def _is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any(".command(" in ast.unparse(each) for each in node.decorator_list)
 
@@ -123,6 +146,28 @@ def test_strings_and_help_texts_are_shown_but_docstrings_are_not(tmp_path: Path)
         'def other():\n    """Mend."""\n'
     )
     assert sorted(texts(file)) == [(2, "mend this"), (4, "Mend a proxy.")]
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_comment_and_no_docstring_uses_a_word_that_was_given_up(file: Path) -> None:
+    source = file.read_text(encoding="utf-8")
+    if may_use(source, ENGLISH):  # most do not: to read the comments takes eight times as long
+        assert list(given_up(remarks(source), ENGLISH)) == []
+
+
+def test_a_comment_and_a_docstring_are_found_with_their_line(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(
+        '"""A module.\n\nIt can `mend`, or Mend.\n"""\n\nmend = "mend this"  # mended\n"""What mends it."""\n\n\n'
+        'def mends():\n    """A mending."""  # or mends\n'
+    )
+    assert sorted(given_up(remarks(file.read_text()), ENGLISH)) == [
+        "line 11: mending (write: fix)",
+        "line 11: mends (write: fix)",
+        "line 3: Mend (write: fix)",
+        "line 6: mended (write: fix)",
+        "line 7: mends (write: fix)",
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
