@@ -11,6 +11,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
+from tests.waiting import PATIENCE
+
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "status-page"
 
 _FLAGS = (
@@ -47,6 +49,8 @@ def chromium(folder: Path, *, language: str = "en-US") -> Iterator[webdriver.Chr
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     running = webdriver.Chrome(options=options, service=Service(driver))
     try:
+        # WebDriver's 30 s are over before a script ends where others keep every processor busy.
+        running.set_script_timeout(2 * PATIENCE)
         # A zone of its own, so that pictures taken anywhere show the same clock.
         running.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "America/Sao_Paulo"})
         yield running
