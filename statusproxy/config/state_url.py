@@ -223,11 +223,16 @@ class Form(msgspec.Struct, frozen=True):
     """… that needs this extra of `pyproject.toml` …"""
     package: str = ""
     """… which brings this module."""
+    no_backup: str = ""
+    """Why `backup` and `restore` cannot copy such a state, as their message says it. Empty: they can."""
 
 
 #: One row per kind of store. A new store is a backend, a frozen class for the parts of its URL (above), and a row here.
 FORMS: Final = (
-    Form(("memory",), "memory:", _memory, "statusproxy.store.memory"),
+    Form(
+        ("memory",), "memory:", _memory, "statusproxy.store.memory",
+        no_backup="the state is kept in memory only (state.url): it is lost when the process ends",
+    ),
     Form(("sqlite",), "sqlite:///path", _sqlite, "statusproxy.store.sqlite"),
     Form(
         ("redis", "rediss", "redis+sentinel", "rediss+sentinel"),

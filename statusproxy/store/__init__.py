@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from statusproxy.config.state_url import Place, SqliteFile, StateUrl, find_form, parse_state_url
+from statusproxy.config.state_url import Form, Place, SqliteFile, StateUrl, find_form, parse_state_url
 from statusproxy.store.base import Store, StoreOptions
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.extras import missing_package
@@ -34,8 +34,7 @@ def open_store(
     may hold systemd's `STATE_DIRECTORY`, in which relative paths lie (else: the working directory). Raises
     `ValueError` with what is allowed for a url it cannot serve.
     """
-    parts, form = _parse(url), find_form(url)
-    assert form is not None
+    parts, form = _parse(url)
     missing = missing_package(url)
     if missing is not None:
         raise ValueError(missing)
@@ -47,20 +46,24 @@ def open_store(
 def state_place(url: str, environ: Mapping[str, str]) -> Path | Place:
     """The file, or the server and its keys, that a `state.url` names; `environ` as for `open_store`.
 
-    Raises `ValueError` where nothing lasts, and where the package for a server is missing.
+    Raises `ValueError` where the state cannot be copied (`Form.no_backup`), and where the package for a server is
+    missing.
     """
-    parts, missing = _parse(url), missing_package(url)
+    parts, form = _parse(url)
+    missing = missing_package(url)
     if missing is not None:
         raise ValueError(missing)
     if isinstance(parts, SqliteFile):
         return resolve(parts.path, environ)
     if isinstance(parts, Place):
         return parts
-    raise ValueError("the state is kept in memory only (state.url): it is lost when the process ends")
+    raise ValueError(form.no_backup)
 
 
-def _parse(url: str) -> StateUrl:
+def _parse(url: str) -> tuple[StateUrl, Form]:
     try:
-        return parse_state_url(url)
+        parts, form = parse_state_url(url), find_form(url)
     except ValueError as error:
         raise ValueError(f"state.url: {error}") from None
+    assert form is not None
+    return parts, form

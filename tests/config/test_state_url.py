@@ -2,7 +2,7 @@
 
 import importlib
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,7 @@ from statusproxy.config.load import dump, loads
 from statusproxy.config.state_url import (
     FORMS,
     STATE_ALLOWED,
+    Form,
     Memory,
     Place,
     SqliteFile,
@@ -216,6 +217,15 @@ def test_what_is_of_no_store_has_no_form(url: str) -> None:
 def test_no_two_stores_share_a_scheme() -> None:
     schemes = [scheme for form in FORMS for scheme in form.schemes]
     assert len(schemes) == len(set(schemes))
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.schemes[0])
+def test_a_store_says_why_it_has_no_backup_where_backup_cannot_copy_it(form: Form) -> None:
+    can_be_copied = get_type_hints(form.read)["return"] in (SqliteFile, Place)  # by `state_place`
+    assert (form.no_backup == "") == can_be_copied, (
+        f"statusproxy/config/state_url.py: in FORMS, the row of {form.schemes[0]} needs `no_backup` if, and only if, "
+        "`state_place` in statusproxy/store/__init__.py returns nothing for it"
+    )
 
 
 # Sentinels ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from statusproxy import store as store_module
-from statusproxy.config.state_url import STATE_ALLOWED, Place
+from statusproxy.config.state_url import STATE_ALLOWED, Form, Place, parse_state_url
 from statusproxy.store import open_store, state_place
 from statusproxy.store.base import Backend
 from statusproxy.store.batch_writer import BatchWriter
@@ -91,3 +91,12 @@ def test_the_place_of_a_state_on_a_server_is_that_and_one_in_memory_has_none(mon
     monkeypatch.setattr(store_module, "missing_package", lambda _: "state.url: install it")
     with pytest.raises(ValueError, match="install it"):
         state_place("redis://h.example", {})
+
+
+def test_the_place_of_a_state_that_cannot_be_copied_is_refused_with_what_its_form_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = Form(("file",), "file:path", parse_state_url, "", no_backup="copy the file")
+    monkeypatch.setattr(store_module, "find_form", lambda _: form)
+    with pytest.raises(ValueError, match=r"^copy the file$"):
+        state_place("memory:", {})
