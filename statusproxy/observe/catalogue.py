@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from statusproxy.observe.exchange_report import RouteKind
+
 
 class Kind(StrEnum):
     """The type of a metric, as Prometheus spells it."""
@@ -43,7 +45,7 @@ class Part(msgspec.Struct, frozen=True):
 
 _COUNTER, _GAUGE, _HISTOGRAM = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 
-_ROUTE: Final = "what the proxy does with the request: pass, webhook, channels, qr, create, delete, not_found"
+_ROUTE: Final = "what the proxy does with the request: " + ", ".join(kind.name.lower() for kind in RouteKind)
 _SESSION: Final = "the first 128 characters of the session's id"
 _TO: Final = "gateway, hub"
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from statusproxy.observe.catalogue import METRICS, PARTS, Described, Kind
+from statusproxy.observe.exchange_report import RouteKind
 
 each_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 
@@ -32,3 +33,8 @@ def test_a_metric_says_what_it_is_and_when_to_look_at_it(metric: Described) -> N
     assert not metric.when.endswith(".")
     assert all(metric.labels.values())
     assert "|" not in f"{metric.text}{metric.when}{metric.labels}", "it would end a cell of the table"
+
+
+def test_the_label_route_names_each_kind_of_route() -> None:
+    told = METRICS["statusproxy_requests_total"].labels["route"].partition(": ")[2]
+    assert told.split(", ") == [kind.name.lower() for kind in RouteKind]
