@@ -86,7 +86,7 @@ class Store(Protocol):
 
     @property
     def history_rows(self) -> int:
-        """How many changes are kept at most; older ones go."""
+        """How many changes are kept at most, at least 10 000; older ones go."""
 
     async def close(self) -> None:
         """Write what is waiting, with one last attempt if the store refused, within a bounded time; then close.
