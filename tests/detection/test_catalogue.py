@@ -33,9 +33,9 @@ def test_a_preset_tells_title_secret_signs_and_notes() -> None:
 
 
 def test_the_gateways_that_send_an_event_once_are_known() -> None:
-    assert {each.preset for each in shipped() if each.sends_once} == {
-        "gateway-wrapper", "wppconnect-server", "evolution-v1", "wwebjs-api", "baileys-api",
-    }  # fmt: skip
+    known = {"gateway-wrapper", "wppconnect-server", "evolution-v1", "wwebjs-api", "baileys-api"}
+    said = {each.preset for each in shipped() if each.sends_once}
+    assert said == known, f"{sorted(said ^ known)}: add a preset with `sends_once: true` to `known`"
 
 
 def test_a_preset_without_about_has_its_name_alone() -> None:
@@ -54,9 +54,18 @@ def test_every_shipped_preset_can_be_read() -> None:
 
 def test_the_signs_of_every_shipped_preset_fit_the_answers_of_its_gateway() -> None:
     for each in shipped():
+        if not each.signs:
+            continue
+        assert each.preset in KINDS, (
+            f"tests/detection/gateways.py: add {each.preset} to KINDS, with a route of its `signs` and the gateway's "
+            "answers there"
+        )
         fits = [
             sign.fit(KINDS[each.preset].sessions)
             for sign in each.signs
             if sign.get.replace("{secret}", SECRET) == KINDS[each.preset].route
         ]
-        assert Fit.YES in fits or not each.signs, each.preset
+        assert Fit.YES in fits, (
+            f"no sign of statusproxy/presets/{each.preset}.yaml fits `route` and `sessions` of its row in KINDS of "
+            "tests/detection/gateways.py"
+        )

@@ -52,9 +52,10 @@ def test_a_proof_that_the_events_can_bring_is_a_valid_line_of_a_second_comment(g
     webhooks = loads(f"gateway: http://127.0.0.1\npreset: {gateway.preset}\n").webhooks
     text = config_text("http://127.0.0.1:3000", gateway, None, webhooks)
     block = [line for line in text.splitlines() if line.startswith(("# webhooks:", "#   - ", "#     "))]
-    assert [line.split()[2] for line in block if line.startswith("#     # ")] == [
-        f"{proof}:" for preset, proof in proofs.items() if preset == gateway.preset
-    ]
+    shown = [line.split()[2].rstrip(":") for line in block if line.startswith("#     # ")]
+    assert shown == [proof for preset, proof in proofs.items() if preset == gateway.preset], (
+        f"`proofs`, above, needs the key that `proof` in statusproxy/presets/{gateway.preset}.yaml begins with"
+    )
     taken_out = "\n".join(re.sub("^( +)# ", r"\1", line.removeprefix("# ")) for line in block)
     names = set(re.findall(r"\$\{(\w+)\}", taken_out))
     settings = loads(
@@ -142,6 +143,10 @@ def test_the_webhook_to_take_the_sign_from_is_that_of_the_documentation(preset: 
     told = yaml.safe_load("\n".join(_block(text)))["webhooks"]
     assert head in page or preset == "evolution-v1", f"docs/gateways.md: show a config.yaml with preset: {preset}"
     if "webhooks" in documented:
+        assert all("forward_to" in each for each in documented["webhooks"]), (
+            f"docs/gateways.md: each entry of `webhooks` below preset: {preset} needs `forward_to`, as "
+            f"`statusproxy init` shows it: {told}"
+        )
         assert told == [{name: each[name] for name in ("path", "forward_to")} for each in documented["webhooks"]]
     assert [(one["path"], one["forward_to"].endswith("/**")) for one in told] == [
         (each.path, each.path.endswith("/**")) for each in webhooks
