@@ -91,12 +91,18 @@ def walks() -> list[list[tuple[str, str]]]:
 
 def test_the_walks_cross_as_many_files_as_they_say() -> None:
     to_gateway, copy, _, channels = map(len, walks())
+    stored = [file for file, _ in walks()[3]].index("registry/gateway_view.py") + 1
     text = (ROOT / "docs/architecture.md").read_text()
     said = re.search(
-        r"these (\d+) files.*ordinary event crosses (\d+) files.*corrected list crosses (\d+) files", text, re.DOTALL
+        r"these (\d+) files.*ordinary event crosses (\d+) files.*"
+        r"corrected list crosses (\d+) of these (\d+) files.*any list crosses only (\d+):",
+        text,
+        re.DOTALL,
     )
     assert said is not None
-    assert tuple(map(int, said.groups())) == (to_gateway, to_gateway + copy, channels)
+    # One of two files finds the channels; what is not parsed is a `ChannelList` and an answer after it was stored.
+    counts = (to_gateway, to_gateway + copy, channels - 1, channels, stored + 2)
+    assert tuple(map(int, said.groups())) == counts
 
 
 def test_each_function_that_a_walk_names_is_in_its_file() -> None:
