@@ -121,6 +121,14 @@ def test_the_table_of_rooms_is_in_the_order_that_import_linter_checks() -> None:
     assert rows == [set(layer.split(" | ")) for layer in contracts[0]["layers"]]
 
 
+def test_the_page_for_builders_has_each_command_that_make_help_shows() -> None:
+    shown = re.findall(r'@echo "make ([\w-]+)', (ROOT / "Makefile").read_text())
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## The commands")[2].partition("\n## ")[0]
+    assert len(shown) > 20
+    missing = set(shown) - set(re.findall(r"`make ([\w-]+)", section))
+    assert not missing, f"CONTRIBUTING.md, The commands: add {sorted(missing)}"
+
+
 def test_the_picture_has_words_both_themes_and_nothing_from_elsewhere() -> None:
     text = (ROOT / "docs/architecture.svg").read_text()
     picture = ElementTree.fromstring(text)
