@@ -117,8 +117,20 @@ def test_the_table_of_rooms_is_in_the_order_that_import_linter_checks() -> None:
     section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Packages")[2].partition("\n## ")[0]
     cells = re.findall(r"^\| (`\w.*?) \|", section, re.MULTILINE)
     rows = [set(re.findall(r"`([\w.]+?)(?:\.py|/)`", cell)) for cell in cells]
+    assert rows == layers()
+
+
+def layers() -> list[set[str]]:
+    """The rooms in the order that import-linter checks, those of one layer together."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    assert rows == [set(layer.split(" | ")) for layer in contracts[0]["layers"]]
+    return [set(layer.split(" | ")) for layer in contracts[0]["layers"]]
+
+
+def test_the_picture_names_each_package() -> None:
+    named = " ".join(re.findall(r'class="name"[^>]*>([^<]*)<', (ROOT / "docs/architecture.svg").read_text()))
+    packages = {room for layer in layers() for room in layer if (ROOT / "statusproxy" / room).is_dir()}
+    assert len(packages) > 10
+    assert packages - set(re.findall(r"[a-z]+", named)) == set()
 
 
 def test_the_page_for_builders_has_each_command_that_make_help_shows() -> None:
