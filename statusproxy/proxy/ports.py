@@ -22,12 +22,29 @@ class LearningPort(Protocol):
         own path (`configured`)."""
 
 
+class WatchedPort(Protocol):
+    """What the answers of watched routes tell the registry about a session. Await the result for it to be durable."""
+
+    def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
+        """The QR route answered 2xx."""
+
+    def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
+        """A session was created or started through the proxy, and the answer did not claim that it is connected."""
+
+    def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
+        """A session was deleted through the proxy."""
+
+
 class RegistryPort(Protocol):
     """What the proxy asks of, and tells to, the session registry."""
 
     @property
     def learning(self) -> LearningPort:
         """Who learns from the traffic, when asked to."""
+
+    @property
+    def watched(self) -> WatchedPort:
+        """Who is told what watched routes show."""
 
     @property
     def has_overrides(self) -> bool:
@@ -68,15 +85,6 @@ class RegistryPort(Protocol):
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
     ) -> tuple[Correction, Awaitable[None] | None]:
         """The same for a long list, in steps that let others run. The result is up to date when this returns."""
-
-    def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
-        """The QR route answered 2xx."""
-
-    def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
-        """A session was created or started through the proxy, and the answer did not claim that it is connected."""
-
-    def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
-        """A session was deleted through the proxy."""
 
     def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
         """A request lacked what a proxy in front should have passed on (`front_proxy`)."""

@@ -43,8 +43,8 @@ from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
 from statusproxy.registry.session_rows import SessionRows
 from statusproxy.registry.stored_ages import StoredAges
+from statusproxy.registry.watched_routes import WatchedRoutes
 from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
-from statusproxy.status import picture, qr
 from statusproxy.status.channels import ChannelRule, Correction
 from statusproxy.status.identity import Aliases
 from statusproxy.status.lost_word import lost_word
@@ -116,6 +116,8 @@ class SessionRegistry:
         self._intake = Intake(
             self.sessions, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
         )
+        self.watched = WatchedRoutes(self.sessions, self.clock, self._intake, self._follow, self.unreadable)
+        """What watched routes show about their sessions."""
         self._others = Others(self.sessions, self.clock, self._follow, self.ledger.taken_over)
         self._aliases = Aliases(session_rules.aliases)
         self._evictions = Evictions(self.sessions, metrics.evicted)
@@ -232,26 +234,6 @@ class SessionRegistry:
             await asyncio.sleep(0)
         changed(correction.changes)
         return _as_it_came(correction, body), _all(waits)
-
-    def qr_answered(self, session: str, body: bytes, image: bool, asked_at: float) -> Awaitable[None] | None:
-        """The QR route answered 2xx: a code shows that the gateway knows, "connected" may be the end of it."""
-        now = self.now()
-        answer = qr.Answer.CODE if image and picture.is_image(body) else qr.read(body, self._intake.rules.dialect.qr)
-        if answer is qr.Answer.CODE:
-            return self._follow(self.sessions.qr_seen(session, asked_at, now))
-        if answer is qr.Answer.CONNECTED:
-            return self._follow(self.sessions.said_connected(session, asked_at, now))
-        if answer is qr.Answer.NOT_JSON:
-            self.unreadable("qr", "not-json")
-        return None
-
-    def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
-        """A session was created or started through the proxy."""
-        return self._follow(self.sessions.created(session, asked_at, self.now()))
-
-    def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
-        """A session was deleted through the proxy."""
-        return self._follow(self.sessions.deleted(session, asked_at, self.now()))
 
     def left_out(self, what: str, peer: str, *, webhook: bool) -> None:
         """A request lacked what a proxy in front should have passed on."""

@@ -525,7 +525,7 @@ async def test_what_is_fresh_does_not_hang_on_the_systems_clock() -> None:
         connected = body(channel_list(sales="connected"))
         before = it.registry.now()
         it.clock.now += 1
-        it.registry.qr_answered("sales", body({"qr": PNG_URL}), False, it.registry.now())
+        it.registry.watched.qr_answered("sales", body({"qr": PNG_URL}), False, it.registry.now())
         it.clock.ahead = 0
         assert it.registry.correct(connected, LIST, before, None)[0].corrected == ("sales",)
         it.clock.now += 1
@@ -908,30 +908,14 @@ async def test_connected_is_trusted_once_the_gateway_was_seen_to_know(evidence: 
         if evidence == "list":
             it.look(channel_list(sales="qr_required"))
         elif evidence == "code":
-            it.registry.qr_answered("sales", body({"qr": PNG_URL}), False, at)
+            it.registry.watched.qr_answered("sales", body({"qr": PNG_URL}), False, at)
         elif evidence == "picture":
-            it.registry.qr_answered("sales", PNG, True, at)
+            it.registry.watched.qr_answered("sales", PNG, True, at)
         else:
-            it.registry.created("sales", at)
+            it.registry.watched.created("sales", at)
         assert it.look(channel_list(sales="connected"), age=3).corrected == ("sales",), "asked for before"
         assert it.look(channel_list(sales="connected")).corrected == ()
         assert not it.registry.has_overrides
-
-
-async def test_the_qr_routes_own_connected_ends_a_correction_only_after_a_code() -> None:
-    async with kept() as it:
-        await it.hear(LOST)
-        connected = body({"success": True, "qr": None, "status": "CONNECTED"})
-        it.clock.now += 1
-        assert it.registry.qr_answered("sales", connected, False, it.clock.now) is None
-        assert it.registry.has_overrides
-        it.clock.now += 1
-        it.registry.qr_answered("sales", body({"qr": PNG_URL}), False, it.clock.now)
-        it.clock.now += 1
-        assert it.registry.qr_answered("sales", connected, False, it.clock.now) is not None
-        assert not it.registry.has_overrides
-        it.clock.now += 1
-        assert it.registry.qr_answered("sales", body({"status": "INITIALIZING"}), False, it.clock.now) is None
 
 
 async def test_a_qr_answer_that_cannot_be_read_is_counted_and_changes_nothing(
@@ -940,7 +924,7 @@ async def test_a_qr_answer_that_cannot_be_read_is_counted_and_changes_nothing(
     async with kept() as it:
         await it.hear(LOST)
         for answer, image in ((b"<html>", False), (PNG, False), (b"<html>", True)):
-            assert it.registry.qr_answered("sales", answer, image, it.registry.now()) is None
+            assert it.registry.watched.qr_answered("sales", answer, image, it.registry.now()) is None
         assert it.counted('statusproxy_unread_total{reason="not-json",what="qr"}') == 3
         assert it.disk.saved["sales"].override.caught_up is None
     assert "qr passed untouched: not-json" in caplog.messages
@@ -988,7 +972,7 @@ async def test_a_deleted_session_is_forgotten_for_good() -> None:
     async with kept() as it:
         await it.hear(LOST)
         it.clock.now += 1
-        durable = it.registry.deleted("sales", it.clock.now)
+        durable = it.registry.watched.deleted("sales", it.clock.now)
         assert durable is not None
         await durable
         assert it.look(channel_list(sales="connected")).corrected == ()
@@ -1082,7 +1066,7 @@ async def test_what_a_long_list_changes_to_its_end_is_durable_when_awaited() -> 
     async with kept() as it:
         lose(it, 3)
         for number in range(3):
-            it.registry.created(f"s{number}", it.registry.now())
+            it.registry.watched.created(f"s{number}", it.registry.now())
         correction, durable = await it.registry.correct_in_steps(long_list(3), LIST, it.registry.now(), None)
         await durable
         assert correction.corrected == ()
@@ -1100,7 +1084,7 @@ async def test_all_that_a_long_list_brought_is_durable_when_awaited(monkeypatch:
         lose(it, 1)
         it.clock.now += 3_500
         await it.hear(status_find("s1", "disconnectedMobile"))
-        await it.registry.created("s1", it.registry.now())
+        await it.registry.watched.created("s1", it.registry.now())
         it.clock.now += 200
         with monkeypatch.context() as patch:
             patch.setattr(it.disk, "save", save)
@@ -1141,7 +1125,7 @@ async def test_what_a_long_list_changed_is_stored_though_its_client_leaves(monke
     async with kept() as it:
         lose(it, 1_000)
         for number in range(1_000):
-            it.registry.created(f"s{number}", it.registry.now())
+            it.registry.watched.created(f"s{number}", it.registry.now())
         advance = corrections_module._advance
 
         def leaves_when_some_have_returned(*given: Any) -> Correction | None:
@@ -1330,12 +1314,12 @@ async def test_what_is_done_to_a_channel_is_done_to_its_aliased_session() -> Non
     async with kept("sessions: {aliases: {wpp-01: sales}}") as it:
         await it.hear(status_find("wpp-01", "browserClose"))
         it.clock.now += 1
-        it.registry.created("sales", it.registry.now())
+        it.registry.watched.created("sales", it.registry.now())
         assert it.look(channel_list(sales="connected")).corrected == ()
         assert it.disk.changes[-1].reason != "deleted"
         await it.hear(status_find("wpp-01", "browserClose"))
         it.clock.now += 1
-        durable = it.registry.deleted("sales", it.registry.now())
+        durable = it.registry.watched.deleted("sales", it.registry.now())
         assert durable is not None
         await durable
         assert it.disk.changes[-1].reason == "deleted"
@@ -1481,16 +1465,16 @@ async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
                 plain = bare.correct(body(answer), ONE, now - age, now, session)
                 assert (correction.body, correction.corrected) == (plain.body, plain.corrected)
             case "code", [session, age]:
-                pending.append(registry.qr_answered(session, body(_CODE), False, now - age))
+                pending.append(registry.watched.qr_answered(session, body(_CODE), False, now - age))
                 bare.sessions.qr_seen(session, now - age, now)
             case "said", [session, age]:
-                pending.append(registry.qr_answered(session, body(_SAID), False, now - age))
+                pending.append(registry.watched.qr_answered(session, body(_SAID), False, now - age))
                 bare.sessions.said_connected(session, now - age, now)
             case "created", [session, age]:
-                pending.append(registry.created(session, now - age))
+                pending.append(registry.watched.created(session, now - age))
                 bare.sessions.created(session, now - age, now)
             case "deleted", [session, age]:
-                pending.append(registry.deleted(session, now - age))
+                pending.append(registry.watched.deleted(session, now - age))
                 bare.sessions.deleted(session, now - age, now)
             case "release", [session]:
                 outcomes = []

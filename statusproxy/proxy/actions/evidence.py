@@ -44,7 +44,7 @@ async def serve_qr(exchange: Exchange) -> None:
     text, failure = await answers.decode(exchange, head.status, well_known, body, _LOOKED_AT)
     if text is not None:
         image = kind.lower().startswith(b"image/")
-        await observe(exchange, "qr", lambda: registry.qr_answered(session, text, image, exchange.asked_at))
+        await observe(exchange, "qr", lambda: registry.watched.qr_answered(session, text, image, exchange.asked_at))
     elif failure is not None:
         registry.unreadable("qr", failure)
     await exchange.response.answer(head.status, head.reason, fields, body)
@@ -74,7 +74,7 @@ async def serve_create(exchange: Exchange) -> None:
         await _stream(exchange, head)
         return
     proves = partial(proves_start, connected=entry.connected, qr=entry.qr)
-    await _pass_outcome(exchange, head, session, proves, registry.created)
+    await _pass_outcome(exchange, head, session, proves, registry.watched.created)
 
 
 async def serve_delete(exchange: Exchange) -> None:
@@ -83,7 +83,7 @@ async def serve_delete(exchange: Exchange) -> None:
     if session is None or not _succeeded(head):
         await _stream(exchange, head)
         return
-    await _pass_outcome(exchange, head, session, proves_deletion, exchange.registry.deleted)
+    await _pass_outcome(exchange, head, session, proves_deletion, exchange.registry.watched.deleted)
 
 
 async def _pass_outcome(

@@ -189,7 +189,7 @@ async def test_the_answer_waits_until_what_it_showed_is_durable(
         await lost.ask(request_)
         events.append("answered")
 
-    monkeypatch.setattr(lost.server.registry, method, lambda *_: save())
+    monkeypatch.setattr(lost.server.registry.watched, method, lambda *_: save())
     origin.answer = answer(said, JSON)
     asked = asyncio.create_task(ask())
     await began.wait()

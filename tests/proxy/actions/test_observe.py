@@ -25,7 +25,7 @@ async def test_an_error_of_our_own_costs_no_answer(
     """The gateway has done what it was asked for: a client that is told otherwise would ask for it again."""
     fail = mock.Mock(side_effect=KeyError("of our own"))
     await proxy.ask(get("/v1/webhooks/receive", method="POST", body=LOST))
-    monkeypatch.setattr(proxy.server.registry, looks, fail)
+    monkeypatch.setattr(proxy.server.registry.watched, looks, fail)
     origin.answer = answer(body, JSON)
     got = await proxy.ask(get(target, method=method))
     assert (got.status, got.body, fail.call_count) == (200, body, 1)
