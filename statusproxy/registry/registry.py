@@ -24,7 +24,6 @@ from statusproxy.observe.absences import Absences
 from statusproxy.observe.counted import counted
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.session_losses import SessionLosses
-from statusproxy.observe.silence import SilenceWatch
 from statusproxy.observe.webhook_stats import WebhookStats
 from statusproxy.pacing import Pacer
 from statusproxy.registry.change_log import ChangeLog
@@ -37,6 +36,7 @@ from statusproxy.registry.evictions import Evictions
 from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.history import to_keep, with_claim
 from statusproxy.registry.intake import Intake
+from statusproxy.registry.intervals import Intervals
 from statusproxy.registry.others import Others
 from statusproxy.registry.outage_ledger import OutageLedger
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
@@ -55,9 +55,6 @@ from statusproxy.status.stored_times import moved, moved_change
 from statusproxy.store.base import Store
 
 log = logging.getLogger("statusproxy.sessions")
-
-#: Seconds between two writes of what is only useful to know after a restart (when the last event of a session came).
-FLUSH_INTERVAL: Final = 30.0
 
 #: Sessions logged in one turn of the loop: 2 ms.
 _LOGGED: Final = 64
@@ -112,7 +109,6 @@ class SessionRegistry:
         """The one writer of the store, and what is known of the stored state."""
         self._deadlines = Deadlines(self.sessions, self.judge)
         self._clock_watch = ClockWatch(self.sessions, ages)
-        self._silence = SilenceWatch()
         self._intake = Intake(
             self.sessions, signal_rules, self._outcomes, self._follow, self.saving.earlier, self.unreadable
         )
@@ -121,7 +117,8 @@ class SessionRegistry:
         self._others = Others(self.sessions, self.clock, self._follow, self.ledger.taken_over)
         self._aliases = Aliases(session_rules.aliases)
         self._evictions = Evictions(self.sessions, metrics.evicted)
-        self._flushing: asyncio.Task[None] | None = None
+        owing = self._warnings, self._evictions, self._log
+        self._intervals = Intervals(self.clock, self._clock_watch, self.webhooks, owing, self.judge, self.saving)
 
     async def open(self) -> None:
         """Take over what the store holds, and start to write at intervals. Raises `StoreError`."""
@@ -137,13 +134,11 @@ class SessionRegistry:
         self.ledger.open(self.store, records)
         await self._others.begin()
         self._deadlines.watch(now)
-        self._flushing = asyncio.create_task(self._flush_at_intervals())
+        self._intervals.begin()
 
     async def close(self) -> None:
         """Write what is left and close the store."""
-        if self._flushing is not None:
-            self._flushing.cancel()
-            await asyncio.wait([self._flushing])
+        await self._intervals.close()
         await self.ledger.close()
         await self._intake.close()
         self._deadlines.close()
@@ -329,20 +324,6 @@ class SessionRegistry:
     def judge(self) -> Awaitable[None] | None:
         """Take in what time brings by now, as looking at `records` does."""
         return self._follow(self._deadlines.look(self.now()))
-
-    async def _flush_at_intervals(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_INTERVAL)
-            wall = self.clock.wall()
-            self._clock_watch.look(self.now(), wall)
-            self._silence.look(self.webhooks.rhythm, wall)
-            for each in (self._warnings, self._evictions, self._log):
-                each.overdue(self.now())
-            try:
-                await _until(self.judge())
-                await self.saving.flush()
-            except Exception:
-                log.exception("writing the state at intervals failed")
 
 
 def _reads(record: Record | None, rule: ChannelRule | None, said: str | None) -> str | None:

@@ -21,7 +21,7 @@ from statusproxy.demo.events import iso_time, message, presence, status_find
 from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry import corrections as corrections_module
-from statusproxy.registry import registry as registry_module
+from statusproxy.registry import intervals
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
 from statusproxy.status.channels import ChannelRule, Correction, correct, correct_in_steps
@@ -492,8 +492,8 @@ async def test_after_another_boot_a_clock_has_an_hour_to_be_put_right() -> None:
 async def test_a_clock_that_is_put_right_is_noticed_without_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
     it = Kept("sessions: {max_age: 2h}", boot="one")
     await it.hear(LOST)
-    assert registry_module.FLUSH_INTERVAL == 30.0
-    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
+    assert intervals.FLUSH_INTERVAL == 30.0
+    monkeypatch.setattr(intervals, "FLUSH_INTERVAL", 0.001)
     it = await it.started_again("two", ahead=DAYS_AHEAD)
     it.clock.ahead = 0.0
     it.disk.saved.clear()
@@ -735,7 +735,7 @@ async def test_what_the_store_holds_is_in_force_from_the_start(caplog: pytest.Lo
 async def test_a_transient_state_that_the_store_holds_counts_though_nobody_looks(
     loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 1e6)
+    monkeypatch.setattr(intervals, "FLUSH_INTERVAL", 1e6)
     loop_clock.stand_still()
     state = Transient(since=NOW - 9, at=NOW - 9, began=NOW - 9, due=NOW + 81, event="ev", word="connecting")
     async with kept(records=[Record("sales", transient=state)]) as it:
@@ -759,13 +759,13 @@ async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
 async def test_what_is_only_nice_to_know_is_written_at_intervals_and_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
+    monkeypatch.setattr(intervals, "FLUSH_INTERVAL", 0.001)
     async with kept() as it:
         await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
         async with asyncio.timeout(60), it.disk.written:
             await it.disk.written.wait_for(lambda: "sales" in it.disk.saved)
         assert it.disk.saved["sales"].heard_at == it.clock.now
-    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 3600.0)
+    monkeypatch.setattr(intervals, "FLUSH_INTERVAL", 3600.0)
     async with kept() as it:
         await it.hear(presence("sales", "5500000001000@c.us", "available", NOW))
         assert it.disk.saved == {}
@@ -776,7 +776,7 @@ async def test_what_is_only_nice_to_know_is_written_at_intervals_and_at_the_end(
 async def test_what_is_owed_from_a_minute_that_is_over_is_said_at_intervals(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
+    monkeypatch.setattr(intervals, "FLUSH_INTERVAL", 0.001)
     async with kept("sessions: {max_sessions: 2}") as it:
         flush, flushed = it.registry.saving.flush, asyncio.Event()
 
@@ -822,7 +822,7 @@ async def test_nothing_goes_on_behind_the_end() -> None:
 async def test_writing_at_intervals_goes_on_after_an_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(registry_module, "FLUSH_INTERVAL", 0.001)
+    monkeypatch.setattr(intervals, "FLUSH_INTERVAL", 0.001)
     async with kept("sessions: {max_age: 1h}") as it:
         await it.hear(LOST)
         failing = monkeypatch.context()
