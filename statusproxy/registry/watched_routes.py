@@ -35,17 +35,17 @@ class WatchedRoutes:
         now = self._clock.now()
         answer = qr.Answer.CODE if image and picture.is_image(body) else qr.read(body, self._intake.rules.dialect.qr)
         if answer is qr.Answer.CODE:
-            return self._follow(self._sessions.qr_seen(session, asked_at, now))
+            return self._follow(self._sessions.watched.qr_seen(session, asked_at, now))
         if answer is qr.Answer.CONNECTED:
-            return self._follow(self._sessions.said_connected(session, asked_at, now))
+            return self._follow(self._sessions.watched.said_connected(session, asked_at, now))
         if answer is qr.Answer.NOT_JSON:
             self._unreadable("qr", "not-json")
         return None
 
     def created(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was created or started through the proxy."""
-        return self._follow(self._sessions.created(session, asked_at, self._clock.now()))
+        return self._follow(self._sessions.watched.created(session, asked_at, self._clock.now()))
 
     def deleted(self, session: str, asked_at: float) -> Awaitable[None] | None:
         """A session was deleted through the proxy."""
-        return self._follow(self._sessions.deleted(session, asked_at, self._clock.now()))
+        return self._follow(self._sessions.watched.deleted(session, asked_at, self._clock.now()))

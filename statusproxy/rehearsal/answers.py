@@ -116,9 +116,9 @@ def scan(
     shows = qr.Answer.CODE if picture.is_image(body) else qr.read(body, members)
     changes: tuple[Change, ...] = ()
     if session is not None and shows is qr.Answer.CODE:
-        sessions.qr_seen(session, now, now)
+        sessions.watched.qr_seen(session, now, now)
     elif session is not None and shows is qr.Answer.CONNECTED:
-        changes = sessions.said_connected(session, now, now)
+        changes = sessions.watched.said_connected(session, now, now)
     override = None if session is None else sessions.override_of([session])
     connecting = override is not None and override.transient
     return QrResult(source=source, shows=shows.value, session=session, why=_why(shows, session, changes, connecting))

@@ -8,7 +8,7 @@ elsewhere (`transitions`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from statusproxy.status.fields import fold_id
 from statusproxy.status.identity import Aliases, Spellings, may_be
 from statusproxy.status.model import EVICTED, RELEASED, Change, Record, SessionRules
 from statusproxy.status.retention import Retention, rank
+from statusproxy.status.transitions import Step
 from statusproxy.status.unsaved import Unsaved, shows_alike
 
 SAME_WORD: Final = 60.0
@@ -135,6 +136,16 @@ class Records:
             self.version += 1
         if old.channel != record.channel or (old.alive_at != record.alive_at and self._may_outlive(session)):
             self.version += 1
+
+    def take(self, steps: Iterable[Step]) -> tuple[Change, ...]:
+        """Put the records of the statements that applied; give what changed."""
+        changes: list[Change] = []
+        for record, change, applied in steps:
+            if applied:
+                self.put(record)
+            if change is not None:
+                changes.append(change)
+        return tuple(changes)
 
     def note_heard(self, record: Record, event: str | None, now: float) -> None:
         """Note that an event came about the session of this record, and nothing else. It is what comes most."""

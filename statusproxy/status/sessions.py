@@ -1,8 +1,8 @@
 """The session-state map: what was last known of each session, and which corrections are in force.
 
 It takes in what events, the gateway's answers, clients, operators and the clock say; `transitions` decides what each
-does, `records` keeps the outcome, and `observation` does the same for corrected answers. The values, and the two kinds
-of time that meet here, are in `model`.
+does, `records` keeps the outcome. `observation` does the same for corrected answers, and `watched` for watched routes.
+The values, and the two kinds of time that meet here, are in `model`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from statusproxy.status.overdue import Overdue
 from statusproxy.status.records import Records
 from statusproxy.status.signals import Reading
 from statusproxy.status.statements import Statement
-from statusproxy.status.transitions import Step, step_answer, step_own, step_signal
+from statusproxy.status.transitions import Step, step_own, step_signal
 from statusproxy.status.unsaved import Watch
+from statusproxy.status.watched import Watched
 
 NOTHING: Final = Outcome(UNCHANGED)
 """What becomes of most events: all that is known is that one came, and nothing of the map waits to be done."""
@@ -54,6 +55,8 @@ class SessionMap:
         self._overdue = Overdue(self._records)
         self.answers = Observer(self._records)
         """What the gateway's corrected answers are taken in by."""
+        self.watched = Watched(self._records)
+        """What the answers of watched routes are taken in by."""
         self.clocks = Clocks()
         """The differences of the senders' clocks from ours."""
         self._adoption = Adoption(self._records, self.clocks, self._event_ids)
@@ -236,45 +239,6 @@ class SessionMap:
         self.clocks.forget(session)
         self._adoption.forgot(session, now)
 
-    # What the gateway and its clients say of one channel
-
-    def qr_seen(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
-        """The gateway gave a QR code for this channel: it has caught up. Changes no override."""
-        return self._answered(channel, Statement.QR_CODE, asked_at, now)
-
-    def created(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
-        """The channel was created or started through the proxy: the gateway has caught up."""
-        return self._answered(channel, Statement.CREATED, asked_at, now)
-
-    def said_connected(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
-        """An uncorrected answer about this one channel says connected."""
-        return self._answered(channel, Statement.SAYS_CONNECTED, asked_at, now)
-
-    def _answered(self, channel: str, said: Statement, asked_at: float, now: float) -> tuple[Change, ...]:
-        rules = self._records.rules
-        sessions = self._records.sessions_of(channel)
-        return self._take(step_answer(self._records[one], said, asked_at, now, rules) for one in sessions)
-
-    def deleted(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
-        """The channel was deleted through the proxy: forget what was known of it.
-
-        The empty record stays for a while, so that a disconnect of before the deletion is late when it comes.
-        `asked_at` does not matter: the engine reports the end of a session while it is being deleted.
-        """
-        return self._own(self._records.sessions_of(channel), Statement.DELETED, now)
-
-    def _own(self, sessions: Iterable[str], said: Statement, now: float) -> tuple[Change, ...]:
-        return self._take(step_own(self._records[one], said, now, self._records.rules) for one in sessions)
-
-    def _take(self, steps: Iterable[Step]) -> tuple[Change, ...]:
-        changes: list[Change] = []
-        for record, change, applied in steps:
-            if applied:
-                self._records.put(record)
-            if change is not None:
-                changes.append(change)
-        return tuple(changes)
-
     # What an operator and the clock do
 
     def release(self, session: str, now: float, by: str | None = None) -> tuple[Change, ...]:
@@ -285,7 +249,7 @@ class SessionMap:
         """
         names, rules = self._records.named(session), self._records.rules
         steps = (step_own(self._records[one], Statement.RELEASED_BY_HAND, now, rules) for one in names)
-        return self._take(_signed(step, by) for step in steps)
+        return self._records.take(_signed(step, by) for step in steps)
 
     def forget(self, session: str, now: float, by: str | None = None) -> tuple[Change, ...]:
         """Remove all that is known of a session, named as in `release`; the next event makes it known again.
@@ -311,6 +275,10 @@ class SessionMap:
     def judge_transient(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
         """Begin the overrides of transient states that have lasted long enough; `at_most` so many at once."""
         return self._own(self._overdue.lasted(now, at_most), Statement.LASTED, now)
+
+    def _own(self, sessions: Iterable[str], said: Statement, now: float) -> tuple[Change, ...]:
+        records = self._records
+        return records.take(step_own(records[one], said, now, records.rules) for one in sessions)
 
     @property
     def transient_due(self) -> float:

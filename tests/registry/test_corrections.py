@@ -73,7 +73,7 @@ def test_an_answer_in_which_the_lost_sessions_say_the_same_is_not_made_anew(made
     assert made == []
     corrections.correct(listing(other="x", **SALES), NOW + 61.1, NOW + 61.1)
     assert len(made) == 1, "after a minute"
-    sessions.qr_seen("sales", NOW + 62, NOW + 62)
+    sessions.watched.qr_seen("sales", NOW + 62, NOW + 62)
     got = corrections.correct(listing(other="y", **SALES), NOW + 63, NOW + 63)
     assert ([change.what for change in got.changes], got.corrected) == (["released"], ()), "the map has changed"
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_not_remembered(made: list[bytes]) -> None:
 
 def test_what_a_correction_changed_is_given_once(made: list[bytes]) -> None:
     sessions = down("sales", "support")
-    sessions.created("sales", NOW, NOW)
+    sessions.watched.created("sales", NOW, NOW)
     corrections = Corrections(sessions)
     both = {"sales": "connected", "support": "connected"}
     first = corrections.correct(listing(**both), NOW + 1, NOW + 1)
@@ -198,7 +198,7 @@ async def test_who_waits_for_the_same_long_answer_gets_the_first_ones_correction
 async def test_what_each_step_changes_is_told_at_once() -> None:
     sessions, words = many(300)
     for session in words:
-        sessions.created(session, NOW, NOW)
+        sessions.watched.created(session, NOW, NOW)
     told: list[Change] = []
     correction = await in_steps(Corrections(sessions), listing(**words), told)
     assert (correction.corrected, correction.changes) == ((), ())

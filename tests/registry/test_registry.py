@@ -1466,16 +1466,16 @@ async def _side_by_side(steps: list[tuple[Any, ...]]) -> None:
                 assert (correction.body, correction.corrected) == (plain.body, plain.corrected)
             case "code", [session, age]:
                 pending.append(registry.watched.qr_answered(session, body(_CODE), False, now - age))
-                bare.sessions.qr_seen(session, now - age, now)
+                bare.sessions.watched.qr_seen(session, now - age, now)
             case "said", [session, age]:
                 pending.append(registry.watched.qr_answered(session, body(_SAID), False, now - age))
-                bare.sessions.said_connected(session, now - age, now)
+                bare.sessions.watched.said_connected(session, now - age, now)
             case "created", [session, age]:
                 pending.append(registry.watched.created(session, now - age))
-                bare.sessions.created(session, now - age, now)
+                bare.sessions.watched.created(session, now - age, now)
             case "deleted", [session, age]:
                 pending.append(registry.watched.deleted(session, now - age))
-                bare.sessions.deleted(session, now - age, now)
+                bare.sessions.watched.deleted(session, now - age, now)
             case "release", [session]:
                 outcomes = []
                 for release in (registry.release(session), _bare_release(bare, session, now)):

@@ -77,7 +77,7 @@ def test_where_the_gateway_was_seen_to_know_its_next_word_counts() -> None:
     site = a_site()
     by_list, by_code = lost(site), lost(site)
     correct(b'{"channels":[{"id":"a","status":"qr"}]}', site.settings.channels[0].rule(), by_list, NOW + 1, NOW + 1)
-    by_code.qr_seen("a", NOW + 1, NOW + 1)
+    by_code.watched.qr_seen("a", NOW + 1, NOW + 1)
     for sessions, caught_up, routes in ((by_list, "list", ["/list"]), (by_code, "qr", ["/list", "/list/{session}"])):
         (one,) = overrides(site.settings, sessions)
         assert one.caught_up == caught_up

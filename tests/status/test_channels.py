@@ -481,7 +481,7 @@ def test_a_connected_after_the_gateway_caught_up_passes_and_releases(says: str) 
 )
 def test_nothing_less_than_connected_releases(says: str) -> None:
     sessions = down("sales")
-    sessions.qr_seen("sales", 200.0, 201.0)
+    sessions.watched.qr_seen("sales", 200.0, 201.0)
     correct(f'[{{"id":"sales",{says}}}]'.encode(), LIST, sessions, 205.0, 206.0)
     assert sessions.has_overrides
 
@@ -505,7 +505,7 @@ def test_of_a_repeated_field_the_last_value_is_what_the_gateway_says() -> None:
 
 def test_of_two_channels_of_one_id_a_word_of_keep_outweighs_connected() -> None:
     sessions = down("sales")
-    sessions.qr_seen("sales", 200.0, 201.0)
+    sessions.watched.qr_seen("sales", 200.0, 201.0)
     body = b'[{"id":"sales","status":"connected"},{"id":"sales","status":"qr_required"}]'
     correct(body, LIST, sessions, 205.0, 206.0)
     assert sessions.has_overrides
@@ -814,9 +814,9 @@ def happen(sessions: SessionMap, what: str, session: str, at: float) -> None:
     elif what == "back":
         signal(sessions, session, SignalKind.CONNECTED, at)
     elif what == "deleted":
-        sessions.deleted(session, at, at)
+        sessions.watched.deleted(session, at, at)
     elif what == "qr":
-        sessions.qr_seen(session, at, at)
+        sessions.watched.qr_seen(session, at, at)
     elif sessions.get(session) is not None:
         sessions.release(session, at)
 
@@ -829,7 +829,7 @@ def test_in_steps_it_shows_what_is_in_force_when_it_is_done(
     sessions = down(*sorted(lost))
     if caught_up:
         for name in NAMES[::2]:
-            sessions.qr_seen(name, 150.0, 150.0)
+            sessions.watched.qr_seen(name, 150.0, 150.0)
     with mock.patch.multiple(module, _STEP=2, _ATTEMPTS=100):
         steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
         result: Correction | None = None
@@ -994,7 +994,7 @@ def test_thousands_that_return_at_once_are_told_step_by_step() -> None:
     names = [f"s{number}" for number in range(1_000)]
     sessions = down(*names)
     for name in names:
-        sessions.qr_seen(name, 150.0, 150.0)
+        sessions.watched.qr_seen(name, 150.0, 150.0)
     body = json.dumps([{"id": name, "status": "connected"} for name in names]).encode()
     told = [len(changes) for changes in correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)]
     assert max(told) <= 128
@@ -1008,7 +1008,7 @@ def test_a_correction_gives_way_while_it_reads_locates_and_observes() -> None:
     def steps(*lost: str) -> list[list[str]]:
         sessions = down(*lost)
         for name in lost:
-            sessions.qr_seen(name, 150.0, 150.0)
+            sessions.watched.qr_seen(name, 150.0, 150.0)
         corrections = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
         return [[change.session for change in changes] for changes in corrections]
 

@@ -86,11 +86,11 @@ def told(
         elif operation == "connected":
             see(sessions, SALES, says="open", connected=True, asked_at=now, now=now, source="/api")
         elif operation == "qr":
-            sessions.qr_seen(SALES, now, now)
+            sessions.watched.qr_seen(SALES, now, now)
         elif operation == "created":
-            sessions.created(SALES, now, now)
+            sessions.watched.created(SALES, now, now)
         elif operation == "deleted":
-            sessions.deleted(SALES, now, now)
+            sessions.watched.deleted(SALES, now, now)
         elif operation == "lasts":
             sessions.judge_transient(now)
         elif operation == "expires":

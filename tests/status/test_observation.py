@@ -81,7 +81,7 @@ def test_a_session_that_several_channels_fold_to_is_none_of_them_when_one_is_ask
     sessions = down("salesteam")
     see(sessions, "Sales Team", "SALESTEAM")
     assert see(sessions, "Sales Team", whole=False)[0] == frozenset()
-    assert sessions.deleted("Sales Team", 150.0, 151.0) == ()
+    assert sessions.watched.deleted("Sales Team", 150.0, 151.0) == ()
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_an_answer_about_one_channel_goes_by_what_was_learned() -> None:
 
 def test_what_a_path_names_reaches_sessions_spelt_alike_and_aliased() -> None:
     sessions = down("salesteam", "wa1", rules=SessionRules(aliases={"wa1": "Sales Team"}))
-    sessions.created("Sales Team", 150.0, 151.0)
+    sessions.watched.created("Sales Team", 150.0, 151.0)
     assert {override(sessions, one).caught_up for one in ("salesteam", "wa1")} == {"created"}
 
 
 def test_what_a_path_names_leaves_sessions_known_to_be_another_channel() -> None:
     sessions = down("salesteam", "SALESTEAM")
     see(sessions, "Sales Team", "SALESTEAM")
-    sessions.created("SALESTEAM", 150.0, 151.0)
+    sessions.watched.created("SALESTEAM", 150.0, 151.0)
     assert override(sessions, "salesteam").caught_up is None
     assert override(sessions, "SALESTEAM").caught_up == "created"
 

@@ -12,6 +12,7 @@ from statusproxy.status.model import EVICTED, Change, Override, Record, Release,
 from statusproxy.status.records import SPELLINGS, Records
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Reading, SignalKind, Verdict
+from statusproxy.status.transitions import Step
 from tests.status.maps import (
     ALIVE,
     DOWN,
@@ -49,7 +50,7 @@ def test_the_map_forgets_those_without_override_first_and_longest_unheard_first(
 def test_a_deleted_session_is_forgotten_before_one_that_was_down() -> None:
     sessions = down("deleted", "released", rules=SessionRules(max_sessions=2))
     sessions.release("released", 150.0)
-    sessions.deleted("deleted", 150.0, 151.0)
+    sessions.watched.deleted("deleted", 150.0, 151.0)
     hear(sessions, "new", DOWN, at=160.0)
     assert sessions.get("deleted") is None
 
@@ -121,7 +122,7 @@ def test_a_deleted_session_keeps_that_it_was_real_and_an_older_disconnect_stays_
     sessions = SessionMap(SessionRules(max_sessions=2))
     hear(sessions, "real-0", DOWN, at=100.0)
     confirm(sessions)
-    sessions.deleted("real-0", 150.0, 151.0)
+    sessions.watched.deleted("real-0", 150.0, 151.0)
     for number in range(20):
         hear(sessions, f"made-up-{number}", DOWN, at=200.0 + number)
     assert hear(sessions, "real-0", DOWN, at=149.0, arrival=300.0) == "late"
@@ -211,7 +212,7 @@ def test_the_version_moves_with_whatever_could_alter_an_answer() -> None:
     assert moved()
     see(sessions, "SalesTeam", says="unknown")
     assert not moved()
-    sessions.qr_seen("SalesTeam", 103.0, 104.0)
+    sessions.watched.qr_seen("SalesTeam", 103.0, 104.0)
     assert moved()
     hear(sessions, "sales team", UP, at=105.0)
     assert moved()
@@ -386,3 +387,11 @@ def test_a_dropped_session_leaves_nothing_behind() -> None:
     assert (len(records), list(records.overridden), records.kin("a")) == (0, [], [])
     assert records.version == version + 1
     assert records.unsaved.take_decisive() == ([], ["a", "A"])
+
+
+def test_statements_that_applied_are_put_and_what_they_changed_is_given() -> None:
+    records = Records(SessionRules())
+    change = Change("sales", "released", "operator", 1.0, 1.0)
+    lost, kept = Record("sales", heard_at=1.0), Record("support", heard_at=1.0)
+    assert records.take([Step(lost, change, applied=True), Step(kept, None, applied=False)]) == (change,)
+    assert [one.session for one in records] == ["sales"]

@@ -61,7 +61,7 @@ def test_a_disconnect_without_a_word_names_its_event_alone() -> None:
 
 def test_a_newer_disconnect_repeats_the_override_and_the_gateway_must_catch_up_anew() -> None:
     sessions = down("sales")
-    sessions.qr_seen("sales", 150.0, 151.0)
+    sessions.watched.qr_seen("sales", 150.0, 151.0)
     outcome = sessions.hear(reading("sales", DOWN, 160.0), 162.0)
     assert reasons(outcome.changes) == [("sales", "repeated", "ev disc")]
     standing = override(sessions, "sales")
@@ -353,50 +353,26 @@ def test_once_the_gateway_has_caught_up_its_connected_ends_it() -> None:
     assert changes == (Change("sales", "released", "reconnected", 206.0, 206.0, "connected"),)
 
 
-@pytest.mark.parametrize(("evidence", "name"), [("qr_seen", "qr"), ("created", "created")])
-def test_a_qr_code_and_a_new_session_show_that_the_gateway_has_caught_up(evidence: str, name: str) -> None:
-    sessions = down("sales")
-    assert getattr(sessions, evidence)("sales", 200.0, 201.0) == ()
-    assert override(sessions, "sales").caught_up == name
-    assert reasons(sessions.said_connected("sales", 202.0, 203.0)) == [("sales", "released", "reconnected")]
-
-
 def test_evidence_asked_for_before_the_override_began_shows_nothing() -> None:
     sessions = down("sales", at=100.0)
     see(sessions, "sales", keeps=True, asked_at=99.0, now=105.0)
-    sessions.qr_seen("sales", 99.0, 105.0)
+    sessions.watched.qr_seen("sales", 99.0, 105.0)
     assert override(sessions, "sales").caught_up is None
 
 
 def test_a_slow_connected_asked_for_before_the_gateway_caught_up_ends_nothing() -> None:
     sessions = down("sales")
-    sessions.qr_seen("sales", 200.0, 202.0)
+    sessions.watched.qr_seen("sales", 200.0, 202.0)
     assert see(sessions, "sales", connected=True, asked_at=201.0, now=230.0)[1] == ()
-    assert sessions.said_connected("sales", 201.0, 230.0) == ()
+    assert sessions.watched.said_connected("sales", 201.0, 230.0) == ()
     assert see(sessions, "sales", connected=True, asked_at=202.0, now=231.0)[1] != ()
 
 
 def test_the_first_evidence_stays() -> None:
     sessions = down("sales")
-    sessions.qr_seen("sales", 200.0, 201.0)
+    sessions.watched.qr_seen("sales", 200.0, 201.0)
     see(sessions, "sales", keeps=True, asked_at=210.0, now=211.0)
     assert override(sessions, "sales").caught_up == "qr"
-
-
-def test_after_reconnected_an_older_disconnect_is_late() -> None:
-    sessions = down("sales")
-    sessions.created("sales", 150.0, 151.0)
-    sessions.said_connected("sales", 160.0, 161.0)
-    assert record(sessions, "sales").verdict is UP
-    assert hear(sessions, "sales", DOWN, at=160.5, arrival=170.0) == "late"
-    assert hear(sessions, "sales", DOWN, at=162.0, arrival=170.0) == "applied"
-
-
-def test_connected_of_a_session_without_override_changes_nothing() -> None:
-    sessions = down("support")
-    hear(sessions, "sales", UP, at=100.0)
-    assert sessions.said_connected("sales", 200.0, 201.0) == ()
-    assert sessions.qr_seen("sales", 200.0, 201.0) == ()
 
 
 # Evidence is bound to its source
@@ -406,7 +382,7 @@ def test_a_word_seen_on_one_route_makes_only_that_routes_connected_fresh() -> No
     sessions = down("sales")
     see(sessions, "sales", keeps=True, asked_at=200.0, now=201.0, source="/live")
     assert see(sessions, "sales", connected=True, asked_at=205.0, now=206.0, source="/cached")[1] == ()
-    assert sessions.said_connected("sales", 207.0, 208.0) == ()
+    assert sessions.watched.said_connected("sales", 207.0, 208.0) == ()
     assert in_force(sessions) == {"sales"}
     assert reasons(see(sessions, "sales", connected=True, asked_at=209.0, now=210.0, source="/live")[1]) == [
         ("sales", "released", "reconnected")
@@ -419,7 +395,7 @@ def test_a_qr_code_and_a_new_session_count_for_all_routes(evidence: str, before:
     sessions = down("sales")
     if before:
         see(sessions, "sales", keeps=True, asked_at=150.0, now=151.0, source="/live")
-    getattr(sessions, evidence)("sales", 200.0, 201.0)
+    getattr(sessions.watched, evidence)("sales", 200.0, 201.0)
     assert see(sessions, "sales", connected=True, asked_at=202.0, now=203.0, source="/cached")[1] != ()
 
 
@@ -485,10 +461,10 @@ def settled(error: float, how: str) -> SessionMap:
     hear(sessions, "sales", UP, at=T + error, arrival=T)
     hear(sessions, "sales", DOWN, at=T + 10 + error, arrival=T + 10)
     if how == "reconnected":
-        sessions.qr_seen("sales", T + 50, T + 51)
-        sessions.said_connected("sales", T + 99, T + 100)
+        sessions.watched.qr_seen("sales", T + 50, T + 51)
+        sessions.watched.said_connected("sales", T + 99, T + 100)
     elif how == "deleted":
-        sessions.deleted("sales", T + 99, T + 100)
+        sessions.watched.deleted("sales", T + 99, T + 100)
     elif how == "operator":
         sessions.release("sales", T + 100)
     else:
@@ -611,54 +587,6 @@ def test_a_clock_that_is_off_changes_nothing_once_it_is_known(
         return [tuple(told)]
 
     assert end(error) == end(0.0)
-
-
-# Ending: deleted
-
-
-def test_deleting_forgets_what_is_known_and_leaves_an_older_disconnect_late() -> None:
-    sessions = down("sales")
-    hear(sessions, "sales", ALIVE, at=120.0)
-    changes = sessions.deleted("sales", 150.0, 151.0)
-    assert reasons(changes) == [("sales", "released", "deleted")]
-    assert record(sessions, "sales") == Record(
-        "sales",
-        known_at=151.0,
-        heard_at=120.0,
-        event="ev",
-        released=Release.DELETED,
-        released_at=151.0,
-        lags=(("", 0.0),),
-        ended_at=151.0,
-        first_heard=100.0,
-    )
-    assert hear(sessions, "sales", DOWN, at=151.0, arrival=160.0) == "late"
-    assert hear(sessions, "sales", DOWN, arrival=161.0) == "applied"
-
-
-def test_a_disconnect_reported_while_the_session_is_deleted_is_forgotten_with_it() -> None:
-    sessions = down("sales", at=100.0)
-    assert sessions.deleted("sales", 99.0, 101.0) != ()
-
-
-def test_deleting_never_turns_back_what_is_settled() -> None:
-    sessions = SessionMap()
-    hear(sessions, "sales", DOWN, at=300.0, arrival=100.0)  # a sender whose clock is ahead
-    sessions.deleted("sales", 150.0, 151.0)
-    assert hear(sessions, "sales", DOWN, at=299.0, arrival=152.0) == "late"
-
-
-def test_deleting_a_session_without_override_is_no_change_of_its_history() -> None:
-    sessions = SessionMap()
-    hear(sessions, "sales", UP, at=100.0)
-    assert sessions.deleted("sales", 150.0, 151.0) == ()
-    assert record(sessions, "sales").verdict is None
-
-
-def test_deleting_a_session_never_heard_of_leaves_nothing() -> None:
-    sessions = SessionMap()
-    assert sessions.deleted("sales", 150.0, 151.0) == ()
-    assert sessions.records() == []
 
 
 # Ending: alive
@@ -874,11 +802,11 @@ def test_without_an_age_nothing_expires() -> None:
 @pytest.mark.parametrize("rule", list(Release))
 def test_a_rule_that_is_off_ends_nothing(rule: Release) -> None:
     sessions = down("sales", rules=replace(without(rule), max_age=1.0))
-    sessions.qr_seen("sales", 101.0, 102.0)
+    sessions.watched.qr_seen("sales", 101.0, 102.0)
     acts: dict[Release, Callable[[], object]] = {
         Release.CONNECTED_EVENT: lambda: hear(sessions, "sales", UP, at=110.0),
-        Release.RECONNECTED: lambda: sessions.said_connected("sales", 110.0, 111.0),
-        Release.DELETED: lambda: sessions.deleted("sales", 110.0, 111.0),
+        Release.RECONNECTED: lambda: sessions.watched.said_connected("sales", 110.0, 111.0),
+        Release.DELETED: lambda: sessions.watched.deleted("sales", 110.0, 111.0),
         Release.ALIVE: lambda: hear(sessions, "sales", ALIVE, at=1000.0),
         Release.OPERATOR: lambda: sessions.release("sales", 110.0),
         Release.EXPIRED: lambda: sessions.expire(1000.0),

@@ -225,11 +225,11 @@ class World:
     def _ask(self, proxy: Proxy, what: str, session: str) -> None:
         now, sessions = proxy.now(), proxy.map
         if what == "qr":
-            sessions.qr_seen(session, now, now)
+            sessions.watched.qr_seen(session, now, now)
         elif what == "created":
-            sessions.created(session, now, now)
+            sessions.watched.created(session, now, now)
         elif what == "deleted":
-            sessions.deleted(session, now, now)
+            sessions.watched.deleted(session, now, now)
         elif what in {"keeps", "connected"}:
             see(sessions, session, says=what, keeps=what == "keeps", connected=what == "connected", asked_at=now,
                 now=now, source="/api")  # fmt: skip
