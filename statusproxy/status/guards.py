@@ -98,10 +98,5 @@ def shows_loss(record: Record, details: Details, rules: SessionRules) -> bool:
 
 
 def is_fresh(record: Record, details: Details, rules: SessionRules) -> bool:
-    """The answer was asked for once its source had been seen to have caught up.
-
-    The gateway's list is slow, it asks the engine for each session in turn. One asked for before the QR code was shown
-    can come in after it, still with the stale word.
-    """
-    fresh_from = record.override.fresh_from(details.source) if record.override is not None else None
-    return fresh_from is not None and details.asked_at >= fresh_from
+    """The answer was asked for once its source had been seen to have caught up."""
+    return record.override is not None and record.override.is_fresh(details.source, details.asked_at)

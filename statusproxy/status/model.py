@@ -117,6 +117,15 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
                 return moment
         return None
 
+    def is_fresh(self, source: str | None, asked_at: float) -> bool:
+        """Whether "connected" is fresh in an answer from this route that was asked for then.
+
+        The gateway's list is slow, it asks the engine for each session in turn. One asked for before the QR code was
+        shown can come in after it, still with the stale word.
+        """
+        moment = self.fresh_from(source)
+        return moment is not None and asked_at >= moment
+
 
 class Transient(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A transient state, such as *connecting*, newer than what is known otherwise. It counts once it has lasted."""

@@ -9,8 +9,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from statusproxy.status.identity import ChannelIds, known_channel, learn_channel
-from statusproxy.status.model import Change, Observed, Said
+from statusproxy.status.model import Change, Observed, Record, Said
 from statusproxy.status.named_elements import MOST
+from statusproxy.status.one_session import caught_up, with_evidence_of
 from statusproxy.status.records import Records
 from statusproxy.status.statements import Statement
 from statusproxy.status.steps import at_once
@@ -133,7 +134,7 @@ class Observer:
 
         `source` names the corrected route it came on. Where the records of one channel's sessions disagree (each leg
         spells the id its own way), the newest knowledge among them decides. A word of `keep` shows that this source
-        has caught up; "connected" from it after that is fresh, and releases.
+        has caught up; "connected" from it after that is fresh, and releases (`said_connected`).
         """
         overridden: set[str] = set()
         changes: list[Change] = []
@@ -146,17 +147,37 @@ class Observer:
             if len(sessions) > 1:
                 changes += self._supersede(sessions, now)
             for session in sessions:
-                if session not in records.overridden:
-                    continue
-                if one.keeps or one.connected:
-                    statement = Statement.KEEPS if one.keeps else Statement.SAYS_CONNECTED
-                    changes += self._take(session, statement, asked_at, now, source)
-                if session in records.overridden:
-                    overridden.add(one.channel)
+                if one.keeps and session in records.overridden:
+                    changes += self._take(records[session], Statement.KEEPS, asked_at, now, source)
+            if one.connected and not one.keeps:
+                changes += self.said_connected(sessions, asked_at, now, source)
+            if any(session in records.overridden for session in sessions):
+                overridden.add(one.channel)
         return Observed(frozenset(overridden), tuple(changes))
 
-    def _take(self, session: str, said: Statement, asked_at: float, now: float, source: str) -> Sequence[Change]:
-        before = self._records[session]
+    def said_connected(
+        self, sessions: Sequence[str], asked_at: float, now: float, source: str | None
+    ) -> Sequence[Change]:
+        """An answer says connected of these sessions, which are one channel. `source` is as in `transitions`.
+
+        It counts if it is fresh for the newest loss that any spelling tells of, and then for the older ones too.
+        """
+        records = self._records
+        lost = [records[session] for session in sessions if session in records.overridden]
+        if caught_up(lost, source, asked_at) is None:
+            return ()
+        newest = caught_up(map(records.__getitem__, records.with_kin(sessions)), source, asked_at)
+        if newest is None:
+            return ()
+        changes: list[Change] = []
+        for record in lost:
+            record = with_evidence_of(record, newest)
+            changes += self._take(record, Statement.SAYS_CONNECTED, asked_at, now, source)
+        return changes
+
+    def _take(
+        self, before: Record, said: Statement, asked_at: float, now: float, source: str | None
+    ) -> Sequence[Change]:
         record, change, _ = step_answer(before, said, asked_at, now, self._records.rules, source)
         if record is not before:
             self._records.put(record)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
 
 from statusproxy.status.doubtful_age import NEVER
-from statusproxy.status.model import Record, SessionRules
+from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.transitions import step_kin
 
 
@@ -19,6 +21,31 @@ def deciding(kin: Sequence[Record], now: float, rules: SessionRules, doubted_at:
         return kin[0]
     known = list(kin)
     return max((step_kin(record, known, now, rules, doubted_at)[0] for record in known), key=_weight)
+
+
+def caught_up(kin: Iterable[Record], source: str | None, asked_at: float) -> Override | None:
+    """The newest loss that these records tell of, if "connected" in this answer is fresh for it.
+
+    Only then is "connected" true of the session, as with one record: an older loss may have its evidence, and the
+    gateway may still not know of the newer one. A transient state that lasted counts where nothing else tells of a
+    loss: beside a loss it begins no override.
+    """
+    losses = [record.override for record in kin if record.override is not None]
+    newest = max(map(_loss, losses), default=None)
+    return next((one for one in losses if _loss(one) == newest and one.is_fresh(source, asked_at)), None)
+
+
+def with_evidence_of(record: Record, newest: Override) -> Record:
+    """A record of the same session: where the gateway knows of the newest loss, it knows of the older ones."""
+    override = record.override
+    if override is None or override is newest:
+        return record
+    evidence = replace(override, caught_up=newest.caught_up, caught_up_at=newest.caught_up_at, seen_on=newest.seen_on)
+    return replace(record, override=evidence)
+
+
+def _loss(override: Override) -> tuple[bool, float]:
+    return not override.transient, override.stamp.here
 
 
 def _weight(record: Record) -> tuple[bool, float]:

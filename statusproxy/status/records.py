@@ -94,6 +94,16 @@ class Records:
         """The sessions that a channel named in a request's path is, except for those known to be another channel."""
         return [session for session in self.kin(channel) if may_be(self._by_id[session], channel)]
 
+    def with_kin(self, sessions: Sequence[str]) -> list[str]:
+        """Sessions that are one channel, and the others that may be it by what these were last found to be."""
+        found = dict.fromkeys(sessions)
+        if self.spelt_alike:
+            for session in sessions:
+                channel = self._by_id[session].channel or self.aliases.of(session)
+                if channel is not None:
+                    found |= dict.fromkeys(self.sessions_of(channel))
+        return list(found)
+
     def named(self, name: str) -> list[str]:
         """The sessions that an operator means by a name. LookupError if there is none, or if it fits several."""
         sessions = self.sessions_of(name)

@@ -55,7 +55,7 @@ class SessionMap:
         self._overdue = Overdue(self._records)
         self.answers = Observer(self._records)
         """What the gateway's corrected answers are taken in by."""
-        self.watched = Watched(self._records)
+        self.watched = Watched(self._records, self.answers)
         """What the answers of watched routes are taken in by."""
         self.clocks = Clocks()
         """The differences of the senders' clocks from ours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statusproxy.status.model import Change
+from statusproxy.status.observation import Observer
 from statusproxy.status.records import Records
 from statusproxy.status.statements import Statement
 from statusproxy.status.transitions import step_answer, step_own
@@ -11,10 +12,11 @@ from statusproxy.status.transitions import step_answer, step_own
 class Watched:
     """Takes them into the map. `asked_at` is when the gateway was asked, `now` when its answer was complete."""
 
-    __slots__ = ("_records",)
+    __slots__ = ("_answers", "_records")
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, answers: Observer) -> None:
         self._records = records
+        self._answers = answers
 
     def qr_seen(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
         """The gateway gave a QR code for this channel: it has caught up. Changes no override."""
@@ -26,7 +28,7 @@ class Watched:
 
     def said_connected(self, channel: str, asked_at: float, now: float) -> tuple[Change, ...]:
         """An uncorrected answer about this one channel says connected."""
-        return self._answered(channel, Statement.SAYS_CONNECTED, asked_at, now)
+        return tuple(self._answers.said_connected(self._records.sessions_of(channel), asked_at, now, None))
 
     def _answered(self, channel: str, said: Statement, asked_at: float, now: float) -> tuple[Change, ...]:
         records = self._records

@@ -3,15 +3,16 @@
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from statusproxy.status import observation
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
 from statusproxy.status.named_elements import MOST
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.steps import at_once
-from tests.status.maps import ALIVE, DOWN, UP, confirm, down, hear, override, reasons, record, see, without
+from tests.status.maps import ALIVE, DOWN, UP, confirm, down, hear, in_force, override, reasons, record, see, without
 
 # Ids: which session a channel is
 
@@ -130,6 +131,112 @@ def test_older_knowledge_under_another_spelling_does_not() -> None:
     sessions = down("salesteam", at=100.0)
     hear(sessions, "Sales Team", UP, at=90.0)
     assert see(sessions, "Sales Team") == (frozenset({"Sales Team"}), ())
+
+
+@pytest.mark.parametrize("older", ["Sales Team", "wa1"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_evidence_of_an_older_loss_does_not_end_a_newer_one_under_another_spelling(older: str, whole: bool) -> None:
+    sessions = down(older, rules=SessionRules(aliases={"wa1": "Sales Team"}))
+    see(sessions, "Sales Team", says="qr", keeps=True, asked_at=110.0, now=111.0)
+    hear(sessions, "salesteam", DOWN, at=120.0)
+    for asked_at in (130.0, 140.0, 150.0):
+        polled = see(sessions, "Sales Team", says="open", connected=True, asked_at=asked_at, now=asked_at, whole=whole)
+        assert polled == (frozenset({"Sales Team"}), ())
+    see(sessions, "Sales Team", says="qr", keeps=True, asked_at=160.0, now=161.0)
+    shown, changes = see(sessions, "Sales Team", says="open", connected=True, asked_at=170.0, now=171.0, whole=whole)
+    assert shown == frozenset()
+    assert set(reasons(changes)) == {(spelling, "released", "reconnected") for spelling in (older, "salesteam")}
+
+
+@pytest.mark.parametrize("rules", [SessionRules(), without(Release.CONNECTED_EVENT)])
+def test_evidence_of_the_newest_loss_ends_an_older_one_that_was_told_late(rules: SessionRules) -> None:
+    sessions = SessionMap(rules)
+    for spelling in ("Sales Team", "salesteam"):
+        hear(sessions, spelling, UP, at=10.0)
+    hear(sessions, "salesteam", DOWN, at=120.0)
+    see(sessions, "Sales Team", says="qr", keeps=True, asked_at=130.0, now=131.0)
+    hear(sessions, "Sales Team", DOWN, at=119.0, arrival=140.0)
+    shown, changes = see(sessions, "Sales Team", says="open", connected=True, asked_at=150.0, now=151.0)
+    assert shown == frozenset()
+    assert {change.reason for change in changes} == {"reconnected"}
+    assert in_force(sessions) == set()
+
+
+def test_an_answer_about_a_channel_spelt_otherwise_ends_no_newer_loss_of_what_is_known_to_be_the_same() -> None:
+    sessions = down("salesteam")
+    see(sessions, "Sales Team", says="open", connected=True)
+    see(sessions, "salesteam", keeps=True, asked_at=210.0, now=211.0, whole=False)
+    hear(sessions, "SALES TEAM", DOWN, at=220.0)
+    see(sessions, "Sales Team", says="open", connected=True, asked_at=230.0, now=231.0)
+    assert see(sessions, "salesteam", connected=True, asked_at=240.0, now=241.0, whole=False)[1] == ()
+    assert in_force(sessions) == {"salesteam", "SALES TEAM"}
+
+
+SPELLINGS = ("Sales Team", "salesteam", "wa1")
+
+happening = st.tuples(
+    st.sampled_from(
+        [
+            "down",
+            "up",
+            "alive",
+            "qr",
+            "created",
+            "says",
+            "deleted",
+            "keep",
+            "open",
+            "other open",
+            "down",
+            "keep",
+            "open",
+        ]
+    ),
+    st.sampled_from(SPELLINGS),
+    st.sampled_from([0.0, 0.0, 20.0, 100.0]),  # how late an event comes, or five times how slow an answer is
+    st.sampled_from([1.0, 7.0, 70.0]),  # how long after the one before
+)
+KNOWN_LOSS = [("down", "wa1", 0.0, 7.0), ("keep", "wa1", 0.0, 7.0), ("down", "salesteam", 0.0, 7.0)]
+
+
+@given(st.lists(happening, max_size=8))
+@example([*KNOWN_LOSS, ("open", "wa1", 0.0, 1.0)])
+@example([*KNOWN_LOSS, ("qr", "wa1", 0.0, 1.0), ("down", "Sales Team", 20.0, 1.0), ("open", "wa1", 0.0, 1.0)])
+def test_what_is_told_in_several_spellings_is_shown_as_if_it_were_told_in_one(
+    story: list[tuple[str, str, float, float]],
+) -> None:
+    assert shown_after(story, SPELLINGS) == shown_after(story, ("Sales Team",) * 3)
+
+
+def shown_after(story: list[tuple[str, str, float, float]], spellings: tuple[str, ...]) -> list[bool]:
+    """Whether each list of this story shows the session as disconnected, and one more at its end."""
+    sessions = SessionMap(SessionRules(aliases={"wa1": "Sales Team"}))
+    for number, spelling in enumerate(spellings):
+        hear(sessions, spelling, UP, at=1.0 + number / 10)
+    kinds = {"down": DOWN, "up": UP, "alive": ALIVE}
+    now, shown = 10.0, []
+    for number, (what, spelling, late, after) in enumerate((*story, ("look", "wa1", 0.0, 1.0))):
+        now += after
+        spelling = spellings[SPELLINGS.index(spelling)]
+        asked_at = now - late / 5
+        if what in kinds:
+            at = max(now - late, 5.0 + number / 100)
+            hear(sessions, spelling, kinds[what], at=at, arrival=now, event_id=str(number))
+        elif what == "qr":
+            sessions.qr_seen("Sales Team", asked_at, now)
+        elif what == "created":
+            sessions.created("Sales Team", asked_at, now)
+        elif what == "says":
+            sessions.said_connected("Sales Team", asked_at, now)
+        elif what == "deleted":
+            sessions.deleted("Sales Team", asked_at, now)
+        else:
+            answer = see(
+                sessions, "Sales Team", keeps=what == "keep", connected="open" in what, asked_at=asked_at, now=now,
+                source="/b" if what == "other open" else "/a",
+            )  # fmt: skip
+            shown.append(bool(answer[0]))
+    return shown
 
 
 def test_a_message_under_another_spelling_counts() -> None:

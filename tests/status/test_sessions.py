@@ -353,6 +353,21 @@ def test_once_the_gateway_has_caught_up_its_connected_ends_it() -> None:
     assert changes == (Change("sales", "released", "reconnected", 206.0, 206.0, "connected"),)
 
 
+def test_connected_on_the_qr_route_ends_no_newer_loss_under_another_spelling() -> None:
+    sessions = down("wa1", rules=SessionRules(aliases={"wa1": "Sales Team"}))
+    sessions.watched.qr_seen("Sales Team", 110.0, 111.0)
+    hear(sessions, "salesteam", DOWN, at=120.0)
+    for channel in ("Sales Team", "wa1"):
+        assert sessions.watched.said_connected(channel, 130.0, 131.0) == ()
+    see(sessions, "Sales Team", connected=True, asked_at=140.0, now=141.0)
+    assert in_force(sessions) == {"wa1", "salesteam"}
+    sessions.watched.qr_seen("Sales Team", 150.0, 151.0)
+    assert {change.session for change in sessions.watched.said_connected("Sales Team", 160.0, 161.0)} == {
+        "wa1",
+        "salesteam",
+    }
+
+
 def test_evidence_asked_for_before_the_override_began_shows_nothing() -> None:
     sessions = down("sales", at=100.0)
     see(sessions, "sales", keeps=True, asked_at=99.0, now=105.0)
