@@ -38,6 +38,15 @@ def newest_state(record: Record, details: Details) -> Record:
     return replace(record, known_at=stamp.at, known_clock=stamp.clock, known_lag=stamp.lag, verdict=signal.kind)
 
 
+def earlier_state(record: Record, details: Details) -> Record:
+    """The event's word is the newest that is settled, but what lasts began after it.
+
+    So it is remembered as it was judged. By the best estimate it could seem newer than what lasts, to whoever compares
+    the two later: another spelling, another proxy.
+    """
+    return replace(newest_state(record, details), known_lag=details.judged.lag)
+
+
 def newest_message(record: Record, details: Details) -> Record:
     """When the newest message came in."""
     stamp = details.stamp

@@ -59,8 +59,12 @@ def is_transient(record: Record, details: Details, rules: SessionRules) -> bool:
 
 
 def is_earlier(record: Record, details: Details, rules: SessionRules) -> bool:
-    """The override in force is a transient state that lasted, and began after this event."""
-    return is_transient(record, details, rules) and later_by(details.judged, transient_of(record).stamp) < 0
+    """The override in force is a transient state that lasted, and its newest signal is newer than this event.
+
+    The state itself may be gone from the record, settled by a return that did not end the override.
+    """
+    newest = record.transient or record.override
+    return newest is not None and is_transient(record, details, rules) and later_by(details.judged, newest.stamp) < 0
 
 
 def is_due(record: Record, details: Details, rules: SessionRules) -> bool:

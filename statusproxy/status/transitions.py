@@ -28,6 +28,7 @@ from statusproxy.status.clocks import Stamp, Translated, later_by
 from statusproxy.status.doubtful_age import NEVER
 from statusproxy.status.effects import (
     connected_now,
+    earlier_state,
     evidence_create,
     evidence_qr,
     evidence_route,
@@ -117,7 +118,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(_IN_FORCE, _S.DISCONNECTED,     always,       None,               override,         _K.OVERRIDDEN,  repeated),
 
     Row(_ANY,      _S.CONNECTED,        is_late,      None,               None,             None,           None),
-    Row(_IN_FORCE, _S.CONNECTED,        is_earlier,   None,               newest_state,     None,           None),
+    Row(_IN_FORCE, _S.CONNECTED,        is_earlier,   None,               earlier_state,    None,           None),
     Row(_IN_FORCE, _S.CONNECTED,        always,       _R.CONNECTED_EVENT, newest_state,     _K.CLEAR,       released),
     Row(_ANY,      _S.CONNECTED,        always,       None,               newest_state,     None,           None),
 

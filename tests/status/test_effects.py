@@ -34,6 +34,11 @@ def test_an_event_is_noted_as_the_newest_knowledge_with_its_sender_s_clock() -> 
     )
 
 
+def test_an_event_from_before_what_lasts_is_noted_with_the_difference_it_was_judged_by() -> None:
+    known = {"known_at": 140.0, "known_clock": "/in", "known_lag": 2.0}
+    assert effects.earlier_state(LASTING, told(SignalKind.CONNECTED, 140.0)) == replace(LASTING, **known)
+
+
 def test_a_message_is_noted_with_the_difference_it_was_judged_by() -> None:
     noted = effects.newest_message(LOST, told(SignalKind.ALIVE))
     assert noted == replace(LOST, alive_at=200.0, alive_clock="/in", alive_lag=2.0)

@@ -19,6 +19,7 @@ LOST = replace(CLEAR, verdict=SignalKind.DISCONNECTED, override=OVERRIDE)
 STATE = Transient(since=140.0, at=150.0, began=142.0, due=232.0, event="ev")
 WAITING = replace(CLEAR, transient=STATE)
 LASTING = replace(WAITING, override=replace(OVERRIDE, transient=True))
+SETTLED = replace(LASTING, transient=None, override=replace(OVERRIDE, at=150.0, transient=True))
 CAUGHT_UP = replace(LOST, override=replace(OVERRIDE, caught_up=Evidence.LIST, seen_on=((ROUTE, 120.0),)))
 
 Guard = Callable[[Record, Details, SessionRules], bool]
@@ -74,6 +75,8 @@ CASES: list[tuple[Guard, Record, Details, bool]] = [
     (guards.is_earlier, LOST, event(UP, 101.0), False),  # no transient state
     (guards.is_earlier, LASTING, event(UP, 149.9), True),
     (guards.is_earlier, LASTING, event(UP, 150.0), False),
+    (guards.is_earlier, SETTLED, event(UP, 149.9), True),
+    (guards.is_earlier, SETTLED, event(UP, 150.0), False),
 
     (guards.is_due, CLEAR, moment(500.0), False),  # no transient state
     (guards.is_due, WAITING, moment(231.9), False),

@@ -233,6 +233,68 @@ def transient(sessions: SessionMap, session: str, at: float, grace: float = 90.0
     return sessions.hear(Reading(Verdict.SIGNAL, "ev", session, signal), at).verdict
 
 
+delivered = st.tuples(
+    st.sampled_from([UP, UP, DOWN, ALIVE, SignalKind.TRANSIENT, SignalKind.TRANSIENT]),
+    st.sampled_from(["sales", "sales", "other"]),
+    st.sampled_from(["/in 10.0.0.8", "/in 10.0.0.9"]),
+    st.sampled_from([0.2, 0.2, 5.0, 103.0]),  # how late it comes
+    st.sampled_from([1.0, 30.0, 100.0]),  # how long after the one before
+)
+
+
+@given(st.lists(delivered, max_size=12), st.booleans())
+def test_however_late_and_from_wherever_it_is_told_no_event_fails_and_a_return_ends_what_lasted(
+    events: list[tuple[SignalKind, str, str, float, float]], rule_off: bool
+) -> None:
+    sessions = SessionMap(without(Release.CONNECTED_EVENT) if rule_off else None)
+    now = 1_000.0
+    for number, (kind, session, sender, late, after) in enumerate(events):
+        now += after
+        at = now - late + number / 1_000
+        signal = Signal(kind, session, at, "ev", str(kind), f"id-{number}", None, 90.0)
+        sessions.hear(Reading(Verdict.SIGNAL, "ev", session, signal), now, sender)
+        sessions.judge_transient(now)
+        known = sessions.get(session)
+        if known is not None and known.override is not None and not rule_off:
+            assert known.verdict is not UP or known.known.here < known.override.stamp.here
+    sessions.configure(SessionRules())
+    for sender in ("/in 10.0.0.8", "/in 10.0.0.9"):
+        now += 1_000.0
+        back = Signal(UP, "sales", now - 0.2, "ev", "open", None)
+        sessions.hear(Reading(Verdict.SIGNAL, "ev", "sales", back), now, sender)
+        assert "sales" not in in_force(sessions)
+
+
+def test_a_return_from_before_a_lasting_state_that_a_new_address_tells_late_leaves_the_next_one_to_end_it() -> None:
+    sessions = SessionMap()
+
+    def post(kind: SignalKind, session: str, at: float, arrival: float, address: str) -> str:
+        signal = Signal(kind, session, at, "session.status", str(kind), None, None, 90.0)
+        return sessions.hear(Reading(Verdict.SIGNAL, "ev", session, signal), arrival, f"/waha {address}").verdict
+
+    post(UP, "other", 100.0, 100.2, "10.0.0.9")
+    post(UP, "sales", 101.0, 101.2, "10.0.0.8")
+    post(SignalKind.TRANSIENT, "sales", 102.0, 102.2, "10.0.0.8")
+    sessions.judge_transient(200.0)
+    assert post(UP, "sales", 101.5, 204.0, "10.0.0.9") == "applied"
+    assert override(sessions, "sales").transient
+    assert record(sessions, "sales").known.here < override(sessions, "sales").stamp.here
+    assert post(UP, "sales", 264.0, 264.2, "10.0.0.9") == "applied"
+    assert not sessions.has_overrides
+
+
+def test_a_return_while_its_rule_is_off_leaves_the_next_one_to_end_a_lasting_state() -> None:
+    sessions = SessionMap(without(Release.CONNECTED_EVENT))
+    transient(sessions, "sales", 100.0)
+    sessions.judge_transient(200.0)
+    for at in (300.0, 400.0):
+        assert hear(sessions, "sales", UP, at=at) == "applied"
+        assert sessions.has_overrides
+    sessions.configure(SessionRules())
+    assert hear(sessions, "sales", UP, at=500.0) == "applied"
+    assert not sessions.has_overrides
+
+
 def test_a_transient_state_counts_once_it_has_lasted() -> None:
     sessions = SessionMap()
     assert transient(sessions, "sales", 100.0) == "applied"
