@@ -161,7 +161,11 @@ class Intake:
                     self._unreadable("webhook", event.why, event.count)
                 elif event is not None:
                     now = arrival.now + number * _TICK
-                    changes += self._take_one(event, sender, now, arrival, first=number == 0)
+                    try:
+                        changes += self._take_one(event, sender, now, arrival, first=number == 0)
+                    except Exception:  # it must not cost the others of its body
+                        log.exception("an event of a webhook with several could not be taken in")
+                        self._unreadable("webhook", "internal", 1)
                     number += 1
                     taken += 1
                 if taken >= SLICE or time.perf_counter() >= until:

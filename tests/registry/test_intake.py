@@ -275,6 +275,23 @@ async def test_an_error_of_our_own_costs_one_body_only(
     assert "a webhook with several events could not be read" in caplog.messages
 
 
+async def test_an_error_of_our_own_costs_one_event_of_a_body_only(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hear = site.registry.sessions.hear
+
+    def breaks(reading: signals.Reading, *more: Any) -> Any:
+        if reading.session == "odd":
+            raise RuntimeError("a fault")
+        return hear(reading, *more)
+
+    monkeypatch.setattr(site.registry.sessions, "hear", breaks)
+    await site.post(array(find("browserClose", "odd", "sales", "odd", "support")))
+    assert site.stored() == ["sales", "support"]
+    assert site.metrics.unread == {("webhook", "internal"): 2}
+    assert caplog.messages.count("an event of a webhook with several could not be taken in") == 2
+
+
 async def test_times_of_events_that_say_nothing_tell_of_the_senders_clock(site: Site) -> None:
     quiet = {"event": "other", "session": "sales", "timestamp": NOW - 100.0}
     await site.post(array([quiet, quiet]))
