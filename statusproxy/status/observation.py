@@ -53,9 +53,9 @@ class Observer:
             # A short answer: look for its channels among the sessions, not for all sessions among its channels.
             sessions = yield from self._overridden_among(exact)
         for number, session in enumerate(sessions, 1):
-            if session in records.overridden:
-                if session not in exact:
-                    yield from channels.fold()
+            if session not in exact and session in records.overridden:
+                yield from channels.fold()
+            if session in records.overridden:  # others had their turn: it may have been forgotten since
                 channel = owner(session, channels)
                 if channel is not None:
                     assigned.setdefault(channel, []).append(session)

@@ -796,7 +796,7 @@ NAMES = tuple(f"s{number}" for number in range(12))
 happening = st.lists(
     st.tuples(
         st.integers(0, 30),  # before which step
-        st.sampled_from(["lost", "back", "deleted", "qr", "released"]),
+        st.sampled_from(["lost", "back", "deleted", "qr", "released", "forgotten"]),
         st.sampled_from(NAMES),
     ),
     max_size=8,
@@ -817,8 +817,41 @@ def happen(sessions: SessionMap, what: str, session: str, at: float) -> None:
         sessions.watched.deleted(session, at, at)
     elif what == "qr":
         sessions.watched.qr_seen(session, at, at)
+    elif what == "forgotten" and sessions.get(session) is not None:
+        sessions.forget(session, at)
     elif sessions.get(session) is not None:
         sessions.release(session, at)
+
+
+@given(said, st.sets(st.sampled_from(NAMES), min_size=1), happening)
+@example(["connected"] * 12, {"s0"}, [(2, "forgotten", "s0")])
+def test_in_steps_it_shows_what_is_in_force_in_a_list_that_spells_all_otherwise(
+    words: list[str], lost: set[str], events: list[tuple[int, str, str]]
+) -> None:
+    listed = [name.upper() for name in NAMES]
+    body = json.dumps([{"id": name, "status": word} for name, word in zip(listed, words, strict=True)]).encode()
+    sessions = down(*sorted(lost))
+    with (
+        mock.patch.multiple(module, _STEP=2, _ATTEMPTS=100),
+        mock.patch.object(identity, "_FOLDED", 2),
+        mock.patch.object(observation, "_AT_ONCE", 1),
+    ):
+        steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
+        result: Correction | None = None
+        step = 0
+        while result is None:
+            for number, (when, what, session) in enumerate(events):
+                if when == step:
+                    happen(sessions, what, session, 202.0 + step + number / 100)
+            try:
+                next(steps)
+            except StopIteration as stop:
+                result = stop.value
+            step += 1
+    in_force = {one.session.upper() for one in sessions.records() if one.override is not None}
+    keeps = {name for name, word in zip(listed, words, strict=True) if word == "qr_required"}
+    assert set(result.corrected) == in_force - keeps
+    assert result.body == expected(body, in_force)
 
 
 @given(said, st.sets(st.sampled_from(NAMES), min_size=1), happening, st.booleans())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from statusproxy.status import observation
+from statusproxy.status import identity, observation
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
 from statusproxy.status.named_elements import MOST
@@ -311,6 +311,16 @@ def test_a_session_that_returns_between_two_steps_is_not_assigned() -> None:
         next(steps)
         hear(sessions, "support", UP, at=101.0)
         assert at_once(steps) == {"sales": ["sales"]}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_session_forgotten_while_the_ids_are_folded_is_not_assigned(whole: bool) -> None:
+    sessions = down("sales team", "front")
+    with mock.patch.object(identity, "_FOLDED", 1):
+        steps = sessions.answers.assign_in_steps(ChannelIds({"x", "SalesTeam", "front"}), whole=whole)
+        next(steps)
+        sessions.forget("sales team", 150.0)
+        assert at_once(steps) == {"front": ["front"]}
 
 
 # Which sessions are real
