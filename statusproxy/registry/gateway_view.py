@@ -210,7 +210,7 @@ class GatewayView:
             answer.listing.read()
         elif not answer.listing.is_read:
             steps = answer.read(steps)
-            if len(answer.listing) > LONGEST:
+            if len(answer.listing) > LONGEST and self._answers.get(key) is answer:  # not another since
                 self._drop(key)
         return steps
 

@@ -390,6 +390,23 @@ def test_reading_a_list_that_is_too_long_drops_it(monkeypatch: pytest.MonkeyPatc
     assert read(gateway_view) == set()
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_list_that_is_too_long_drops_no_other_that_came_while_it_was_read(
+    kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_view_module, "LONGEST", 2)
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(**{f"s{number}": "open" for number in range(5_000)}), RULE, None, 5.0)
+    reading = gateway_view.reading()
+    next(reading)
+    if not kept:
+        monkeypatch.setattr(gateway_view_module, "LARGEST", 10)
+    gateway_view.note(a_list(sales="open"), RULE, None, 6.0)
+    for _ in reading:
+        pass
+    assert words(gateway_view, "sales") == ({"sales": Word("open", 6.0)} if kept else {})
+
+
 def test_two_that_read_the_same_list_at_once_both_finish() -> None:
     gateway_view = GatewayView()
     gateway_view.note(a_list(**{f"s{number}": "open" for number in range(5_000)}), RULE, None, 5.0)
