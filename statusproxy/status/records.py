@@ -218,10 +218,11 @@ class Records:
         """Whether another session would push one out."""
         return len(self._by_id) >= self.rules.max_sessions
 
-    def evict(self, now: float) -> Sequence[tuple[str, Change | None]]:
+    def evict(self, now: float, at_most: int | None = None) -> Sequence[tuple[str, Change | None]]:
         """Forget sessions until the map is within its bounds, and name them; with the change, if one was overridden.
 
-        First those of more than `SPELLINGS` spellings, then those that matter least, longest untouched first.
+        First those of more than `SPELLINGS` spellings, then those that matter least, longest untouched first. With
+        `at_most` so many of the latter: what is over a smaller bound goes step by step.
         """
         if not self._crowded and len(self._by_id) <= self.rules.max_sessions:
             return ()
@@ -231,8 +232,9 @@ class Records:
             while len(spellings := self._spellings.folding_to(fold)) > SPELLINGS:
                 records = [self._by_id[session] for session in spellings]
                 gone.append(self._evict(min(records, key=lambda record: (rank(record), record.heard_at)), now))
-        while len(self._by_id) > self.rules.max_sessions:
-            gone.append(self._evict(self._by_id[self._retention.first()], now))
+        over = len(self._by_id) - self.rules.max_sessions
+        due = range(over if at_most is None else min(over, at_most))
+        gone += [self._evict(self._by_id[self._retention.first()], now) for _ in due]
         return gone
 
     def _evict(self, record: Record, now: float) -> tuple[str, Change | None]:

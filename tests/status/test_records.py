@@ -296,7 +296,8 @@ def test_an_equal_record_changes_nothing_unless_an_event_came() -> None:
     records.put(Record("a"), heard=True)
     assert records.unsaved.take_rest() == ["a"]
     records.put(Record("c"))
-    assert records.evict(5.0) == [("b", None)]
+    assert records.evict(5.0, 0) == []
+    assert records.evict(5.0, 9) == [("b", None)]
 
 
 @pytest.mark.parametrize("event", ["onack", None])

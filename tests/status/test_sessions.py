@@ -17,7 +17,7 @@ from statusproxy.status.effects import SOURCES
 from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
-from statusproxy.status.sessions import NOTHING, SessionMap
+from statusproxy.status.sessions import EVICTED_AT_ONCE, NOTHING, SessionMap
 from statusproxy.status.signals import EventRule, Reading, Signal, SignalKind, Verdict, read
 from tests.known_dialect import known, known_rules
 from tests.status.maps import (
@@ -976,6 +976,32 @@ def test_a_map_loaded_into_smaller_bounds_forgets_at_once() -> None:
 
 
 # By itself
+
+
+def test_a_map_that_is_made_smaller_forgets_some_with_each_event_until_it_is_within_its_bound() -> None:
+    over = 3 * EVICTED_AT_ONCE - 5
+    sessions = SessionMap()
+    for number in range(over + 2):
+        hear(sessions, f"s{number}", UP if number else DOWN, at=100.0 + number)
+    sessions.configure(SessionRules(max_sessions=2))
+    left = [over + 2, over + 2 - EVICTED_AT_ONCE]
+    hear(sessions, "s0", ALIVE, at=101.0, arrival=1_000.0)
+    assert len(sessions.records()) == left[1]
+    sessions.hear(Reading(Verdict.NOTHING, "message", f"s{over + 1}"), 1_001.0)
+    assert len(sessions.records()) == left[1] - EVICTED_AT_ONCE
+    hear(sessions, "new", UP, at=1_002.0)
+    assert (in_force(sessions), len(sessions.records())) == ({"s0"}, 2)
+    assert sessions.evicted == over + 1
+
+
+def test_what_other_proxies_write_makes_no_map_longer_that_is_over_its_bound() -> None:
+    sessions = SessionMap()
+    for number in range(3 * EVICTED_AT_ONCE):
+        hear(sessions, f"s{number}", UP, at=100.0)
+    sessions.configure(SessionRules(max_sessions=2))
+    others = [record(down(f"o{number}"), f"o{number}") for number in range(2 * EVICTED_AT_ONCE)]
+    sessions.adopt(others, {}, 200.0)
+    assert len(sessions.records()) == 2 * EVICTED_AT_ONCE
 
 
 def test_a_map_tells_its_rules_and_how_full_it_is() -> None:
