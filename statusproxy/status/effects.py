@@ -119,6 +119,12 @@ def transient_over(record: Record, details: Details) -> Record:
     return replace(record, transient=None)
 
 
+def older_state_over(record: Record, details: Details) -> Record:
+    """A transient state that is not newer than this ended with the override. Else it would soon begin another one."""
+    state = record.transient
+    return record if state is None or later_by(details.judged, state.stamp) < 0 else transient_over(record, details)
+
+
 def evidence_route(record: Record, details: Details) -> Record:
     """The gateway knows, as this corrected route shows."""
     standing = record.override
@@ -148,6 +154,11 @@ def _with_evidence(record: Record, details: Details, evidence: Evidence) -> Reco
 def settled(record: Record, details: Details) -> Record:
     """Everything up to now is settled, on our own clock: older events that are still under way are late."""
     return replace(record, known_at=max(record.known.here, details.now), known_clock=None, known_lag=0.0)
+
+
+def lost_until_now(record: Record, details: Details) -> Record:
+    """Everything up to now is settled, and the newest that was known is the loss, not a return from before it."""
+    return settled(replace(record, verdict=SignalKind.DISCONNECTED), details)
 
 
 def connected_now(record: Record, details: Details) -> Record:

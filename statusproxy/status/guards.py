@@ -39,6 +39,11 @@ def outlives(record: Record, details: Details, rules: SessionRules) -> bool:
     return override is not None and outlived(override, details.judged, rules.alive_grace, details.doubted_at)
 
 
+def outlives_state(record: Record, details: Details, rules: SessionRules) -> bool:
+    """The message outlives the disconnect, which is a transient state that lasted."""
+    return is_transient(record, details, rules) and outlives(record, details, rules)
+
+
 def is_outlived(record: Record, details: Details, rules: SessionRules) -> bool:
     """A message is known that came more than the grace after this disconnect."""
     assert details.stamp is not None

@@ -35,10 +35,12 @@ from statusproxy.status.effects import (
     goes_on,
     lasted,
     lasting_override,
+    lost_until_now,
     newest_message,
     newest_state,
     nothing_else,
     nothing_known,
+    older_state_over,
     outlived,
     override,
     released,
@@ -62,6 +64,7 @@ from statusproxy.status.guards import (
     is_outlived,
     is_transient,
     outlives,
+    outlives_state,
     shows_loss,
     was_outlived,
 )
@@ -132,7 +135,8 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(_CLEAR,    _S.LASTED,           was_outlived, _R.ALIVE,           transient_over,   None,           None),
     Row(_CLEAR,    _S.LASTED,           is_due,       None,               lasting_override, _K.OVERRIDDEN,  lasted),
 
-    Row(_IN_FORCE, _S.KIN_CONNECTED,    is_as_new,    _R.CONNECTED_EVENT, nothing_else,     _K.CLEAR,       released),
+    Row(_IN_FORCE, _S.KIN_CONNECTED,    is_as_new,    _R.CONNECTED_EVENT, older_state_over, _K.CLEAR,       released),
+    Row(_IN_FORCE, _S.KIN_ALIVE,        outlives_state, _R.ALIVE,         older_state_over, _K.CLEAR,       released),
     Row(_IN_FORCE, _S.KIN_ALIVE,        outlives,     _R.ALIVE,           nothing_else,     _K.CLEAR,       released),
 
     Row(_NEW,      _S.KEEPS,            asked_since,  None,               evidence_route,   _K.CAUGHT_UP,   None),
@@ -143,6 +147,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(_CLEAR,    _S.DELETED,          always,       _R.DELETED,         nothing_known,    None,           None),
     Row(_IN_FORCE, _S.DELETED,          always,       _R.DELETED,         nothing_known,    _K.CLEAR,       released),
     Row(_IN_FORCE, _S.RELEASED_BY_HAND, always,       _R.OPERATOR,        connected_now,    _K.CLEAR,       released),
+    Row(_IN_FORCE, _S.TOO_OLD,          is_transient, _R.EXPIRED,         lost_until_now,   _K.CLEAR,       released),
     Row(_IN_FORCE, _S.TOO_OLD,          always,       _R.EXPIRED,         settled,          _K.CLEAR,       released),
 )  # fmt: skip
 """Every row. A cell without any (a QR code for a session without override) changes nothing."""

@@ -91,6 +91,19 @@ def test_a_transient_state_that_ended_leaves_nothing_else_changed() -> None:
     assert effects.transient_over(WAITING, NOW) == CLEAR
 
 
+@pytest.mark.parametrize(("at", "left"), [(149.9, STATE), (150.0, None)])
+def test_what_another_spelling_knows_ends_a_transient_state_that_is_not_newer(
+    at: float, left: Transient | None
+) -> None:
+    told_by_kin = Details(300.0, Stamp(at, "/in", 2.0))
+    assert effects.older_state_over(WAITING, told_by_kin) == replace(WAITING, transient=left)
+    assert effects.older_state_over(CLEAR, told_by_kin) is CLEAR
+
+
+def test_what_lasted_until_it_was_too_old_is_the_newest_that_was_known() -> None:
+    assert effects.lost_until_now(CLEAR, NOW) == replace(CLEAR, verdict=SignalKind.DISCONNECTED, known_at=300.0)
+
+
 def test_evidence_of_a_route_is_kept_beside_that_of_the_latest_others() -> None:
     others = tuple((f"/{number}", 200.0) for number in range(effects.SOURCES))
     for before, kept in ((others[:3], others[:3]), (others, others[1:])):

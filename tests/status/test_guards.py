@@ -58,6 +58,10 @@ CASES: list[tuple[Guard, Record, Details, bool]] = [
     (guards.outlives, LOST, event(ALIVE, 160.1), True),
     (guards.outlives, LOST, replace(event(ALIVE, 160.1), doubted_at=111.0), False),  # its age is in doubt
 
+    (guards.outlives_state, LOST, event(ALIVE, 160.1), False),  # no transient state
+    (guards.outlives_state, SETTLED, event(ALIVE, 210.0), False),  # within the grace
+    (guards.outlives_state, SETTLED, event(ALIVE, 210.1), True),
+
     (guards.is_outlived, replace(LOST, alive_at=161.0), event(DOWN, 101.0), False),  # within the grace
     (guards.is_outlived, replace(LOST, alive_at=161.1), event(DOWN, 101.0), True),
 

@@ -11,6 +11,7 @@ from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
 from statusproxy.status.named_elements import MOST
 from statusproxy.status.sessions import SessionMap
+from statusproxy.status.signals import SignalKind
 from statusproxy.status.steps import at_once
 from tests.status.maps import ALIVE, DOWN, UP, confirm, down, hear, in_force, override, reasons, record, see, without
 
@@ -125,6 +126,29 @@ def test_the_newest_knowledge_under_any_spelling_of_a_session_decides() -> None:
     overridden, changes = see(sessions, "Sales Team")
     assert overridden == frozenset()
     assert reasons(changes) == [("salesteam", "released", "connected-event")]
+
+
+@pytest.mark.parametrize(("kind", "at"), [(UP, 110.0), (ALIVE, 190.0)])
+def test_a_transient_state_that_another_spelling_knows_to_be_over_begins_no_override_again(
+    kind: SignalKind, at: float
+) -> None:
+    sessions = SessionMap()
+    hear(sessions, "salesteam", SignalKind.TRANSIENT, at=100.0)
+    hear(sessions, "Sales Team", kind, at=at)
+    assert len(sessions.judge_transient(200.0)) == 1
+    assert len(see(sessions, "Sales Team", connected=True, asked_at=201.0, now=202.0)[1]) == 1
+    assert sessions.judge_transient(300.0) == ()
+    assert see(sessions, "Sales Team", connected=True, asked_at=301.0, now=302.0) == (frozenset(), ())
+
+
+def test_a_transient_state_that_is_too_old_ends_no_newer_loss_under_another_spelling() -> None:
+    sessions = SessionMap(SessionRules(max_age=500.0))
+    hear(sessions, "salesteam", UP, at=90.0)
+    hear(sessions, "salesteam", SignalKind.TRANSIENT, at=100.0)
+    sessions.judge_transient(200.0)
+    hear(sessions, "Sales Team", DOWN, at=600.0)
+    assert [change.session for change in sessions.expire(701.0)] == ["salesteam"]
+    assert see(sessions, "Sales Team", connected=True, asked_at=702.0, now=703.0) == (frozenset({"Sales Team"}), ())
 
 
 def test_older_knowledge_under_another_spelling_does_not() -> None:

@@ -209,6 +209,12 @@ TRANSIENT_CASES: list[tuple[Record, Statement, float, float, Release | None, Kno
     (WAITING, S.DELETED,      240.0, 0.0,   None,              CLEAR,     None,       False),
     (LASTING, S.RELEASED_BY_HAND, 240.0, 0.0, None,            CLEAR,     "released", False),
     (LASTING, S.TOO_OLD,      240.0, 0.0,   None,              CLEAR,     "released", False),
+    (LASTING, S.KIN_CONNECTED, 149.0, 0.0,  None,              LOST,      None,       True),
+    (LASTING, S.KIN_CONNECTED, 150.0, 0.0,  None,              CLEAR,     "released", False),
+    (BESIDE,  S.KIN_CONNECTED, 149.0, 0.0,  None,              CLEAR,     "released", True),
+    (LASTING, S.KIN_ALIVE,    210.0, 0.0,   None,              LOST,      None,       True),   # within the grace
+    (LASTING, S.KIN_ALIVE,    210.5, 0.0,   None,              CLEAR,     "released", False),
+    (BESIDE,  S.KIN_ALIVE,    170.0, 0.0,   None,              CLEAR,     "released", True),   # within its grace
 ]  # fmt: skip
 
 
