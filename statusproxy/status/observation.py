@@ -160,7 +160,7 @@ class Observer:
     ) -> Sequence[Change]:
         """An answer says connected of these sessions, which are one channel. `source` is as in `transitions`.
 
-        It counts if it is fresh for the newest loss that any spelling tells of, and then for the older ones too.
+        It counts if it is fresh for the newest loss that any spelling reports, and then for the older ones too.
         """
         records = self._records
         lost = [records[session] for session in sessions if session in records.overridden]

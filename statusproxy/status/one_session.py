@@ -24,11 +24,11 @@ def deciding(kin: Sequence[Record], now: float, rules: SessionRules, doubted_at:
 
 
 def caught_up(kin: Iterable[Record], source: str | None, asked_at: float) -> Override | None:
-    """The newest loss that these records tell of, if "connected" in this answer is fresh for it.
+    """The newest loss in these records, if "connected" in this answer is fresh for it.
 
     Only then is "connected" true of the session, as with one record: an older loss may have its evidence, and the
-    gateway may still not know of the newer one. A transient state that lasted counts where nothing else tells of a
-    loss: beside a loss it begins no override.
+    gateway may still not know of the newer one. A transient state that lasted counts only where there is no other
+    loss: beside one it would begin no override in a single record.
     """
     losses = [record.override for record in kin if record.override is not None]
     newest = max(map(_loss, losses), default=None)
