@@ -146,12 +146,16 @@ class Observer:
                 records.note_word(session, one.word, now)
             if len(sessions) > 1:
                 changes += self._supersede(sessions, now)
-            for session in sessions:
-                if one.keeps and session in records.overridden:
+            lost = [session for session in sessions if session in records.overridden]
+            if one.keeps:
+                for session in lost:
                     changes += self._take(records[session], Statement.KEEPS, asked_at, now, source)
-            if one.connected and not one.keeps:
-                changes += self.said_connected(sessions, asked_at, now, source)
-            if any(session in records.overridden for session in sessions):
+            elif one.connected:
+                released = self.said_connected(lost, asked_at, now, source)
+                if released:
+                    changes += released
+                    lost = [session for session in lost if session in records.overridden]
+            if lost:
                 overridden.add(one.channel)
         return Observed(frozenset(overridden), tuple(changes))
 
@@ -164,10 +168,14 @@ class Observer:
         """
         records = self._records
         lost = [records[session] for session in sessions if session in records.overridden]
-        if caught_up(lost, source, asked_at) is None:
+        for record in lost:
+            if record.override is not None and record.override.is_fresh(source, asked_at):
+                break
+        else:  # as with most answers
             return ()
-        newest = caught_up(map(records.__getitem__, records.with_kin(sessions)), source, asked_at)
-        if newest is None:
+        newest = caught_up(lost, source, asked_at)
+        kin = map(records.__getitem__, records.with_kin(sessions))
+        if newest is None or caught_up(kin, source, asked_at) is None:
             return ()
         changes: list[Change] = []
         for record in lost:

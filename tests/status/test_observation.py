@@ -196,6 +196,15 @@ def test_an_answer_about_a_channel_spelt_otherwise_ends_no_newer_loss_of_what_is
     assert in_force(sessions) == {"salesteam", "SALES TEAM"}
 
 
+def test_evidence_of_what_an_older_list_showed_to_be_the_same_ends_no_loss_of_a_channel_of_its_own() -> None:
+    sessions = down("Sales")
+    see(sessions, "sales")  # there is no channel "Sales" yet
+    hear(sessions, "sales", DOWN, at=210.0)
+    see(sessions, "sales", keeps=True, asked_at=220.0, now=221.0)
+    hear(sessions, "Sales", DOWN, at=205.0, arrival=230.0)
+    assert see(sessions, "Sales", connected=True, asked_at=240.0, now=241.0, whole=False) == (frozenset({"Sales"}), ())
+
+
 SPELLINGS = ("Sales Team", "salesteam", "wa1")
 
 happening = st.tuples(
