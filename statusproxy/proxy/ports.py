@@ -77,12 +77,15 @@ class RegistryPort(Protocol):
         """A webhook came from a sender that is not trusted, and why not."""
 
     def correct(
-        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
+        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None, query: str = ""
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """A channel list that was asked for at `asked_at`, corrected. Await the second part, if there is one."""
+        """A channel list that was asked for at `asked_at`, with this `query`, corrected.
+
+        Await the second part, if there is one.
+        """
 
     async def correct_in_steps(
-        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
+        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None, query: str = ""
     ) -> tuple[Correction, Awaitable[None] | None]:
         """The same for a long list, in steps that let others run. The result is up to date when this returns."""
 

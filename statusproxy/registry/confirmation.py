@@ -36,5 +36,5 @@ class Confirmation:
         for listing in self._view.lists():
             for _ in listing.steps():
                 await asyncio.sleep(0)
-            for _ in self._sessions.answers.confirm(listing.ids):
+            for _ in self._sessions.answers.confirm(listing.ids, whole=listing.whole):
                 await asyncio.sleep(0)

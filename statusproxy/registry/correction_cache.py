@@ -16,8 +16,9 @@ REMEMBERED: Final = 64
 #: Bytes remembered, as they came and as they were corrected: a list of 10 000 channels takes 4 MB.
 TOTAL: Final = 32 * 1024 * 1024
 
-Key = tuple[int, str | None]
-"""The rule's identity (it holds a dict), and the one channel that the answer is about; None for a list."""
+Key = tuple[int, str | None, bool]
+"""The rule's identity (it holds a dict); the one channel that the answer is about, None for a list; and whether it
+lists all channels, for the same bytes may say less where they do not."""
 
 
 class _Remembered:
@@ -36,6 +37,10 @@ class _Remembered:
         """Bytes kept for it; what was not changed is kept once."""
 
 
+def _key(listing: ChannelList) -> Key:
+    return id(listing.rule), listing.subject, listing.whole
+
+
 class CorrectionCache:
     """The corrections of one version of the map."""
 
@@ -46,7 +51,7 @@ class CorrectionCache:
     def find(self, listing: ChannelList, asked_at: float, since: float) -> Correction | None:
         """The correction of an answer with the same bytes, if it is good for one asked for at `asked_at` and was made
         at `since` or later (epoch seconds)."""
-        key = id(listing.rule), listing.subject
+        key = _key(listing)
         entry = self._entries.get(key)
         if entry is None or entry.since < since or entry.rule is not listing.rule:
             return None
@@ -61,7 +66,7 @@ class CorrectionCache:
         """The correction of an answer by that of the one before, if that was good for any and made at `since` or later,
         and if the channels with an override are written alike in both. Also, when that one was made.
         """
-        entry = self._entries.get((id(listing.rule), listing.subject))
+        entry = self._entries.get(_key(listing))
         if entry is None or entry.listing is None or entry.since < since or entry.asked_by is not None:
             return None
         correction = correct_alike(listing, entry.listing, entry.correction)
@@ -69,7 +74,7 @@ class CorrectionCache:
 
     def put(self, listing: ChannelList, correction: Correction, asked_by: float | None, now: float) -> None:
         """Remember a correction made at `now`, good for answers asked for at `asked_by` or before; None: for any."""
-        key = id(listing.rule), listing.subject
+        key = _key(listing)
         self._drop(key)
         entry = _Remembered(listing, correction, asked_by, now)
         if entry.size > TOTAL:

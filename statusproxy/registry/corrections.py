@@ -73,7 +73,7 @@ class Corrections:
         `changed` is told at once what each step but the last changed in the map: the client that waits may be gone
         before it is done.
         """
-        async with self._turns.of((id(listing.rule), listing.subject)):
+        async with self._turns.of((id(listing.rule), listing.subject, listing.whole)):
             known = self._remembered(listing, asked_at, clock())
             if known is not None:
                 return known

@@ -5,6 +5,10 @@ alone. Yet the history and the status page must tell what the gateway claimed wh
 answers are kept as they came (a reference each, no copy, no work on their way). One is read when a session changes or
 someone looks, and serves as an index from then on: a look-up costs some µs however long the list is. The same bytes
 again are the same answer; only its time moves.
+
+A list that was asked for with a query may leave channels out. So it adds channels and words, and takes none away: the
+route's last list without a query goes on counting beside it. Where no such list came, those with queries count as the
+lists of several routes do.
 """
 
 import logging
@@ -27,6 +31,10 @@ LARGEST: Final = 2 * 1024 * 1024
 LARGEST_SINGLE: Final = 64 * 1024
 TOTAL: Final = 8 * 1024 * 1024
 
+#: How many lists asked for with a query are kept beside these, and their bytes: a page of a list each, or one channel.
+QUERIES: Final = 16
+QUERIED: Final = 4 * 1024 * 1024
+
 #: Channels of the longest list kept as an index: for lists of next to nothing else, whose index outgrows them.
 LONGEST: Final = 50_000
 
@@ -38,6 +46,10 @@ _STEPS: Final = 12
 #: every few minutes, and a list that nobody asks for any more must not show channels that are gone.
 TOGETHER: Final = 600.0
 
+#: Seconds for which a list without a query counts beside newer ones with queries, none of which has all its channels:
+#: someone may have asked for it once, by hand, where the hub always adds a query.
+ALONE: Final = 86_400.0
+
 _NO_IDS: Final = ChannelIds(frozenset())
 
 
@@ -48,10 +60,18 @@ class Word(NamedTuple):
     at: float
 
 
+class _Key(NamedTuple):
+    rule: int
+    """The rule's identity. The answer holds its rule, so this cannot be another's while it is a key."""
+    channel: str | None
+    """The one channel that the answer is about; None for a list."""
+    query: str
+
+
 class _Answer:
     """An answer kept."""
 
-    __slots__ = ("_folding", "_reading", "at", "before", "listing")
+    __slots__ = ("_folding", "_reading", "at", "before", "is_over", "listing")
 
     def __init__(self, listing: ChannelList, at: float, before: "_Answer | None" = None) -> None:
         """`before` is the answer in whose place this one is."""
@@ -61,6 +81,8 @@ class _Answer:
         self.at = at
         self.before: _Answer | None = before if before is None or before.is_list else before.before
         """The last of the same route that is known to be a list, for when this one is none: an error, for example."""
+        self.is_over = False
+        """Whether a later list that was asked for with a query has had all its channels, and stands in its place."""
         self._reading: Generator[None, None, None] | None = None
         self._folding: Generator[None, None, None] | None = None
 
@@ -96,46 +118,68 @@ class GatewayView:
     """Keeps the gateway's last answers, and finds in them what it said of a session."""
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[tuple[int, str | None], _Answer] = OrderedDict()  # the newest last
+        self._answers: OrderedDict[_Key, _Answer] = OrderedDict()  # the newest last
         self._size = 0
-        self._together: tuple[list[ChannelList], ChannelIds] = ([], _NO_IDS)
+        self._together: tuple[list[ChannelList], ChannelIds, bool] = ([], _NO_IDS, True)
         self.version = 0
         """Counts the answers noted: while it stands still, so does what `word` would give."""
         self.news = 0
         """Counts the answers that differed from the one before: while it stands still, so do the words, but not their
         times."""
 
-    def note(self, body: bytes, rule: ChannelRule, channel: str | None, now: float) -> ChannelList:
+    def note(self, body: bytes, rule: ChannelRule, channel: str | None, now: float, query: str = "") -> ChannelList:
         """Keep an answer of a corrected route, in place of the one before; `channel` is the id in its path.
 
-        Gives what reads it: the same as before where the answer is the same.
+        `query` is that of the request. Gives what reads it: the same as before where the answer is the same.
         """
         listing: ChannelList | None = None
         if rule.one and len(body) <= LARGEST_SINGLE:
             listing = ChannelList(body, rule)
             listing.read()  # it alone names the channel that it is about
             channel = listing.subject
-        # The answer holds its rule, so the rule's identity cannot be another's while it is a key.
-        key = (id(rule), channel)
+        if listing is None:
+            listing = ChannelList(body, rule, channel, query)
+        key = _Key(id(rule), channel, "" if listing.single else query)
         self.version += 1
+        if key.query and key not in self._answers:
+            self._move_same(body, key)
         kept = self._answers.get(key)
         if kept is not None and kept.listing.body == body:
-            kept.at = now
+            kept.at, kept.is_over = now, False
             self._answers.move_to_end(key)
             return kept.listing
         self.news += 1
         if kept is not None:
             self._drop(key)
-        if listing is None:
-            listing = ChannelList(body, rule, channel)
-        if len(body) <= (LARGEST if listing.whole else LARGEST_SINGLE):
-            self._answers[key] = _Answer(listing, now, kept if listing.whole else None)
+        if len(body) <= (LARGEST_SINGLE if listing.single else LARGEST):
+            self._answers[key] = _Answer(listing, now, None if listing.single else kept)
             self._size += len(body)
-            while len(self._answers) > KEPT or self._size > TOTAL:
-                # The lists stay: they are about every session.
-                single = next((key for key in self._answers if key[1] is not None), None)
-                self._drop(single or next(iter(self._answers)))
+            self._make_room()
         return listing
+
+    def _move_same(self, body: bytes, key: _Key) -> None:
+        """Have the same answer to another query stand for this one: a query may hold a number that is never the same.
+
+        It is as new as this one then, and is kept and read once.
+        """
+        for other, answer in self._answers.items():
+            if other.query and other.rule == key.rule and answer.listing.body == body:
+                self._answers[key] = self._answers.pop(other)
+                return
+
+    def _make_room(self) -> None:
+        """Keep to the bounds. Lists stay longest, for they are about every session; those without a query before
+        others."""
+        queried = [key for key in self._answers if key.query]
+        size = sum(len(self._answers[key].listing.body) for key in queried)
+        while len(queried) > QUERIES or size > QUERIED:
+            size -= len(self._answers[queried[0]].listing.body)
+            self._drop(queried.pop(0))
+        while len(self._answers) - len(queried) > KEPT or self._size > TOTAL:
+            single = next((key for key in self._answers if key.channel is not None), None)
+            if single is None and self._size > TOTAL and queried:
+                single = queried.pop(0)
+            self._drop(single or next(key for key in self._answers if not key.query))
 
     def word(self, session: str, aliases: Aliases) -> Word | None:
         """The gateway's last word for this session, if any of the answers kept speaks of it. Never raises: what changed
@@ -153,8 +197,10 @@ class GatewayView:
         answers = list(reversed(self._answers.items()))
         for number, (key, answer) in enumerate(answers):
             steps = self._read(key, answer, steps)
-            if answer.listing.whole:
+            if not answer.listing.single:
                 answer = answer.last_list or answer
+                if answer.is_over:
+                    continue
             listing = answer.listing  # one that is not read, or cannot be, has no ids
             exact = listing.ids.exact
             channel: str | None = session
@@ -178,7 +224,7 @@ class GatewayView:
     def reading(self) -> Iterator[None]:
         """Read the lists that are not read yet, so that `channels` has the newest; yields after each step."""
         for key, answer in list(self._answers.items()):
-            while answer.listing.whole and not answer.listing.is_read:
+            while not answer.listing.single and not answer.listing.is_read:
                 self._read(key, answer, 1)
                 yield
 
@@ -186,27 +232,57 @@ class GatewayView:
         """The channels of the last lists, as far as they have been read: of each route's, while they count."""
         lists = [answer.listing for answer in self._last_lists()]
         if lists != self._together[0]:
-            self._together = lists, _united(lists)
+            whole = {id(listing.rule) for listing in lists if listing.whole}
+            self._together = lists, _united(lists), all(id(listing.rule) in whole for listing in lists)
         return self._together[1]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether `channels` last gave all of the gateway's: of each route there is a list without a query."""
+        return self._together[2]
 
     @property
     def seen_at(self) -> float | None:
         """When the newest list came, epoch seconds; None if no list has passed."""
         return max((answer.at for answer in self._last_lists()), default=None)
 
+    @property
+    def whole_at(self) -> float | None:
+        """From when on a list would have a channel that the gateway still has; None if no list has passed."""
+        whole = [answer.at for answer in self._last_lists() if answer.listing.whole]
+        if whole:
+            return max(whole)
+        seen_at = self.seen_at
+        return None if seen_at is None else seen_at - TOGETHER
+
     def _last_lists(self) -> list[_Answer]:
-        found = [
-            last for answer in self._answers.values() if answer.listing.whole and (last := answer.last_list) is not None
+        """The lists that count: see the beginning of this file."""
+        lists = [
+            last
+            for answer in self._answers.values()
+            if not answer.listing.single and (last := answer.last_list) is not None
         ]
-        newest = max((answer.at for answer in found), default=0.0)
-        return [answer for answer in found if answer.at >= newest - TOGETHER]
+        newest = max((answer.at for answer in lists), default=0.0)
+        filtered = [answer for answer in lists if not answer.listing.whole]
+        whole = [answer for answer in lists if answer.listing.whole and not answer.is_over]
+        if filtered:
+            for answer in whole:
+                answer.is_over = _is_over(answer, newest, filtered)
+            whole = [answer for answer in whole if not answer.is_over]
+        since = max((answer.at for answer in whole), default=newest) - TOGETHER
+        counts = [answer for answer in whole if answer.at >= since]
+        replaced_at = {id(answer.listing.rule): answer.at for answer in counts}
+        counts += [
+            answer for answer in filtered if answer.at >= replaced_at.get(id(answer.listing.rule), newest - TOGETHER)
+        ]
+        return counts
 
     def lists(self) -> list[ChannelList]:
-        """The lists of all channels that are kept, the newest first."""
-        return [answer.listing for answer in reversed(self._answers.values()) if answer.listing.whole]
+        """The lists that are kept, the newest first."""
+        return [answer.listing for answer in reversed(self._answers.values()) if not answer.listing.single]
 
-    def _read(self, key: tuple[int, str | None], answer: _Answer, steps: int) -> int:
-        if not answer.listing.whole:
+    def _read(self, key: _Key, answer: _Answer, steps: int) -> int:
+        if answer.listing.single:
             answer.listing.read()
         elif not answer.listing.is_read:
             steps = answer.read(steps)
@@ -218,14 +294,31 @@ class GatewayView:
     def _learned(session: str, aliases: Aliases, older: Iterable[_Answer]) -> str | None:
         """The channel that a list before showed this session to be; its own id where several channels fold to it."""
         for answer in older:
-            if answer.listing.whole and answer.listing.ids.are_folded:
-                match = answer.listing.ids.match(session, aliases)
+            listing = answer.listing
+            if not listing.single and listing.ids.are_folded:
+                match = listing.ids.match(session, aliases)
+                if match.channel is not None and not listing.whole and match.channel != session:
+                    continue  # that which the session is may be left out
                 if match.channel is not None or match.ambiguous:
                     return match.channel or session
         return None
 
-    def _drop(self, key: tuple[int, str | None]) -> None:
+    def _drop(self, key: _Key) -> None:
         self._size -= len(self._answers.pop(key).listing.body)
+
+
+def _is_over(whole: _Answer, newest: float, filtered: Iterable[_Answer]) -> bool:
+    """Whether a list without a query no longer tells which channels there are, beside newer ones asked for with one.
+
+    So it is once one of these has every channel of it: what that query leaves out is not in the older list either.
+    """
+    if whole.at < newest - ALONE:
+        return True
+    exact = whole.listing.ids.exact
+    return any(
+        one.at > whole.at and one.listing.rule is whole.listing.rule and one.listing.ids.exact >= exact
+        for one in filtered
+    )
 
 
 def _go_on(steps: Generator[None, None, None], most: int) -> int:

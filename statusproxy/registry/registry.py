@@ -193,11 +193,11 @@ class SessionRegistry:
         self._warnings.untrusted(source, why, self.now())
 
     def correct(
-        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
+        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None, query: str = ""
     ) -> tuple[Correction, Awaitable[None] | None]:
-        """A channel list as corrected now."""
+        """A channel list as corrected now. `query` is that of its request."""
         now = self.now()
-        listing = self._gateway_view.note(body, rule, session, now)
+        listing = self._gateway_view.note(body, rule, session, now, query)
         expired = self._deadlines.look(now)
         if not expired and not self.sessions.has_overrides:
             return Correction(body), None
@@ -211,11 +211,11 @@ class SessionRegistry:
         return _as_it_came(correction, body), durable
 
     async def correct_in_steps(
-        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None
+        self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None, query: str = ""
     ) -> tuple[Correction, Awaitable[None] | None]:
         """A long channel list, corrected in steps that let others run. The result is up to date when this returns."""
         now = self.now()
-        listing = self._gateway_view.note(body, rule, session, now)
+        listing = self._gateway_view.note(body, rule, session, now, query)
         waits = [self._follow(self._deadlines.look(now))]
 
         def changed(changes: Sequence[Change]) -> None:

@@ -115,11 +115,12 @@ class SessionRows:
         """The channel that a session is: in the last lists, or else as it was found last."""
         if session in channels.exact:
             return session
-        match = channels.match(session, self._sessions.aliases)
-        if match.channel is not None or match.ambiguous:
-            return match.channel
         record = self._sessions.get(session)
-        return None if record is None else record.channel
+        found = None if record is None else record.channel
+        if found is not None and not self._view.is_whole:
+            return found  # the lists may have left it out: then one that folds to the session is another
+        match = channels.match(session, self._sessions.aliases)
+        return match.channel if match.channel is not None or match.ambiguous else found
 
     def _spellings(self, session: str, channel: str | None, channels: ChannelIds) -> tuple[str, ...]:
         """The sessions of the map that a name means, which is that of this channel, if of any."""
@@ -171,12 +172,12 @@ class SessionRows:
     def _claim(self, name: str, *, listed: bool) -> Claim | None:
         """The gateway's newest word, as long as it counts: of a session that left the list only a newer one does."""
         claim = self._view.claim(name, self._sessions.aliases)
-        seen_at = self._view.seen_at
-        if claim is None or seen_at is None:
+        whole_at = self._view.whole_at
+        if claim is None or whole_at is None:
             return claim
-        return claim if claim.at > (seen_at - TOGETHER if listed else seen_at) else None
+        return claim if claim.at > (whole_at - TOGETHER if listed else whole_at) else None
 
     def _told_connected(self, record: Record, *, listed: bool) -> bool:
         """Whether events told that it is connected, and no later list is without it."""
-        seen_at = self._view.seen_at
-        return record.verdict is SignalKind.CONNECTED and (listed or seen_at is None or record.known.here > seen_at)
+        whole_at = self._view.whole_at
+        return record.verdict is SignalKind.CONNECTED and (listed or whole_at is None or record.known.here > whole_at)

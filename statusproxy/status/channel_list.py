@@ -113,6 +113,9 @@ class ChannelList:
 
     `path_id` is given where the answer is about one channel: the id in the request's path. An answer that is not an
     array may also be about one channel which it names itself (`ChannelRule.one`); else it is about no channel.
+
+    `query` is that of the request. Some gateways filter their list by it, and nobody but the gateway knows which query
+    filters: so a list asked for with one may leave channels out.
     """
 
     __slots__ = (
@@ -132,15 +135,20 @@ class ChannelList:
         "is_read",
         "path",
         "path_id",
+        "query",
         "rule",
+        "single",
         "whole",
     )
 
-    def __init__(self, body: bytes, rule: ChannelRule, path_id: str | None = None) -> None:
+    def __init__(self, body: bytes, rule: ChannelRule, path_id: str | None = None, query: str = "") -> None:
         self.body = body
         self.rule = rule
         self.path_id = path_id
-        self.whole = path_id is None and (not rule.one or _ARRAY(body) is not None)
+        self.single = path_id is not None or (rule.one and _ARRAY(body) is None)
+        """Whether the answer is about one channel; else it is a list."""
+        self.query = query
+        self.whole = not self.single and not query
         """Whether the answer lists all channels."""
         self.is_read = False
         """Whether the ids have been read."""
@@ -166,7 +174,7 @@ class ChannelList:
     @property
     def subject(self) -> str | None:
         """The one channel that the answer is about, as far as that is known: "" where it is not. None for a list."""
-        if self.whole:
+        if not self.single:
             return None
         return self.path_id or next(iter(self.ids.exact), "")
 
@@ -176,7 +184,7 @@ class ChannelList:
         False if any of them is not there by exactly this id, or if that cannot be determined: the ids must be read
         then. If it is true, these channels can be asked for as after `read`, except that a place counts bytes.
         """
-        if self.is_read or not self.whole:
+        if self.is_read or self.single:
             return False
         if channels != self._sought:
             if len(self.body) > SMALL:
@@ -189,7 +197,7 @@ class ChannelList:
 
     def find_in_steps(self, channels: tuple[str, ...]) -> Generator[None, None, None]:
         """Find channels as `find` does; yields after each short step of a long answer. See `has_found`."""
-        if self.is_read or not self.whole:
+        if self.is_read or self.single:
             return
         named = yield from self.rule.named_elements.find_in_steps(self.body, channels)
         if not self.is_read:  # as another one may have done between two steps
@@ -209,7 +217,7 @@ class ChannelList:
         if self.is_read:
             return
         try:
-            found = yield from self.rule.list_reader.find(self.body, one=not self.whole)
+            found = yield from self.rule.list_reader.find(self.body, one=self.single)
             if found is None:
                 self.failure = "no-list"
             else:

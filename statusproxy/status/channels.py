@@ -80,7 +80,7 @@ def correct_at_once(answer: ChannelList, sessions: SessionMap, asked_at: float, 
     if answer.failure is not None:
         return Correction(answer.body, failure=answer.failure)
     try:
-        assigned = sessions.answers.assign(answer.ids, whole=answer.whole)
+        assigned = sessions.answers.assign(answer.ids, whole=answer.whole, partly=not answer.single)
         if not assigned:
             return Correction(answer.body)
         return _finish(answer, sessions, assigned, list(assigned), asked_at, now)
@@ -123,7 +123,8 @@ def _correct_read(
     while True:
         attempt += 1
         version = sessions.version
-        assigned = yield from _silent(sessions.answers.assign_in_steps(answer.ids, whole=answer.whole))
+        assigning = sessions.answers.assign_in_steps(answer.ids, whole=answer.whole, partly=not answer.single)
+        assigned = yield from _silent(assigning)
         if len(assigned) > FEW:
             yield from _silent(answer.number())
         unobserved = [channel for channel in assigned if channel not in observed]

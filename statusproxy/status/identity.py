@@ -159,20 +159,29 @@ class Spellings:
         return kin
 
 
-def learn_channel(record: Record, channels: ChannelIds, aliases: Aliases) -> tuple[str | None, Record]:
-    """A session's channel in an answer that lists all channels; and its record, with what that answer teaches.
+def learn_channel(
+    record: Record, channels: ChannelIds, aliases: Aliases, *, whole: bool = True
+) -> tuple[str | None, Record]:
+    """A session's channel in an answer that lists channels; and its record, with what that answer teaches.
 
     That is: which channel the session is, for answers that show one; and that it is real. Of several channels that
     fold to the session it is none; that is learned too.
+
+    `whole`: the answer lists all channels. One that may leave channels out does not tell that a session is another
+    channel than it was found to be: its own may be left out. Nor does it teach what it tells by a fold or an alias.
     """
-    session = record.session
+    session, before = record.session, record.channel
     if session in channels.exact:
         channel: str | None = session
         learned: str | None = session
+    elif not whole and before is not None and before not in channels.exact:
+        return None, record
     else:
         match = channels.match(session, aliases)
         channel = match.channel
         learned = channel or (session if match.ambiguous else None)
+        if not whole and before is None and channel is not None:
+            learned = None
     confirmed = record.confirmed or channel is not None
     if (learned is not None and learned != record.channel) or confirmed != record.confirmed:
         record = replace(record, channel=learned, confirmed=confirmed)

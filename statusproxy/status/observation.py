@@ -33,20 +33,22 @@ class Observer:
         self._records = records
         self._first_shown: dict[str, None] = {}
 
-    def assign(self, channels: ChannelIds, *, whole: bool) -> dict[str, list[str]]:
+    def assign(self, channels: ChannelIds, *, whole: bool, partly: bool = False) -> dict[str, list[str]]:
         """Tell which sessions each channel of an answer is; only channels with an override among them are given.
 
         `whole`: the answer lists all channels, so that an id which several of them fold to is seen to be
         ambiguous. From such an answer the map learns each session's channel, and goes by it where an answer
-        shows one channel only.
+        shows one channel only. `partly`: the answer lists channels, but may leave some out.
         """
-        return at_once(self.assign_in_steps(channels, whole=whole))
+        return at_once(self.assign_in_steps(channels, whole=whole, partly=partly))
 
-    def assign_in_steps(self, channels: ChannelIds, *, whole: bool) -> Generator[None, None, dict[str, list[str]]]:
+    def assign_in_steps(
+        self, channels: ChannelIds, *, whole: bool, partly: bool = False
+    ) -> Generator[None, None, dict[str, list[str]]]:
         """What `assign` tells; yields after each short step. What changes meanwhile may or may not be in it."""
         records = self._records
         assigned: dict[str, list[str]] = {}
-        owner = self._learn if whole else self._known
+        owner = self._learn if whole else self._learn_partly if partly else self._known
         exact = channels.exact
         sessions: Collection[str] = list(records.overridden)
         if len(exact) < len(sessions):
@@ -83,7 +85,7 @@ class Observer:
         return found
 
     def assign_named(self, sessions: Iterable[str]) -> dict[str, list[str]]:
-        """What `assign` tells where an answer lists all channels, and among them these of `unmistakable`."""
+        """What `assign` tells where an answer is a list, and among its channels are these of `unmistakable`."""
         assigned: dict[str, list[str]] = {}
         for session in sessions:
             record = self._records[session]
@@ -105,21 +107,28 @@ class Observer:
             return ()
         return wanted
 
-    def confirm(self, channels: ChannelIds) -> Iterator[None]:
-        """Note which sessions the gateway's own list, which has these channels, names; yields now and then."""
+    def confirm(self, channels: ChannelIds, *, whole: bool = True) -> Iterator[None]:
+        """Note which sessions the gateway's own list, which has these channels, names; yields now and then.
+
+        `whole`: it lists all channels.
+        """
+        owner = self._learn if whole else self._learn_partly
         records = self._records
         yield from channels.fold()
         for number, fold in enumerate(channels.folds, 1):
             for event_fold in (fold, *records.aliases.sessions(fold)):
                 for session in records.folding_to(event_fold):
                     if not records[session].confirmed:
-                        self._learn(session, channels)
+                        owner(session, channels)
             if number % _CONFIRMED_AT_ONCE == 0:
                 yield
 
-    def _learn(self, session: str, channels: ChannelIds) -> str | None:
+    def _learn_partly(self, session: str, channels: ChannelIds) -> str | None:
+        return self._learn(session, channels, whole=False)
+
+    def _learn(self, session: str, channels: ChannelIds, *, whole: bool = True) -> str | None:
         record = self._records[session]
-        channel, learned = learn_channel(record, channels, self._records.aliases)
+        channel, learned = learn_channel(record, channels, self._records.aliases, whole=whole)
         if learned is not record:
             self._records.put(learned)
         return channel

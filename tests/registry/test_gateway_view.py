@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from statusproxy.registry import gateway_view as gateway_view_module
-from statusproxy.registry.gateway_view import TOGETHER, GatewayView, Word
+from statusproxy.registry.gateway_view import ALONE, QUERIES, TOGETHER, GatewayView, Word
 from statusproxy.status import identity
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, correct
@@ -423,3 +423,115 @@ def test_lists_that_were_replaced_are_not_held() -> None:
     gc.collect()
     held = [one for one in gc.get_objects() if isinstance(one, ChannelList) and b'"status": "word' in one.body]
     assert len(held) <= 2, "the newest, and the one before it in case the next is no list"
+
+
+# Lists that were asked for with a query
+
+
+def asked(gateway_view: GatewayView, at: float, query: str, *channels: str) -> None:
+    gateway_view.note(a_list(**dict.fromkeys(channels, "open")), RULE, None, at, query)
+
+
+def test_a_list_asked_for_with_a_query_takes_no_channel_away() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "", "sales", "support")
+    asked(gateway_view, 6.0 + TOGETHER, "name=sales", "sales")
+    assert read(gateway_view) == {"sales", "support"}
+    assert gateway_view.whole_at == 5.0, "it does not tell that a channel is gone"
+    assert gateway_view.seen_at == 6.0 + TOGETHER
+    assert words(gateway_view, "support") == {"support": Word("open", 5.0)}
+
+
+def test_a_list_without_a_query_replaces_the_routes_others() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "name=shop", "shop")
+    asked(gateway_view, 6.0, "", "sales")
+    assert read(gateway_view) == {"sales"}
+    asked(gateway_view, 7.0, "name=desk", "desk")
+    assert read(gateway_view) == {"sales", "desk"}, "one that was created since"
+
+
+def test_a_list_always_asked_for_with_the_same_query_shows_what_there_is() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "all=true", "sales", "support")
+    asked(gateway_view, 6.0, "all=true", "sales")
+    assert read(gateway_view) == {"sales"}
+
+
+def test_the_pages_of_a_list_count_together() -> None:
+    gateway_view = GatewayView()
+    for at in (5.0, 6.0):
+        asked(gateway_view, at, "page=1", "sales")
+        asked(gateway_view, at, "page=2", "support")
+    assert read(gateway_view) == {"sales", "support"}
+
+
+def test_a_channel_that_is_gone_is_listed_no_longer_where_each_query_is_another() -> None:
+    """A query may hold a number that is never the same, so that nothing on the way remembers the answer."""
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "_=1", "sales", "support")
+    for number in range(2, 9):
+        asked(gateway_view, number * 100.0, f"_={number}", "sales")
+    assert read(gateway_view) == {"sales"}
+
+
+def test_one_list_without_a_query_does_not_keep_what_a_query_that_filters_nothing_lacks_later() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "", "sales", "support")
+    asked(gateway_view, 6.0, "all=true", "sales", "support", "stopped")
+    assert read(gateway_view) == {"sales", "support", "stopped"}
+    asked(gateway_view, 7.0, "all=true", "sales", "stopped")
+    assert read(gateway_view) == {"sales", "stopped"}
+    assert words(gateway_view, "support") == {}
+    asked(gateway_view, 8.0, "", "sales", "support")
+    assert read(gateway_view) == {"sales", "support"}, "asked for again, it counts again"
+
+
+def test_a_list_without_a_query_counts_for_a_day_beside_others() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "", "sales", "support")
+    asked(gateway_view, 5.0 + ALONE, "name=sales", "sales")
+    assert read(gateway_view) == {"sales", "support"}
+    asked(gateway_view, 6.0 + ALONE, "name=sales", "sales")
+    assert read(gateway_view) == {"sales"}
+
+
+def test_the_same_answer_to_another_query_is_kept_once() -> None:
+    gateway_view = GatewayView()
+    for number in range(5):
+        asked(gateway_view, float(number), f"_={number}", "sales")
+    assert len(gateway_view.lists()) == 1
+    assert gateway_view.news == 1
+    assert words(gateway_view, "sales") == {"sales": Word("open", 4.0)}
+
+
+def test_any_number_of_queries_pushes_nothing_else_out() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 1.0, "", "sales", "support")
+    gateway_view.note(b'{"channel":{"id":"desk","status":"close"}}', ONE, "desk", 2.0)
+    for number in range(3 * QUERIES):
+        asked(gateway_view, 3.0 + number, f"name=s{number}", f"s{number}")
+    assert len(gateway_view.lists()) == 1 + QUERIES
+    assert {"sales", "support", f"s{3 * QUERIES - 1}"} < read(gateway_view)
+    assert words(gateway_view, "desk") == {"desk": Word("close", 2.0)}
+
+
+def test_the_bytes_of_lists_with_queries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(a_list(s0="open"))
+    monkeypatch.setattr(gateway_view_module, "QUERIED", 2 * size)
+    gateway_view = GatewayView()
+    asked(gateway_view, 1.0, "", "sales")
+    for number in range(5):
+        asked(gateway_view, 2.0 + number, f"name=s{number}", f"s{number}")
+    assert read(gateway_view) == {"sales", "s3", "s4"}
+    monkeypatch.setattr(gateway_view_module, "TOTAL", 2 * size)
+    asked(gateway_view, 9.0, "", "front")
+    assert read(gateway_view) == {"front"}, "those go before others"
+
+
+def test_a_short_list_by_whose_fold_a_session_is_another_channel_says_nothing_of_it() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "page=1", "front", "Front")
+    asked(gateway_view, 6.0, "name=Front", "Front")
+    words(gateway_view, "front")
+    assert words(gateway_view, "front") == {"front": Word("open", 5.0)}

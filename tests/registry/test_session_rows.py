@@ -42,8 +42,10 @@ class World:
         channels = [{"id": one} | ({} if word is None else {"status": word}) for one, word in words.items()]
         return await self.answers(json.dumps({"channels": channels}).encode(), rule)
 
-    async def answers(self, body: bytes, rule: ChannelRule = RULE, session: str | None = None) -> bytes:
-        corrected, durable = self.registry.correct(body, rule, self.registry.now(), session)
+    async def answers(
+        self, body: bytes, rule: ChannelRule = RULE, session: str | None = None, query: str = ""
+    ) -> bytes:
+        corrected, durable = self.registry.correct(body, rule, self.registry.now(), session, query)
         if durable is not None:
             await durable
         await self.rows.read()
@@ -213,3 +215,46 @@ async def test_all_rows_are_found_at_once_after_the_list_is_read() -> None:
     body = json.dumps({"channels": [{"id": "sales", "status": "connected"}, {"id": "desk", "status": "connected"}]})
     world.registry.correct(body.encode(), RULE, world.registry.now(), None)
     assert [row.session for row in await world.rows.all()] == ["sales", "desk"]
+
+
+# Lists that were asked for with a query
+
+
+def named(*names: str) -> bytes:
+    return json.dumps({"channels": [{"id": name, "status": "connected"} for name in names]}).encode()
+
+
+async def test_a_list_of_one_channel_by_its_query_leaves_every_other_row_as_it_is() -> None:
+    world = World(connected("front"))
+    await world.answers(named("sales", "support", "front"))
+    before = world.all()
+    world.time += 2 * TOGETHER
+    await world.answers(named("sales"), query="instanceName=sales")
+    after = world.all()
+    assert after.keys() == before.keys()
+    for session in ("support", "front"):
+        assert (after[session].listed, after[session].state) == (True, SessionState.CONNECTED)
+
+
+async def test_a_session_of_events_alone_is_not_gone_because_a_query_leaves_it_out() -> None:
+    world = World(connected("front", at=999.0))
+    await world.answers(named("sales"), query="instanceName=sales")
+    assert world.states() == {"front": "connected", "sales": "connected"}
+
+
+async def test_a_channel_that_alone_passes_a_query_is_not_taken_for_another() -> None:
+    """`front` is lost; `Front` never was."""
+    world = World(Record("front", override=LOST, channel="front"))
+    shown = await world.answers(named("Front"), query="instanceName=Front")
+    assert shown == named("Front")
+    assert {session: row.state.value for session, row in world.all().items()} == {
+        "front": "lost", "Front": "connected",
+    }  # fmt: skip
+    assert world.row("Front").spellings == ()
+
+
+async def test_the_same_list_is_corrected_as_its_query_allows() -> None:
+    """The same bytes, with and without a query: what one tells is not remembered for the other."""
+    world = World(Record("front", override=LOST, channel="front"))
+    for query, changed in (("name=Front", False), ("", True), ("name=Front", True)):
+        assert (await world.answers(named("Front"), query=query) != named("Front")) is changed, query

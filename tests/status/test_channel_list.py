@@ -48,6 +48,12 @@ def test_an_answer_about_one_channel_is_told_from_a_list(
     assert (found.subject, found.whole) == (subject, subject is None)
 
 
+def test_a_list_asked_for_with_a_query_may_leave_channels_out() -> None:
+    found = ChannelList(b'[{"id":"a"}]', LIST, None, "name=a")
+    found.read()
+    assert (found.single, found.whole, found.subject) == (False, False, None)
+
+
 def essence(found: ChannelList) -> tuple[object, ...]:
     ids = list(found.ids.exact)
     return found.failure, ids, list(map(found.place, ids)), list(map(found.objects, ids)), list(map(found.said, ids))

@@ -180,3 +180,23 @@ def test_who_needs_the_folds_has_all_of_them() -> None:
     ids = ChannelIds(dict.fromkeys(["A", "b", "C"]).keys())
     with mock.patch.object(identity, "_FOLDED", 1):
         assert ids.match("c", Aliases({})) == Match("C", False)
+
+
+@pytest.mark.parametrize(
+    ("before", "channels", "channel", "after"),
+    [
+        ("front", {"Front"}, None, "front"),  # its own is left out
+        ("front", {"Front", "front"}, "front", "front"),
+        ("Front", {"front"}, "front", "front"),
+        ("Front", {"Front", "FRONT"}, None, "front"),  # of several it is none, whatever was known
+        (None, {"Front", "FRONT"}, None, "front"),
+        (None, {"Front"}, "Front", None),  # as good as it gets, and not learned
+        (None, {"other"}, None, None),
+    ],
+)
+def test_what_a_list_that_may_leave_channels_out_tells_and_teaches(
+    before: str | None, channels: set[str], channel: str | None, after: str | None
+) -> None:
+    record = Record("front", channel=before)
+    found, learned = learn_channel(record, ChannelIds(channels), NONE, whole=False)
+    assert (found, learned.channel, learned.confirmed) == (channel, after, channel is not None)

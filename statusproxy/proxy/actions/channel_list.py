@@ -45,12 +45,12 @@ async def serve(exchange: Exchange) -> None:
             registry.unreadable("channels", common.failure)
         await response.answer(head.status, head.reason, common.fields(request_id), body)
         return
-    session = exchange.match.session
+    session, query = exchange.match.session, _query(exchange)
     try:
         if len(text) > _LONG_LIST:
-            correction, durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session)
+            correction, durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session, query)
         else:
-            correction, durable = registry.correct(text, entry.rule, exchange.asked_at, session)
+            correction, durable = registry.correct(text, entry.rule, exchange.asked_at, session, query)
     except Exception as error:  # noqa: BLE001 - the answer passes as it came after any error
         failed(exchange, "channels", error)
         correction, durable = Correction(text), None
@@ -70,6 +70,12 @@ async def serve(exchange: Exchange) -> None:
         answer = common.represent(exchange.well_known, shown, tag, request_id)
     wire = b"" if answer.bodiless else await renditions.gzip(shown) if answer.gzip else shown
     await response.answer(answer.status, answer.reason, answer.headers, wire)
+
+
+def _query(exchange: Exchange) -> str:
+    """What may make the gateway leave channels out of its list: the query, or else that the request has a body."""
+    query = exchange.target.partition(b"?")[2].decode("latin-1")
+    return query or ("\n" if exchange.request.has_body else "")
 
 
 async def _ask(exchange: Exchange, asked: PreparedHead) -> Result:

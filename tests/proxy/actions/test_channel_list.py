@@ -81,6 +81,20 @@ async def test_the_route_is_found_as_express_finds_it_and_asked_for_as_it_was_wr
     assert origin.requests[0].target == target.removeprefix("http://proxy.example").encode()
 
 
+@pytest.mark.parametrize(
+    ("target", "body", "query"),
+    [("/api/channels", b"", ""), ("/api/channels?", b"", ""), ("/api/channels?n=1&x", b"", "n=1&x"),
+     ("/api/channels", b"{}", "\n")],
+)  # fmt: skip
+async def test_what_may_filter_a_list_is_told_to_the_registry(
+    lost: Running, target: str, body: bytes, query: str
+) -> None:
+    registry = lost.server.registry
+    with mock.patch.object(registry, "correct", wraps=registry.correct) as correct:
+        await lost.ask(get(target, body=body))
+    assert correct.call_args.args[-1] == query
+
+
 @pytest.mark.parametrize("target", ["/api/channels2", "/api//channels", "/api/channels%2F", "/x/api/channels"])
 async def test_other_routes_pass_untouched(lost: Running, target: str) -> None:
     assert (await lost.ask(get(target))).body == LIST
@@ -524,9 +538,9 @@ async def test_what_a_shared_call_brings_was_asked_for_when_it_began(
         asked: list[float] = []
         correct = proxy.server.registry.correct
 
-        def note(body: bytes, rule: Any, asked_at: float, session: str | None) -> Any:
+        def note(body: bytes, rule: Any, asked_at: float, session: str | None, query: str) -> Any:
             asked.append(asked_at)
-            return correct(body, rule, asked_at, session)
+            return correct(body, rule, asked_at, session, query)
 
         monkeypatch.setattr(proxy.server.registry, "correct", note)
         wires = await ask_all(proxy, [get("/api/channels")] * 2)
