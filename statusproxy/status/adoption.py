@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from statusproxy.status.clocks import Clocks
 from statusproxy.status.event_ids import EventIds, mark_of
 from statusproxy.status.merge import merge, unite
-from statusproxy.status.model import Change, Record
+from statusproxy.status.model import Change, Record, Transient
+from statusproxy.status.overdue import counted_again
 from statusproxy.status.records import Records
 from statusproxy.status.stored_times import in_microseconds, moved
 from statusproxy.status.transitions import step_kin
@@ -28,13 +29,15 @@ TOMBSTONES: Final = 10_000
 class Adoption:
     """Takes the records of others over, and remembers what was forgotten."""
 
-    __slots__ = ("_clocks", "_event_ids", "_gone", "_records")
+    __slots__ = ("_clocks", "_event_ids", "_gone", "_records", "started_at")
 
     def __init__(self, records: Records, clocks: Clocks, event_ids: EventIds) -> None:
         self._records = records
         self._clocks = clocks
         self._event_ids = event_ids
         self._gone: dict[str, float] = {}  # when, on our own clock
+        self.started_at = -math.inf
+        """When the map was opened, on our own clock."""
 
     def forgot(self, session: str, at: float) -> None:
         """A session was forgotten here: what other proxies received of it up to then no longer counts."""
@@ -99,6 +102,7 @@ class Adoption:
             united = told if told == theirs else unite(told, theirs)
             if united != told:
                 record = moved(united, -shift)
+        record = self._waiting(record, mine.transient, now)
         settled, changes = step_kin(record, [record], now, records.rules, records.doubted_at)
         if settled != mine:
             records.put(settled, heard=settled.heard_at > mine.heard_at)
@@ -110,6 +114,26 @@ class Adoption:
             shown = not shows_alike(united, theirs) or united.transient != theirs.transient
             records.unsaved.changed(session, decisive=shown or bool(changes))
         return changes
+
+    def _waiting(self, record: Record, mine: Transient | None, now: float) -> Record:
+        """A record that came from others; `mine` is the transient state known here before.
+
+        A store that is away at the start gives its rows later, and others' rows come after a loss of the connection.
+        What holds after a start holds for these too: the end of a state may have been sent while nobody listened. So it
+        waits again if it is not known here and began before the start, or if it is due already.
+
+        Proxies that run do not disagree for long about that. What another received just now is neither: it counts here
+        when it counts there. What is due was counted by the one that received it, if that one still runs; its override
+        comes with the record, or follows it at once, and is in force here then. If it runs no longer, we wait alone.
+        """
+        state = record.transient
+        if state is None or record.override is not None:
+            return record
+        if mine is None:
+            return counted_again(record, now) if state.due <= now or state.began < self.started_at else record
+        if state.due <= now < mine.due:  # it waits here
+            return replace(record, transient=replace(state, due=mine.due))
+        return record
 
     def _remember_event(self, record: Record) -> None:
         """The newest state event is known here too: sent again, to this proxy, it is a repeat."""

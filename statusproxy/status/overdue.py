@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Final
+
+from msgspec.structs import replace
 
 from statusproxy.status.doubtful_age import expires_at
 from statusproxy.status.model import Record, Release
 from statusproxy.status.records import Records
+
+AFTER_A_START: Final = 30.0
+"""Seconds after a start in which a transient state with a longer grace does not count: its end may have been sent while
+the proxy was down."""
 
 
 class Overdue:
@@ -65,3 +72,16 @@ class Overdue:
                 old.append(session)
         self._expires_from = first
         return old
+
+
+def counted_again(record: Record, now: float, *, in_doubt: bool = False) -> Record:
+    """A stored record whose transient state counts no sooner than some time after `now`, when it came from the store.
+
+    `in_doubt`: so is its age (`doubtful_age`).
+    """
+    state = record.transient
+    if state is None:
+        return record
+    grace = state.due - state.began
+    earliest = now + (grace if in_doubt else min(grace, AFTER_A_START))
+    return replace(record, transient=replace(state, due=max(state.due, earliest)))

@@ -30,7 +30,7 @@ from statusproxy.status.model import (
 )
 from statusproxy.status.observation import Observer
 from statusproxy.status.one_session import deciding
-from statusproxy.status.overdue import Overdue
+from statusproxy.status.overdue import Overdue, counted_again
 from statusproxy.status.records import Records
 from statusproxy.status.signals import Reading
 from statusproxy.status.statements import Statement
@@ -44,10 +44,6 @@ NOTHING: Final = Outcome(UNCHANGED)
 EVICTED_AT_ONCE: Final = 32
 """Sessions forgotten with one event where the map is over its bound: 0.6 ms. It is over by many after a reload that
 makes it smaller, and until so many events have come."""
-
-AFTER_A_START: Final = 30.0
-"""Seconds after a start in which a transient state with a longer grace does not count: its end may have been sent while
-the proxy was down."""
 
 
 class SessionMap:
@@ -77,8 +73,10 @@ class SessionMap:
         """
         if doubted_at is not None:
             self._records.doubted_at = doubted_at
+        if now is not None:
+            self._adoption.started_at = now
         for record in sorted(records, key=lambda record: record.heard_at):
-            self._records.put(record if now is None else _counted_again(record, now, in_doubt=doubted_at is not None))
+            self._records.put(record if now is None else counted_again(record, now, in_doubt=doubted_at is not None))
             self.clocks.load(record.session, record.lags)
         self._overdue.look_again()
         self._records.unsaved.saved()
@@ -330,13 +328,3 @@ def _signed(step: Step, by: str | None) -> Step:
     if by is None or change is None:
         return step
     return Step(replace(record, released_by=by), replace(change, by=by), applied)
-
-
-def _counted_again(record: Record, now: float, *, in_doubt: bool) -> Record:
-    """A stored record whose transient state counts no sooner than some time after `now`, the start."""
-    state = record.transient
-    if state is None:
-        return record
-    grace = state.due - state.began
-    earliest = now + (grace if in_doubt else min(grace, AFTER_A_START))
-    return replace(record, transient=replace(state, due=max(state.due, earliest)))

@@ -1597,3 +1597,15 @@ async def test_what_the_store_gives_late_is_shown_unless_something_newer_is_know
     disk.on_others([Record("sales", known_at=0.5)], [])
     assert registry.has_overrides
     await registry.close()
+
+
+async def test_a_state_that_the_store_gives_only_after_the_start_does_not_count_at_once() -> None:
+    """Its end may have been sent while the proxy was down."""
+    state = Transient(NOW - 600, NOW - 600, NOW - 600, NOW - 510, "session.status", "STARTING")
+    async with kept() as it:
+        it.clock.now += 1
+        it.disk.on_others([Record("sales", heard_at=NOW - 600, first_heard=NOW - 5_000, transient=state)], [])
+        assert not it.shown()
+        it.clock.now += 30
+        it.registry.judge()
+        assert it.shown()

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from statusproxy.status import adoption
-from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
+from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules, Transient
 from statusproxy.status.sessions import SessionMap
 
 from .maps import ALIVE, DOWN, UP, down, hear, in_force, override, reading, reasons, record, see
@@ -200,3 +200,63 @@ def test_an_old_override_of_another_proxy_expires_and_too_many_sessions_are_forg
     changes = adopt(sessions, lost(940.0), lost(990.0, session="support"), Record("other", heard_at=999.0))
     assert (changes, [one.session for one in sessions.records()]) == ((), ["sales", "support"])
     assert reasons(sessions.expire(NOW)) == [("sales", "released", "expired")]
+
+
+# Transient states that come late
+
+
+def connecting(began: float, due: float, **known: object) -> Record:
+    return replace(Record("sales", heard_at=began, transient=Transient(began, began, began, due, "ev")), **known)
+
+
+def started(at: float = NOW - 10) -> SessionMap:
+    """A map that found nothing in the store at its start."""
+    sessions = SessionMap()
+    sessions.load([], now=at)
+    return sessions
+
+
+@pytest.mark.parametrize(
+    ("began", "due", "waits_until"),
+    [
+        (500.0, 590.0, NOW + 30),  # due while the proxy was down
+        (985.0, 987.0, NOW + 2),  # a short grace is its own bound
+        (980.0, 1_005.0, NOW + 25),  # began before the start, and is not due
+        (950.0, 1_040.0, 1_040.0),
+        (995.0, 998.0, NOW + 3),  # another proxy received it since, and left
+        (995.0, 1_085.0, 1_085.0),  # another proxy received it just now
+    ],
+)
+def test_a_state_that_the_store_gives_after_the_start_waits_as_one_that_it_gave_at_once(
+    began: float, due: float, waits_until: float
+) -> None:
+    sessions = started()
+    assert adopt(sessions, connecting(began, due)) == ()
+    assert sessions.transient_due == waits_until
+    assert sessions.judge_transient(waits_until - 0.1) == ()
+    assert len(sessions.judge_transient(waits_until)) == 1
+
+
+def test_it_goes_on_waiting_though_its_row_comes_again() -> None:
+    sessions = started()
+    adopt(sessions, Record("sales", heard_at=400.0))  # the session is known, the state is not
+    adopt(sessions, connecting(500.0, 590.0))
+    again = connecting(500.0, 590.0, heard_at=NOW + 5)
+    sessions.adopt([again], {}, NOW + 10, 0.0)
+    sessions.adopt([replace(again, transient=Transient(500.0, 501.0, 500.0, 590.0, "ev"))], {}, NOW + 10, 0.0)
+    assert sessions.judge_transient(NOW + 29) == ()
+    assert len(sessions.judge_transient(NOW + 30)) == 1
+
+
+def test_what_another_proxy_has_counted_is_in_force_at_once() -> None:
+    sessions = started()
+    counted = Override(500.0, 500.0, 500.0, "ev", transient=True)
+    adopt(sessions, connecting(500.0, 590.0, override=counted))
+    assert in_force(sessions) == {"sales"}
+
+
+def test_its_end_that_comes_while_it_waits_ends_it() -> None:
+    sessions = started()
+    adopt(sessions, connecting(500.0, 590.0))
+    hear(sessions, "sales", UP, at=600.0, arrival=NOW + 20)
+    assert sessions.judge_transient(1e6) == ()

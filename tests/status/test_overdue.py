@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from statusproxy.status.doubtful_age import SETTLING
 from statusproxy.status.model import Override, Record, Release, SessionRules, Transient
-from statusproxy.status.overdue import Overdue
+from statusproxy.status.overdue import AFTER_A_START, Overdue, counted_again
 from statusproxy.status.records import Records
 
 
@@ -74,3 +74,11 @@ def test_transient_states_count_when_they_are_due_some_at_a_time() -> None:
     assert records.transient_due == 210.0
     assert overdue.lasted(209.9, None) == []
     assert overdue.lasted(210.0, 9) == ["a", "b", "c"]
+
+
+def test_a_stored_transient_state_counts_again_no_sooner_than_some_time_from_now() -> None:
+    assert counted_again(lost("a", 1.0), 100.0) == lost("a", 1.0)
+    for now, in_doubt, due in ((10.0, False, 90.0), (500.0, False, 500 + AFTER_A_START), (500.0, True, 590.0)):
+        state = counted_again(connecting("a", 90.0), now, in_doubt=in_doubt).transient
+        assert state is not None
+        assert state.due == due
