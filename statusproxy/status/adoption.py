@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from statusproxy.status.clocks import Clocks
 from statusproxy.status.event_ids import EventIds, mark_of
+from statusproxy.status.identity import unlearned
 from statusproxy.status.merge import merge, unite
 from statusproxy.status.model import Change, Record, Transient
 from statusproxy.status.overdue import counted_again
@@ -84,6 +85,7 @@ class Adoption:
 
     def _take_over(self, theirs: Record, now: float, shift: float) -> list[Change]:
         records, session = self._records, theirs.session
+        theirs = unlearned(theirs, records.aliases)
         mine = records.get(session)
         gone = self._gone.get(session)
         if gone is not None and theirs.heard_at - shift <= gone:

@@ -197,6 +197,21 @@ def known_channel(record: Record, channels: ChannelIds, aliases: Aliases) -> str
     return channels.match(record.session, aliases).channel
 
 
+def unlearned(record: Record, aliases: Aliases) -> Record:
+    """A record without a channel that only an alias can have taught, where the aliases do not say so now.
+
+    Else a wrong alias would go on after it was removed, also after a restart, where no list teaches another channel. A
+    channel that folds to the session may have been learned without an alias: it stays.
+    """
+    session, channel = record.session, record.channel
+    if channel is None or channel == session:
+        return record
+    fold, alias = fold_id(channel), aliases.of(session)
+    if fold == fold_id(session) or (alias is not None and fold == fold_id(alias)):
+        return record
+    return replace(record, channel=None)
+
+
 def may_be(record: Record, channel: str) -> bool:
     """Whether a session that folds to this channel, or is aliased to it, is not known to be another one."""
     return record.session == channel or record.channel in (None, channel)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from statusproxy.status.doubtful_age import NEVER
 from statusproxy.status.fields import fold_id
-from statusproxy.status.identity import Aliases, Spellings, may_be
+from statusproxy.status.identity import Aliases, Spellings, may_be, unlearned
 from statusproxy.status.model import EVICTED, RELEASED, Change, Record, SessionRules
 from statusproxy.status.retention import Retention, rank
 from statusproxy.status.transitions import Step
@@ -54,9 +54,12 @@ class Records:
 
     def configure(self, rules: SessionRules) -> None:
         """Take new rules; the bounds hold from the next `evict` on."""
-        self.rules = rules
+        before, self.rules = self.rules, rules
         self.aliases = Aliases(rules.aliases)
         self.version += 1
+        if rules.aliases != before.aliases:
+            for record in list(self._by_id.values()):
+                self.put(unlearned(record, self.aliases))
 
     def get(self, session: str) -> Record | None:
         """The record of the session with exactly this id."""

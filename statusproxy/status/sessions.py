@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from statusproxy.status.adoption import Adoption
 from statusproxy.status.clocks import Clocks, Translated, ahead_of, with_lag
 from statusproxy.status.event_ids import EventIds
-from statusproxy.status.identity import Aliases
+from statusproxy.status.identity import Aliases, unlearned
 from statusproxy.status.model import (
     APPLIED,
     FORGOTTEN,
@@ -75,7 +75,7 @@ class SessionMap:
             self._records.doubted_at = doubted_at
         if now is not None:
             self._adoption.started_at = now
-        for record in sorted(records, key=lambda record: record.heard_at):
+        for record in sorted((unlearned(one, self.aliases) for one in records), key=lambda record: record.heard_at):
             self._records.put(record if now is None else counted_again(record, now, in_doubt=doubted_at is not None))
             self.clocks.load(record.session, record.lags)
         self._overdue.look_again()

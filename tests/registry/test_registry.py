@@ -1609,3 +1609,24 @@ async def test_a_state_that_the_store_gives_only_after_the_start_does_not_count_
         it.clock.now += 30
         it.registry.judge()
         assert it.shown()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_an_alias_that_was_removed_marks_no_channel_and_hides_no_session(restarted: bool) -> None:
+    one = {"success": True, "channel": {"id": "support", "status": "connected"}}
+    it = Kept("sessions: {aliases: {sales: support}}")
+    await it.registry.open()
+    await it.hear(LOST)
+    assert it.look(channel_list(support="connected", other="connected")).corrected == ("support",)
+    await it.registry.saving.flush()
+    if restarted:
+        it.more = ""
+        it = await it.started_again(None)
+    else:
+        it.registry.configure(SETTINGS.signal_rules(), SETTINGS.session_rules(), LIST)
+    assert it.look(one, ONE, "support").corrected == ()
+    it.look(channel_list(support="connected", other="connected"))
+    rows = {row.session: (row.channel, row.state.value) for row in await it.registry.rows.all()}
+    assert rows["sales"] == (None, "lost")
+    assert rows["support"] == ("support", "connected")
+    await it.registry.close()

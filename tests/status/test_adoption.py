@@ -260,3 +260,10 @@ def test_its_end_that_comes_while_it_waits_ends_it() -> None:
     adopt(sessions, connecting(500.0, 590.0))
     hear(sessions, "sales", UP, at=600.0, arrival=NOW + 20)
     assert sessions.judge_transient(1e6) == ()
+
+
+def test_what_another_proxy_learned_by_an_alias_that_is_gone_here_is_not_taken_over() -> None:
+    sessions = SessionMap()
+    adopt(sessions, replace(lost(), channel="support"))
+    assert record(sessions, "sales").channel is None
+    assert unsaved(sessions) == NOTHING, "the other keeps its own until it is told of the aliases"

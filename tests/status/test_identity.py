@@ -3,6 +3,7 @@
 from unittest import mock
 
 import pytest
+from msgspec.structs import replace
 
 from statusproxy.status import identity
 from statusproxy.status.identity import (
@@ -13,6 +14,7 @@ from statusproxy.status.identity import (
     known_channel,
     learn_channel,
     may_be,
+    unlearned,
 )
 from statusproxy.status.model import Record
 
@@ -200,3 +202,21 @@ def test_what_a_list_that_may_leave_channels_out_tells_and_teaches(
     record = Record("front", channel=before)
     found, learned = learn_channel(record, ChannelIds(channels), NONE, whole=False)
     assert (found, learned.channel, learned.confirmed) == (channel, after, channel is not None)
+
+
+@pytest.mark.parametrize(
+    ("channel", "aliases", "kept"),
+    [
+        (None, {}, True),
+        ("sales", {}, True),
+        ("SALES", {}, True),
+        ("support", {}, False),
+        ("support", {"Sales": "SUPPORT"}, True),
+        ("support", {"sales": "desk"}, False),
+    ],
+)
+def test_what_only_an_alias_can_have_taught_goes_with_it(
+    channel: str | None, aliases: dict[str, str], kept: bool
+) -> None:
+    record = Record("sales", channel=channel, confirmed=True)
+    assert unlearned(record, Aliases(aliases)) == (record if kept else replace(record, channel=None))
