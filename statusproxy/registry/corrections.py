@@ -16,6 +16,7 @@ from statusproxy.registry.turns import Turns
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import Correction, correct_at_once, correct_in_steps
 from statusproxy.status.model import Change
+from statusproxy.status.observation import Observer
 from statusproxy.status.records import SAME_WORD
 from statusproxy.status.sessions import SessionMap
 
@@ -110,6 +111,25 @@ class Corrections:
             remembered = replace(correction, changes=()) if correction.changes else correction
             self._cache.put(listing, remembered, None if current else asked_at, now)
         return correction
+
+
+def learn_own(listing: ChannelList, answers: Observer) -> None:
+    """Note that the gateway has a channel of exactly a session's id, as an answer about it shows, lost or not.
+
+    Where a hub asks for one channel at a time, no list tells two sessions apart whose ids differ in case or spaces
+    only, and the loss of one would mark the other. Only an answer that says connected counts: to an unknown id some
+    gateways answer "closed". And nothing that a list taught is replaced: a gateway may find one session by several
+    spellings.
+    """
+    session = listing.subject
+    if not session or not answers.lacks_channel(session):
+        return
+    listing.read()
+    try:
+        if session in listing.ids.exact and not listing.take_long((session,)) and listing.said(session).connected:
+            answers.is_own(session)
+    except RecursionError:  # nested too deeply: it passes as it came
+        return
 
 
 def _advance(

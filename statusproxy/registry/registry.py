@@ -30,7 +30,7 @@ from statusproxy.registry.change_log import ChangeLog
 from statusproxy.registry.changes import Changes
 from statusproxy.registry.clock_watch import ClockWatch
 from statusproxy.registry.confirmation import Confirmation
-from statusproxy.registry.corrections import Corrections
+from statusproxy.registry.corrections import Corrections, learn_own
 from statusproxy.registry.deadlines import Deadlines
 from statusproxy.registry.evictions import Evictions
 from statusproxy.registry.gateway_view import GatewayView, Word
@@ -198,6 +198,8 @@ class SessionRegistry:
         """A channel list as corrected now. `query` is that of its request."""
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now, query)
+        if listing.single:
+            learn_own(listing, self.sessions.answers)
         expired = self._deadlines.look(now)
         if not expired and not self.sessions.has_overrides:
             return Correction(body), None

@@ -123,6 +123,15 @@ class Observer:
             if number % _CONFIRMED_AT_ONCE == 0:
                 yield
 
+    def lacks_channel(self, session: str) -> bool:
+        """Whether a session of exactly this id is known, but not which channel it is."""
+        record = self._records.get(session)
+        return record is not None and record.channel is None
+
+    def is_own(self, session: str) -> None:
+        """The gateway showed a channel of exactly the id of this session, which is known."""
+        self._records.put(replace(self._records[session], channel=session))
+
     def _learn_partly(self, session: str, channels: ChannelIds) -> str | None:
         return self._learn(session, channels, whole=False)
 

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from statusproxy.registry import corrections as module
-from statusproxy.registry.corrections import Corrections
+from statusproxy.registry.corrections import Corrections, learn_own
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import Correction, correct_at_once, correct_in_steps
-from statusproxy.status.model import Change
+from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
-from tests.status.test_channels import LIST, down
+from statusproxy.status.signals import SignalKind
+from tests.status.maps import hear
+from tests.status.test_channels import LIST, ONE, down
 
 NOW = 200.0
 
@@ -203,3 +205,52 @@ async def test_what_each_step_changes_is_told_at_once() -> None:
     correction = await in_steps(Corrections(sessions), listing(**words), told)
     assert (correction.corrected, correction.changes) == ((), ())
     assert sorted(change.session for change in told) == sorted(words)
+
+
+# One channel at a time
+
+
+def asked(sessions: SessionMap, session: str, status: str = "connected", named: str | None = None) -> bool:
+    """Whether this channel reads disconnected."""
+    channel = {"status": status} if named is None else {"id": named, "status": status}
+    answer = ChannelList(json.dumps({"channel": channel}).encode(), ONE, session)
+    learn_own(answer, sessions.answers)
+    return bool(correct_at_once(answer, sessions, NOW, NOW).corrected)
+
+
+def heard(*records: Record) -> SessionMap:
+    sessions = SessionMap()
+    sessions.load(records)
+    return sessions
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_session_is_not_marked_for_another_that_is_spelt_alike_and_was_asked_for_too(both: bool) -> None:
+    sessions = heard(Record("sales"), *[Record("Sales")] * both)
+    for session in ("Sales", "sales"):
+        asked(sessions, session)
+    hear(sessions, "sales", SignalKind.DISCONNECTED, at=150.0)
+    assert asked(sessions, "sales")
+    assert not asked(sessions, "Sales")
+
+
+@pytest.mark.parametrize(
+    ("status", "named"),
+    [
+        ("closed", None),  # some gateways answer so to an id that they do not know
+        ("connected", "Sales"),  # it finds the session by any spelling, and tells its own
+    ],
+)
+def test_a_gateway_that_spells_a_session_otherwise_is_corrected_all_the_same(status: str, named: str | None) -> None:
+    sessions = heard(Record("sales"))
+    asked(sessions, "Sales")
+    asked(sessions, "sales", status, named)
+    hear(sessions, "sales", SignalKind.DISCONNECTED, at=150.0)
+    assert asked(sessions, "Sales")
+
+
+def test_what_a_list_taught_is_not_replaced_by_one_channels_answer() -> None:
+    sessions = heard(Record("sales", channel="Sales"))
+    asked(sessions, "sales")
+    hear(sessions, "sales", SignalKind.DISCONNECTED, at=150.0)
+    assert asked(sessions, "Sales")

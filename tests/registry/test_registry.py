@@ -22,8 +22,10 @@ from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.metrics import Metrics
 from statusproxy.registry import corrections as corrections_module
 from statusproxy.registry import intervals
+from statusproxy.registry.corrections import learn_own
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.status import signals
+from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, Correction, correct, correct_in_steps
 from statusproxy.status.clocks import sender_of
 from statusproxy.status.list_reader import ListReader
@@ -1422,6 +1424,8 @@ class Bare:
         self.signal_rules = _RULES[0].signal_rules()
 
     def correct(self, answer: bytes, rule: Any, asked_at: float, now: float, session: str | None) -> Any:
+        if session is not None:
+            learn_own(ChannelList(answer, rule, session), self.sessions.answers)
         self.sessions.expire(now)
         return correct(answer, rule, self.sessions, asked_at, now, session)
 
@@ -1630,3 +1634,13 @@ async def test_an_alias_that_was_removed_marks_no_channel_and_hides_no_session(r
     assert rows["sales"] == (None, "lost")
     assert rows["support"] == ("support", "connected")
     await it.registry.close()
+
+
+async def test_a_session_whose_id_differs_in_case_is_not_marked_where_a_hub_asks_for_one_at_a_time() -> None:
+    one = {"success": True, "channel": {"status": "connected"}}
+    async with kept() as it:
+        await it.hear(BACK, status_find("Sales", "inChat"))
+        for session in ("Sales", "sales"):
+            it.look(one, ONE, session)
+        await it.hear(LOST)
+        assert [len(it.look(one, ONE, session).corrected) for session in ("sales", "Sales")] == [1, 0]
