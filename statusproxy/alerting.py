@@ -121,6 +121,11 @@ class Site:
         """The system's time, epoch seconds."""
         return self.registry.clock.wall()
 
+    @property
+    def shift(self) -> float:
+        """Seconds by which the system's clock is ahead of the proxy's own."""
+        return self.registry.clock.shift
+
     def vitals(self) -> Vitals:
         """How things stand beside the sessions."""
         from statusproxy.alerts.sightings import Vitals
@@ -162,16 +167,14 @@ class Site:
 
     def _silent_since(self) -> float | None:
         """When the last webhook came, where the silence since is long; None where it is not, or nothing is known."""
-        rhythm, now = self.registry.webhooks.rhythm, self.wall()
+        rhythm, now, last = self.registry.webhooks.rhythm, self.registry.now(), self.registry.webhooks.rhythm.last
         most = patience(rhythm.count, rhythm.gap)
-        if not rhythm.count or now - rhythm.last <= most:
+        if not rhythm.count or now - last <= most:
             return None
-        if self.registry.store.sharing is None:
-            return rhythm.last
-        # Those of other proxies count: they may come to one of these since.
-        heard = max((record.heard_at for record in self.registry.sessions.records()), default=0.0)
-        last = max(rhythm.last, heard + self.registry.clock.shift)
-        return last if now - last > most else None
+        if self.registry.store.sharing is not None:
+            # Those of other proxies count: they may come to one of these since.
+            last = max([last, *(record.heard_at for record in self.registry.sessions.records())])
+        return last + self.shift if now - last > most else None
 
     def _spool_vitals(self, spool: Spool) -> SpoolVitals:
         from statusproxy.alerts.sightings import SpoolVitals

@@ -202,7 +202,7 @@ class Server:
         if report.problem in UNREACHED:
             self.gateway_watch.failed()
         if report.kind is _WEBHOOK:
-            self.registry.webhooks.passed(fold_path(report.template or ""), report.status, self._clock())
+            self.registry.webhooks.passed(fold_path(report.template or ""), report.status, self.registry.now())
         if self.settings.log.access:
             access_log.tell(report, self.settings.log.access)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,17 @@ async def test_a_long_silence_is_seen_unless_other_proxies_heard_something(
     heard = Record("sales", heard_at=registry.clock.now() - 5)
     monkeypatch.setattr(registry.sessions, "records", lambda: [heard])
     assert seen.site.vitals().silent_since is None
+
+
+@pytest.mark.parametrize(("by", "silent"), [(2 * LONGEST, 0.0), (-2 * LONGEST, LONGEST + 1)])
+async def test_only_a_silence_that_lasts_is_seen_however_the_clock_is_set(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch, by: float, silent: float
+) -> None:
+    registry = seen.server.registry
+    registry.webhooks.rhythm.last = registry.now() - silent
+    monkeypatch.setattr(registry.clock, "wall", lambda: time.time() + by)
+    since = seen.site.vitals().silent_since
+    assert since == (pytest.approx(time.time() + by - silent, abs=1) if silent else None)
 
 
 async def test_the_spool_is_seen_in_the_systems_time(seen: Seen) -> None:

@@ -24,7 +24,10 @@ _FADING: Final = 0.995
 
 
 class Rhythm:
-    """The rhythm of arrivals. Recording one costs two comparisons."""
+    """The rhythm of arrivals. Recording one costs two comparisons.
+
+    Its clock must be one that nobody sets, such as the proxy's own: a step would count as a gap.
+    """
 
     __slots__ = ("count", "gap", "last")
 
@@ -33,7 +36,7 @@ class Rhythm:
         self.gap = 0.0
         """The longest gap between the last arrivals, in seconds."""
         self.last = 0.0
-        """When the last one came, epoch seconds."""
+        """When the last one came, in seconds of the clock that `came` was told."""
 
     def came(self, now: float) -> None:
         """It came once more."""
@@ -60,7 +63,7 @@ class SilenceWatch:
         self._since: float | None = None
 
     def look(self, rhythm: Rhythm, now: float) -> None:
-        """Look at the time `now` (epoch seconds), some times a minute."""
+        """Look at the time `now` of the rhythm's clock, some times a minute."""
         silent = now - rhythm.last
         if self._since is None and rhythm.count and silent > patience(rhythm.count, rhythm.gap):
             self._since = rhythm.last

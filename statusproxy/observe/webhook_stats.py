@@ -5,6 +5,7 @@ grows with the traffic: the tables are bounded, and no body, contact or field's 
 """
 
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -113,16 +114,22 @@ class _Path:
 
 
 class WebhookStats:
-    """Counts webhooks. Every method is a few dictionary look-ups."""
+    """Counts webhooks. Every method is a few dictionary look-ups.
 
-    def __init__(self) -> None:
+    It goes by the proxy's own clock, so a system clock that is set makes no gap. What it reports is in the system's
+    time.
+    """
+
+    def __init__(self, shift: Callable[[], float] = lambda: 0.0) -> None:
+        """`shift` gives the seconds by which the system's clock is ahead of the proxy's own."""
+        self._shift = shift
         self._senders: dict[str, _Sender] = {}
         self._paths: dict[str, _Path] = {}
         self._events: dict[tuple[str, str], int] = {}
         self._lags: deque[float] = deque(maxlen=TIMED)
         self._ahead = 0
         self.rhythm = Rhythm()
-        """Of all trusted webhooks."""
+        """Of all trusted webhooks, on the proxy's own clock."""
 
     def heard(
         self, source: str, event: str | None, verdict: str, now: float, by_address: bool = False, first: bool = True
@@ -159,7 +166,7 @@ class WebhookStats:
                 del self._senders[address]
 
     def timed(self, at: float | None, now: float) -> None:
-        """A signal's own time, usable or not, beside the clock."""
+        """A signal's own time, usable or not, beside the system's clock."""
         if at is None:
             return
         if at > now + FURTHEST_AHEAD:
@@ -180,7 +187,7 @@ class WebhookStats:
     @property
     def last_heard(self) -> float | None:
         """When the last trusted webhook came, epoch seconds; None before the first."""
-        return self.rhythm.last if self.rhythm.count else None
+        return self.rhythm.last + self._shift() if self.rhythm.count else None
 
     def totals(self) -> WebhookTotals:
         """How many came, from all senders."""
@@ -192,19 +199,20 @@ class WebhookStats:
 
     def report(self) -> WebhooksReport:
         """All counts."""
+        shift = self._shift()
         return WebhooksReport(
             last_heard=self.last_heard,
             heard=self.rhythm.count,
             gap=self.rhythm.gap,
             senders=[
-                SenderReport(address, one.trusted, dict(one.untrusted), one.last, one.by_address)
+                SenderReport(address, one.trusted, dict(one.untrusted), one.last + shift, one.by_address)
                 for address, one in self._senders.items()
             ],
             paths=[
                 PathReport(
                     path,
                     one.rhythm.count,
-                    one.rhythm.last,
+                    one.rhythm.last + shift,
                     one.rhythm.gap,
                     {str(status): count for status, count in one.statuses.items()},
                 )

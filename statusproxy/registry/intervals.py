@@ -13,7 +13,7 @@ from statusproxy.registry.saving import Saving
 
 log = logging.getLogger("statusproxy.sessions")
 
-#: Seconds between two writes of what is only useful to know after a restart (when a session was last heard of).
+#: Seconds between two writes of what is only useful to know after a restart (when the last event of a session came).
 FLUSH_INTERVAL: Final = 30.0
 
 
@@ -59,11 +59,11 @@ class Intervals:
     async def _work(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_INTERVAL)
-            wall = self._clock.wall()
-            self._clock_watch.look(self._clock.now(), wall)
-            self._silence.look(self._webhooks.rhythm, wall)
+            now = self._clock.now()
+            self._clock_watch.look(now, self._clock.wall())
+            self._silence.look(self._webhooks.rhythm, now)
             for each in self._owing:
-                each.overdue(self._clock.now())
+                each.overdue(now)
             try:
                 durable = self._judge()
                 if durable is not None:

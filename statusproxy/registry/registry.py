@@ -80,9 +80,9 @@ class SessionRegistry:
         """
         self.sessions = SessionMap(session_rules)
         self.clock = OwnClock(clock, monotonic)
-        """The clock by which the map goes. `started_at`, `webhooks` and `absences` are in the system's time."""
+        """The clock by which the map goes. `started_at` and `absences` are in the system's time."""
         self.started_at = clock()
-        self.webhooks = WebhookStats()
+        self.webhooks = WebhookStats(lambda: self.clock.shift)
         """What came on the webhooks' paths since the start."""
         self.absences = Absences()
         """What was missing in requests since the start."""
@@ -189,8 +189,9 @@ class SessionRegistry:
 
     def doubt(self, source: str, why: str) -> None:
         """A webhook from a sender that is not trusted: counted, logged, forgotten."""
-        self._outcomes.untrusted(source, why, self.clock.wall())
-        self._warnings.untrusted(source, why, self.now())
+        now = self.now()
+        self._outcomes.untrusted(source, why, now)
+        self._warnings.untrusted(source, why, now)
 
     def correct(
         self, body: bytes, rule: ChannelRule, asked_at: float, session: str | None, query: str = ""

@@ -59,7 +59,7 @@ class WebhookOutcomes:
 
         A webhook of several events counts with the `first` of them.
         """
-        source, wall, by_address = arrival.source, arrival.wall, arrival.by_address
+        source, came, wall, by_address = arrival.source, arrival.now, arrival.wall, arrival.by_address
         signal = reading.signal
         if signal is None:
             event, said = reading.event, _SAID[reading.verdict]
@@ -67,10 +67,10 @@ class WebhookOutcomes:
                 # In the engine's own shape no rule names it; it is most of what comes, and known for what it is.
                 said = _PRESENCE
             self._metrics.signal("none", said)
-            self._stats.heard(source, event, said, wall, by_address, first)
+            self._stats.heard(source, event, said, came, by_address, first)
             return
         self._metrics.signal(signal.kind.value, outcome.verdict)
-        self._stats.heard(source, reading.event, outcome.verdict, wall, by_address, first)
+        self._stats.heard(source, reading.event, outcome.verdict, came, by_address, first)
         if not dialect.own_clock:
             self._stats.timed(signal.at if signal.at is not None else signal.ahead, wall)
         if signal.ahead is not None:
@@ -78,7 +78,7 @@ class WebhookOutcomes:
         if outcome.verdict in _IGNORED:
             self._log.ignored(signal.session, reading.event, outcome.verdict, now)
 
-    def untrusted(self, source: str, why: str, wall: float) -> None:
+    def untrusted(self, source: str, why: str, now: float) -> None:
         """A webhook's sender failed the check `why`."""
         self._metrics.signal("none", "untrusted")
-        self._stats.untrusted(source, why, wall)
+        self._stats.untrusted(source, why, now)

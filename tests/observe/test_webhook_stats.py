@@ -30,6 +30,14 @@ def test_trusted_and_untrusted_webhooks_of_one_sender_are_told_apart() -> None:
     assert senders(stats) == {"10.0.0.2": SenderReport("10.0.0.2", 1, {"secret": 2}, 3.0)}
 
 
+def test_times_are_reported_in_the_systems_time() -> None:
+    stats = WebhookStats(lambda: 7_200.0)
+    stats.heard("10.0.0.2", "onmessage", "applied", 1.0)
+    stats.passed("/hook", 200, 2.0)
+    report = stats.report()
+    assert (report.last_heard, report.senders[0].last, report.paths[0].last) == (7_201.0, 7_201.0, 7_202.0)
+
+
 def test_a_flood_of_made_up_senders_grows_nothing_and_pushes_no_trusted_one_out() -> None:
     stats = WebhookStats()
     stats.heard("10.0.0.2", "onmessage", "applied", 1.0)

@@ -310,6 +310,15 @@ async def test_the_time_never_stands_still_and_never_goes_back() -> None:
         assert moments[-1] == it.clock.now
 
 
+async def test_a_clock_that_is_set_makes_no_gap_between_webhooks() -> None:
+    async with kept() as it:
+        await it.hear(LOST)
+        it.clock.ahead = 7_200.0
+        await it.hear(BACK)
+        assert it.registry.webhooks.rhythm.gap < 10
+        assert it.registry.webhooks.last_heard == pytest.approx(it.clock(), abs=1)
+
+
 async def test_a_clock_set_back_makes_no_later_word_older() -> None:
     async with kept() as it:
         await it.hear(LOST)

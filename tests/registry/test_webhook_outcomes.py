@@ -53,7 +53,7 @@ def test_a_signal_counts_by_what_it_says_and_what_became_of_it() -> None:
     assert counts.metrics.signals == {("disconnected", "applied"): 1}
     (event,) = counts.stats.report().events
     assert (event.event, event.verdict) == ("close", "applied")
-    assert counts.stats.last_heard == 2_000.0
+    assert counts.stats.last_heard == 1_000.0
     assert counts.stats.report().clock.lag == 10.0
 
 
