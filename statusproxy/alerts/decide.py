@@ -65,6 +65,9 @@ def decide(
     `unsure` are the topics whose state is not known now, such as the gateway before its first answer after a start:
     their outages that were reported stay as they are, and no message says that they are over.
 
+    A time later than `now` is of a clock that was set back, or of another proxy's: nothing waits for it. An outage
+    that began later counts from the look that saw it first.
+
     The same book, with nothing else changed, gives no further message. An outage that no target wants is not told, so
     that a target that is added later and wants it gets it. Without targets nothing is told at all.
 
@@ -90,11 +93,11 @@ def decide(
     for key, outage in present.items():
         if key not in book.told:
             pending[outage.topic][key] = min(seen.outages.get(key, now), now)
-    earliest = started_at + QUIET
+    earliest = started_at + QUIET if started_at <= now else 0.0
     for topic in BEGUN:
         _tell_over(look, topic, over[topic], ended, earliest)
         begun = [
-            (max(present[key].since + rules.after, at, earliest), key, present[key])
+            (max(_began(present[key], at, now) + rules.after, at, earliest), key, present[key])
             for key, at in pending[topic].items()
             if key not in look.told
         ]
@@ -106,6 +109,11 @@ def decide(
         look.due,
         tuple(look.made),
     )
+
+
+def _began(outage: Outage, seen_at: float, now: float) -> float:
+    """When an outage began that was first seen at `seen_at`."""
+    return outage.since if outage.since <= now else seen_at
 
 
 def _left(
@@ -206,7 +214,7 @@ def _tell_over(
     for key, seen_at in over.items():
         told = look.told[key].outage
         ending = ended.get(key)
-        if ending is None or not told.since <= ending.at <= look.now:
+        if ending is None or ending.at > look.now or ending.at < told.since <= look.now:
             ending = Ending(seen_at)
         if fits(patterns, told.session):
             lines.append(Line(told, ended_at=ending.at, released=ending.released))

@@ -48,12 +48,17 @@ def attempts(book: Book, now: float, busy: Collection[str] = ()) -> list[Attempt
 
     `busy` are the ids of targets to which an attempt is under way.
     """
-    return [each for each in _heads(book, busy) if each.delivery.next_at <= now]
+    return [each for each in _heads(book, busy) if _due_at(each.delivery, now) <= now]
 
 
-def next_attempt_at(book: Book, busy: Collection[str] = ()) -> float | None:
+def next_attempt_at(book: Book, now: float, busy: Collection[str] = ()) -> float | None:
     """When the next delivery may be tried: a time in the past if one may be tried now; None if none waits."""
-    return min((each.delivery.next_at for each in _heads(book, busy)), default=None)
+    return min((_due_at(each.delivery, now) for each in _heads(book, busy)), default=None)
+
+
+def _due_at(delivery: Delivery, now: float) -> float:
+    """When a delivery may be tried. No pause is so long as one that a clock which is set back leaves behind."""
+    return delivery.next_at if delivery.next_at <= now + _LONGEST_ASKED else 0.0
 
 
 def _heads(book: Book, busy: Collection[str]) -> Iterator[Attempt]:

@@ -16,6 +16,7 @@ from statusproxy.alerts.bookkeeping import Bookkeeping
 from statusproxy.alerts.decide import Seen, decide
 from statusproxy.alerts.deliveries import Attempt, attempts, delivered, failed, next_attempt_at
 from statusproxy.alerts.dispatch import PAUSE, Dispatch
+from statusproxy.alerts.set_clock import moved_book, moved_seen
 from statusproxy.alerts.sightings import Conditions, Sessions, Vitals, endings, lost_sessions
 from statusproxy.alerts.values import AlertRules
 from statusproxy.status.model import REPEATED, Change
@@ -46,6 +47,9 @@ _REST: Final = 9.0
 _LEAST_REST: Final = 0.05
 _MOST_REST: Final = 2.0
 
+#: Seconds by which the system's clock must have moved against the proxy's own to count as set.
+_SET: Final = 1.0
+
 #: Seconds that closing waits for messages under way, and then for the book to be written.
 _FINISH: Final = 3.0
 
@@ -58,6 +62,10 @@ class Watched(Protocol):
     @property
     def registry(self) -> Sessions:
         """The sessions."""
+
+    @property
+    def shift(self) -> float:
+        """Seconds by which the system's clock is ahead of the proxy's own, which nobody sets."""
 
     def vitals(self) -> Vitals:
         """Everything else."""
@@ -101,7 +109,8 @@ class Sender:
         )
         self._leading = False
         self._led: bool | None = None  # when the server last answered; None before it ever did
-        self._started_at = 0.0
+        self._started_at = 0.0  # of the proxy's own clock
+        self._shift = 0.0  # as the times in the book have it
         self._read_at = 0.0  # of the loop's clock
         self._busy: dict[str, asyncio.Task[None]] = {}  # by target
         self._resting: set[str] = set()
@@ -184,15 +193,26 @@ class Sender:
             await self._books.read()
             self._read_at = time
         if not self._leading:
-            self._leading, self._seen, self._started_at = True, Seen(), self._wall()
+            self._leading, self._seen, self._shift = True, Seen(), self._watched.shift
+            self._started_at = self._wall() - self._shift
         due = await self._decide()
         if not await self._books.flush() and not self._books.failed:
             return 0.0  # another proxy wrote meanwhile, and both books are united now: look at that
         self._begin()
-        now = self._wall()
-        times = [at for at in (due, next_attempt_at(self._books.book, self._reserved)) if at is not None]
+        now = self._now()
+        times = [at for at in (due, next_attempt_at(self._books.book, now, self._reserved)) if at is not None]
         wait = min((at - now for at in times), default=LOOK)
         return max(0.0, min(wait, _WRITE_AGAIN if self._books.unsaved else LOOK))
+
+    def _now(self) -> float:
+        """The system's time; once its clock was set, the times in the book are moved with it."""
+        shift = self._watched.shift
+        by = shift - self._shift
+        if self._leading and abs(by) >= _SET:
+            self._shift = shift
+            self._books.put(moved_book(self._books.book, by))
+            self._seen = moved_seen(self._seen, by)
+        return self._wall()
 
     def _may_lead(self) -> bool:
         """Whether this proxy is the one that sends; it goes on while the server with the claim does not answer."""
@@ -206,13 +226,14 @@ class Sender:
     async def _decide(self) -> float | None:
         """Have the messages made that are due; give when to look again for others."""
         registry, vitals = self._watched.registry, self._watched.vitals()
-        outages = [*await lost_sessions(registry), *self._conditions.outages(vitals, self._wall())]
-        ended = await endings(registry, self._books.book.told.values(), self._wall())
+        now = self._now()
+        outages = [*await lost_sessions(registry), *self._conditions.outages(vitals, now, self._shift)]
+        ended = await endings(registry, self._books.book.told.values(), now)
         while True:
             book = self._books.book
             decided = partial(
                 decide, book, self._seen, outages, self._wall(), self.rules,
-                started_at=self._started_at, new_id=self._new_id, ended=ended, unsure=vitals.unsure,
+                started_at=self._started_at + self._shift, new_id=self._new_id, ended=ended, unsure=vitals.unsure,
             )  # fmt: skip
             # In a thread the event loop goes on every few milliseconds.
             many = len(outages) + len(book.told) > _MANY
@@ -231,7 +252,8 @@ class Sender:
 
     def _begin(self) -> None:
         """Begin all deliveries that may go now."""
-        for attempt in attempts(self._books.book, self._wall(), self._reserved):
+        now = self._now()
+        for attempt in attempts(self._books.book, now, self._reserved):
             target = attempt.delivery.target
             task = asyncio.create_task(self._deliver(attempt), name=f"statusproxy-alert-{attempt.message.id}")
             self._busy[target] = task
@@ -252,7 +274,7 @@ class Sender:
         if not self._may_lead() or not self._dispatch.knows(target):
             return
         outcome = await self._dispatch.send(message, target)
-        now = self._wall()
+        now = self._now()
         if outcome.error is None:
             book = delivered(self._books.book, message.id, target, now)
         else:

@@ -53,6 +53,10 @@ class Surroundings(Protocol):
     def wall(self) -> float:
         """The system's time, epoch seconds."""
 
+    @property
+    def shift(self) -> float:
+        """Seconds by which the system's clock is ahead of the proxy's own."""
+
 
 class TargetResult(NamedTuple):
     """A test message to one target."""

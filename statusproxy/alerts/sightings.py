@@ -104,8 +104,8 @@ async def endings(registry: Sessions, told: Iterable[Told], now: float) -> dict[
             found[one.outage.key] = Ending(now, FORGOTTEN)
         elif record.released_at:
             record = registry.in_system_time(record)
-            at = record.released_at or 0.0
-            if at > one.outage.since:
+            at, since = record.released_at or 0.0, one.outage.since
+            if at > since or since > now:  # the latter: the clock was set back since
                 found[one.outage.key] = Ending(at, None if record.released is None else record.released.value)
     return found
 
@@ -137,26 +137,28 @@ class Vitals(NamedTuple):
 
 
 class Conditions:
-    """Remembers since when each condition lasts."""
+    """Remembers since when each condition lasts, on the proxy's own clock: the system's may be set meanwhile."""
 
     def __init__(self) -> None:
         self._since: dict[Topic, float] = {}
 
-    def outages(self, vitals: Vitals, now: float) -> list[Outage]:
-        """What is wrong at `now`, epoch seconds."""
+    def outages(self, vitals: Vitals, now: float, shift: float = 0.0) -> list[Outage]:
+        """What is wrong at `now`, in the system's epoch seconds. They are `shift` ahead of the proxy's own clock."""
         reasons: dict[Topic, str] = {}
         if vitals.gateway is not None:
             reasons[Topic.GATEWAY_DOWN] = vitals.gateway
         if vitals.store is not None:
             reasons[Topic.STORE] = vitals.store
         if vitals.silent_since is not None:
-            self._since.setdefault(Topic.WEBHOOKS_SILENT, vitals.silent_since)
+            self._since.setdefault(Topic.WEBHOOKS_SILENT, vitals.silent_since - shift)
             reasons[Topic.WEBHOOKS_SILENT] = "no webhook comes in"
         stuck = None if vitals.spool is None else _stuck(vitals.spool, now)
         if stuck is not None:
             reasons[Topic.SPOOL] = stuck
-        self._since = {topic: self._since.get(topic, now) for topic in reasons}
-        return [Outage(topic=topic, since=self._since[topic], reason=reason) for topic, reason in reasons.items()]
+        self._since = {topic: self._since.get(topic, now - shift) for topic in reasons}
+        return [
+            Outage(topic=topic, since=self._since[topic] + shift, reason=reason) for topic, reason in reasons.items()
+        ]
 
 
 def _stuck(spool: SpoolVitals, now: float) -> str | None:

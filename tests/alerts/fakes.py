@@ -156,6 +156,7 @@ class FakeSite:
     def __init__(self) -> None:
         self.registry = FakeRegistry()
         self.now = Vitals()
+        self.shift = 0.0
 
     def vitals(self) -> Vitals:
         """As `Watched.vitals`."""

@@ -161,6 +161,32 @@ def test_a_clock_that_is_set_back_holds_no_message_back() -> None:
     assert desk.due == 10 + 3600
 
 
+def test_a_clock_set_back_after_the_start_holds_no_alert_back() -> None:
+    desk = Desk(started_at=10_800.0)
+    assert desk.look(20.0, lost("a", 20.0)) == ()
+    assert desk.due == 85
+    (message,) = desk.look(85.0, lost("a", 20.0))
+    assert sessions(message) == ["a"]
+
+
+def test_an_outage_dated_ahead_is_told_once_it_has_lasted_since_it_was_seen() -> None:
+    desk = Desk()
+    assert desk.look(100.0, lost("a", 10_800.0)) == ()
+    assert desk.due == 165
+    (message,) = desk.look(165.0, lost("a", 10_800.0))
+    assert sessions(message) == ["a"]
+
+
+def test_the_end_of_an_outage_dated_ahead_is_told_with_how_it_ended() -> None:
+    desk = Desk()
+    assert desk.look(0.0, lost("a", 10_800.0)) == ()
+    desk.look(65.0, lost("a", 10_800.0))
+    desk.ended = {"lost:a": Ending(99.0, "alive")}
+    desk.look(100.0)
+    (message,) = desk.look(105.0)
+    assert (message.lines[0].ended_at, message.lines[0].released) == (99.0, "alive")
+
+
 def test_back_is_told_with_how_and_when_it_ended() -> None:
     desk = Desk()
     told(desk, lost("a"))

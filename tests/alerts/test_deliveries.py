@@ -35,8 +35,8 @@ def test_of_each_target_the_oldest_message_is_tried() -> None:
     assert under_way(found) == [("m1", "a"), ("m2", "b")]
     assert under_way(found, busy=["a"]) == [("m2", "b")]
     assert under_way(delivered(found, "m1", "a", 1.0)) == [("m2", "a"), ("m2", "b")]
-    assert next_attempt_at(found) == 0
-    assert next_attempt_at(found, ["a", "b"]) is None
+    assert next_attempt_at(found, 1.0) == 0
+    assert next_attempt_at(found, 1.0, ["a", "b"]) is None
 
 
 def test_a_delivery_that_was_taken_is_over() -> None:
@@ -48,8 +48,15 @@ def test_a_message_that_failed_holds_back_the_later_ones_of_its_target() -> None
     found = failed(book(message("m1", "a"), message("m2", "a", "b")), "m1", "a", 100.0, "no answer")
     assert under_way(found, 104.9) == [("m2", "b")]
     assert under_way(found, 105.0) == [("m1", "a"), ("m2", "b")]
-    assert next_attempt_at(found, ["b"]) == 105
+    assert next_attempt_at(found, 104.9, ["b"]) == 105
     assert found.messages[0].deliveries[0].error == "no answer"
+
+
+def test_a_clock_set_back_during_a_pause_holds_no_message_back() -> None:
+    found = failed(book(message("m1", "a"), message("m2", "a")), "m1", "a", 10_800.0, "503", retry_after=3_600.0)
+    assert (under_way(found, 10_800.0), next_attempt_at(found, 10_800.0)) == ([], 14_400.0)
+    assert under_way(found, 10_799.0) == [("m1", "a")]
+    assert next_attempt_at(found, 10_799.0) == 0.0
 
 
 def test_pauses_grow_from_five_seconds_to_five_minutes() -> None:

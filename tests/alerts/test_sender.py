@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from statusproxy.alerts.bookkeeping import Bookkeeping
@@ -17,7 +18,7 @@ from statusproxy.alerts.sender import CLAIM, LOOK, Sender
 from statusproxy.alerts.sightings import Vitals
 from statusproxy.alerts.values import AlertRules, Book, DeliveryState, Message, Target, Topic
 from statusproxy.observe.alert_counts import AlertCounts
-from statusproxy.status.model import RELEASED, REPEATED, STARTED, Change
+from statusproxy.status.model import RELEASED, REPEATED, STARTED, Change, Release
 from statusproxy.store.claims import LEASE
 from statusproxy.store.holding import HoldingTiming
 from tests.alerts.fakes import NOW, FakeSite, Mailbox, SharedOutbox, message, target
@@ -77,10 +78,16 @@ class Bench:
         self.clock = StillClock(monkeypatch)
         self.outbox = SharedOutbox()
         self.state = SharedState(lambda: self.clock.now)
+        self.ahead = 0.0
 
     def wall(self) -> float:
         """The system's time: `NOW` at the begin."""
-        return NOW + self.clock.now - 1_000.0
+        return NOW + self.clock.now - 1_000.0 + self.ahead
+
+    def set_clock(self, by: float, proxy: Proxy) -> None:
+        """The system's clock is set `by` seconds forward, below 0 back; the map goes by the proxy's own."""
+        self.ahead += by
+        proxy.site.shift = proxy.site.registry.shift = self.ahead
 
     @property
     def stored(self) -> Book:
@@ -251,6 +258,63 @@ async def test_what_fails_is_tried_again_with_pauses_and_as_late_as_its_receiver
         assert len(proxy.sent) == 3
         await bench.passes(30, 2.0)
     assert proxy.sent == [("m1", "session.lost", "sales")] * 4
+
+
+@pytest.mark.parametrize("by", [-10_800.0, 10_800.0])
+async def test_after_the_clock_was_set_a_loss_is_told_in_time(bench: Bench, by: float) -> None:
+    proxy = bench.proxy()
+    async with started(proxy):
+        proxy.lose("sales", at=bench.wall())
+        await bench.passes(30)
+        bench.set_clock(by, proxy)
+        await bench.passes(AFTER + QUIET - 31)
+        assert proxy.sent == []
+        await bench.passes(2)
+        assert proxy.sent == [("m1", "session.lost", "sales")]
+
+
+@pytest.mark.parametrize("by", [-10_800.0, 10_800.0])
+async def test_after_the_clock_was_set_a_condition_is_told_in_time(bench: Bench, by: float) -> None:
+    proxy = bench.proxy()
+    async with started(proxy):
+        proxy.site.now = Vitals(gateway="connection refused")
+        proxy.sender.wake()
+        await bench.passes(30)
+        bench.set_clock(by, proxy)
+        await bench.passes(AFTER + QUIET - 31)
+        assert proxy.sent == []
+        await bench.passes(2)
+        assert [type_ for _, type_, _ in proxy.sent] == ["gateway.down"]
+
+
+@pytest.mark.parametrize("by", [-10_800.0, 1_800.0])
+async def test_after_the_clock_was_set_a_message_that_failed_is_tried_after_its_pause(bench: Bench, by: float) -> None:
+    proxy = bench.proxy()
+    proxy.box.outcome = Outcome("it answered 429", 600.0)
+    async with started(proxy):
+        proxy.lose("sales", at=bench.wall())
+        await bench.passes(AFTER + QUIET + 1)
+        assert len(proxy.sent) == 1
+        bench.set_clock(by, proxy)
+        await bench.passes(590, 2.0)
+        assert len(proxy.sent) == 1
+        await bench.passes(20, 2.0)
+        assert len(proxy.sent) == 2
+
+
+@pytest.mark.parametrize("by", [-10_800.0, 10_800.0])
+async def test_a_clock_that_is_set_repeats_no_message(bench: Bench, by: float) -> None:
+    proxy = bench.proxy()
+    proxy.lose("sales", at=bench.wall())
+    known = proxy.site.registry.known
+    known["sales"] = msgspec.structs.replace(
+        known["sales"], released_at=bench.wall() - 100, released=Release.CONNECTED_EVENT
+    )
+    async with started(proxy):
+        await bench.passes(AFTER + QUIET + 1)
+        bench.set_clock(by, proxy)
+        await bench.passes(300)
+        assert proxy.sent == [("m1", "session.lost", "sales")]
 
 
 async def test_messages_to_one_target_go_one_by_one_with_a_pause(bench: Bench) -> None:

@@ -58,6 +58,13 @@ async def test_how_an_outage_ended_is_what_the_map_says_of_it() -> None:
     }
 
 
+async def test_how_an_outage_dated_ahead_ended_is_found() -> None:
+    registry = FakeRegistry()
+    registry.find("sales", NOW + 60)
+    told = [Told(lost("sales", since=NOW + 10_800), "m1", NOW)]
+    assert await endings(registry, told, NOW + 99) == {"lost:sales": Ending(NOW + 60, "connected-event")}
+
+
 async def test_the_ends_of_hundreds_are_found_in_turns() -> None:
     assert len(await endings(FakeRegistry(), [Told(lost(f"s{n}"), "m", NOW) for n in range(500)], NOW)) == 500
 
@@ -76,6 +83,15 @@ def test_a_condition_lasts_since_it_was_first_seen_and_begins_anew_after_its_end
     ]
     assert conditions.outages(Vitals(), NOW + 10) == []
     assert conditions.outages(Vitals(gateway="x"), NOW + 20) == [Outage(Topic.GATEWAY_DOWN, NOW + 20, reason="x")]
+
+
+@pytest.mark.parametrize("step", [-10_800.0, 10_800.0])
+def test_a_condition_lasts_as_long_as_it_does_though_the_systems_clock_is_set(step: float) -> None:
+    conditions, vitals = Conditions(), Vitals(store="disk full", silent_since=NOW - 900)
+    conditions.outages(vitals, NOW)
+    later = vitals._replace(silent_since=NOW - 900 + step)
+    since = [each.since for each in conditions.outages(later, NOW + 10 + step, step)]
+    assert since == [NOW + step, NOW - 900 + step]
 
 
 def test_the_store_and_silent_webhooks_are_conditions_and_silence_lasts_since_the_last_webhook() -> None:
