@@ -227,7 +227,8 @@ class Sender:
         """Have the messages made that are due; give when to look again for others."""
         registry, vitals = self._watched.registry, self._watched.vitals()
         now = self._now()
-        outages = [*await lost_sessions(registry), *self._conditions.outages(vitals, now, self._shift)]
+        lost = await lost_sessions(registry, self._books.book.told.keys())
+        outages = [*lost, *self._conditions.outages(vitals, now, self._shift)]
         ended = await endings(registry, self._books.book.told.values(), now)
         while True:
             book = self._books.book

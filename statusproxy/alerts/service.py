@@ -19,7 +19,7 @@ from statusproxy.alerts.sender import Sender
 from statusproxy.alerts.sightings import Sessions, Vitals
 from statusproxy.alerts.text import Reader
 from statusproxy.alerts.trial import TEST, channel_of
-from statusproxy.alerts.values import Book, DeliveryState, Message, Target
+from statusproxy.alerts.values import Book, DeliveryState, Message, Target, outage_key
 from statusproxy.config.alerts import Alerts as AlertSettings
 from statusproxy.observe.alert_counts import AlertCounts
 from statusproxy.status.model import Change
@@ -171,7 +171,7 @@ class Alerts:
 
     def alerted_at(self, session: str) -> float | None:
         """When the newest message about a session's present outage was made; None if there was none."""
-        told = self.book.told.get(f"lost:{session}")
+        told = self.book.told.get(outage_key(session))
         return None if told is None else told.at
 
     async def test(self, number: int | None = None) -> list[TargetResult]:

@@ -1,21 +1,23 @@
 """What is wrong now: lost sessions, as the registry knows them, and what the proxy itself needs and does not get.
 
-Sessions are taken from the map at each look, so that nothing can be missed. The times in the map are of the proxy's own
-clock; here they are the system's.
+Sessions are taken from the map at each look, so nothing can be missed. One whose id is spelt in several ways is one
+session, as on the status page. The times in the map are of the proxy's own clock; here they are the system's.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple, Protocol
 
-from statusproxy.alerts.values import Ending, Outage, Told, Topic
+from msgspec.structs import replace
+
+from statusproxy.alerts.values import Ending, Outage, Told, Topic, outage_key
 from statusproxy.observe.counted import counted
 from statusproxy.status.model import FORGOTTEN, Record
 
 __all__ = ["Conditions", "Sessions", "SpoolVitals", "Vitals", "endings", "lost_sessions"]
 
-#: Sessions looked at before others have their turn; some 10 µs each.
-_AT_ONCE: Final = 200
+#: Sessions looked at before others have their turn; some 20 µs each.
+_AT_ONCE: Final = 100
 
 #: Seconds for which an event may wait, or a receiver be away, before the spool is stuck: longer than a restart or an
 #: upgrade of the gateway takes.
@@ -37,11 +39,37 @@ class _Word(Protocol):
 class _Map(Protocol):
     """The map of sessions (`status.sessions.SessionMap`)."""
 
-    def records(self) -> list[Record]:
-        """All records, in the times of the proxy's own clock."""
+    def lost(self) -> list[str]:
+        """The ids, as events spell them, for which a correction is in force."""
 
     def get(self, session: str, /) -> Record | None:
-        """One session's record."""
+        """The record of exactly this id."""
+
+
+class _Kin(Protocol):
+    """The records of one session (`registry.session_rows.Kin`), in the times of the proxy's own clock."""
+
+    @property
+    def session(self) -> str:
+        """Its id."""
+
+    @property
+    def record(self) -> Record:
+        """The one that decides."""
+
+    @property
+    def records(self) -> list[Record]:
+        """That of each spelling."""
+
+
+class _Rows(Protocol):
+    """Which ids are one session (`registry.session_rows.SessionRows`)."""
+
+    async def read(self) -> None:
+        """Read the gateway's last lists."""
+
+    def kin(self, session: str, /) -> _Kin | None:
+        """The records of the session that this id means."""
 
 
 class Sessions(Protocol):
@@ -50,6 +78,10 @@ class Sessions(Protocol):
     @property
     def sessions(self) -> _Map:
         """The map."""
+
+    @property
+    def rows(self) -> _Rows:
+        """Which ids of the map are one session."""
 
     @property
     def has_overrides(self) -> bool:
@@ -62,28 +94,60 @@ class Sessions(Protocol):
         """The gateway's last word for a session, in the system's time."""
 
 
-async def lost_sessions(registry: Sessions) -> list[Outage]:
-    """Every session that is lost now. Thousands take several turns of the event loop."""
+async def lost_sessions(registry: Sessions, told: Collection[str] = ()) -> list[Outage]:
+    """Every session that is lost now. Thousands take several turns of the event loop.
+
+    `told` are the keys of the outages that were reported: one goes on under the id under which it was.
+    """
     if not registry.has_overrides:
         return []
+    await registry.rows.read()
     outages: list[Outage] = []
-    lost = [record for record in registry.sessions.records() if record.override is not None]
-    for start in range(0, len(lost), _AT_ONCE):
-        if start:
+    seen: set[str] = set()
+    for number, spelling in enumerate(registry.sessions.lost()):
+        if number % _AT_ONCE == _AT_ONCE - 1:
             await asyncio.sleep(0)
-        outages += [_outage(registry, record) for record in lost[start : start + _AT_ONCE]]
+        if spelling in seen:
+            continue
+        kin = _kin(registry, spelling)
+        spellings = [record.session for record in kin.records]
+        seen.update(spellings)
+        if kin.record.override is None:  # another spelling knows that it is over
+            continue
+        outage = _outage(registry, kin)
+        names = [one for one in spellings if outage_key(one) in told] or [kin.session]
+        outages += [outage if one == outage.session else replace(outage, session=one) for one in names]
     return outages
 
 
-def _outage(registry: Sessions, record: Record) -> Outage:
-    record = registry.in_system_time(record)
+class _Alone(NamedTuple):
+    session: str
+    record: Record
+    records: list[Record]
+
+
+def _kin(registry: Sessions, session: str) -> _Kin:
+    """The records of a session; the one of exactly this id where it cannot be said which others are the same."""
+    kin = registry.rows.kin(session)
+    if kin is not None:
+        return kin
+    record = registry.sessions.get(session)
+    return _Alone(session, record or Record(session), [] if record is None else [record])
+
+
+def _outage(registry: Sessions, kin: _Kin) -> Outage:
+    """The outage lasts since the first spelling was lost, and is told by the event that decides what is shown."""
+    record = registry.in_system_time(kin.record)
     override, word = record.override, registry.gateway_word(record.session)
     assert override is not None
+    since = override.since
+    if len(kin.records) > 1:
+        since = min(one.override.since for one in map(registry.in_system_time, kin.records) if one.override is not None)
     newer = word is not None and word.at > (record.gateway_said_at or 0.0)
     return Outage(
         topic=Topic.LOST,
-        since=override.since,
-        session=record.session,
+        since=since,
+        session=kin.session,
         event=override.event,
         word=override.word,
         gateway_said=word.said if word is not None and newer else record.gateway_said,
@@ -96,18 +160,24 @@ async def endings(registry: Sessions, told: Iterable[Told], now: float) -> dict[
     for number, one in enumerate(told):
         if number % _AT_ONCE == _AT_ONCE - 1:
             await asyncio.sleep(0)
-        session = one.outage.session
+        session, since = one.outage.session, one.outage.since
         if session is None:
             continue
-        record = registry.sessions.get(session)
-        if record is None:
+        records = _kin(registry, session).records
+        if not records:
             found[one.outage.key] = Ending(now, FORGOTTEN)
-        elif record.released_at:
+            continue
+        record = max(records, key=_released_at)
+        if record.released_at:
             record = registry.in_system_time(record)
-            at, since = record.released_at or 0.0, one.outage.since
+            at = _released_at(record)
             if at > since or since > now:  # the latter: the clock was set back since
                 found[one.outage.key] = Ending(at, None if record.released is None else record.released.value)
     return found
+
+
+def _released_at(record: Record) -> float:
+    return record.released_at or 0.0
 
 
 class SpoolVitals(NamedTuple):

@@ -43,7 +43,12 @@ class Outage(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def key(self) -> str:
         """What tells it from other outages: the same at each look as long as it lasts."""
-        return str(self.topic) if self.session is None else f"lost:{self.session}"
+        return str(self.topic) if self.session is None else outage_key(self.session)
+
+
+def outage_key(session: str) -> str:
+    """`Outage.key` of a lost session."""
+    return f"lost:{session}"
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):

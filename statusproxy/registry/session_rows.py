@@ -12,6 +12,7 @@ from statusproxy.pacing import Pacer
 from statusproxy.registry.gateway_view import TOGETHER, GatewayView
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Record
+from statusproxy.status.one_session import deciding
 from statusproxy.status.session_state import Claim, Meanings, SessionState, list_shows, session_state
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalKind
@@ -39,6 +40,17 @@ class Row(NamedTuple):
     state: SessionState
     shows: str | None
     """The word that the list shows, corrected where a correction is in force."""
+
+
+class Kin(NamedTuple):
+    """What events said of one session, under each spelling of its id. Its times are of the proxy's own clock."""
+
+    session: str
+    """Its id, as `Row.session`."""
+    record: Record
+    """The one that decides."""
+    records: list[Record]
+    """That of each spelling, as the next corrected list will have it."""
 
 
 class SessionRows:
@@ -72,13 +84,24 @@ class SessionRows:
         None if no event and no list has named it, or if the name fits several sessions.
         """
         channels = self._view.channels()
-        channel = self._channel(session, channels)
-        spellings = self._spellings(session, channel, channels)
-        if channel is None and spellings:
-            channel = self._channel(spellings[0], channels)
+        channel, spellings = self._found(session, channels)
         if not spellings and (channel is None or channel not in channels.exact):
             return None
         return self._row(channel, spellings, channels)
+
+    def kin(self, session: str) -> Kin | None:
+        """The records of a session, named as in `row`, without a look at what the gateway says of it.
+
+        None if no event was about it, or if the name fits several sessions.
+        """
+        record = self._sessions.get(session)
+        if record is not None and not self._sessions.spelt_alike:
+            return Kin(session, record, [record])
+        channel, spellings = self._found(session, self._view.channels())
+        if not spellings:
+            return None
+        records = self._sessions.settled(spellings, self._now())
+        return Kin(_name(channel, spellings), deciding(records), records)
 
     def rows(self) -> Iterator[list[Row]]:
         """Every row once, `AT_ONCE` sessions at a time: those of the map first, then the others listed.
@@ -110,6 +133,14 @@ class SessionRows:
     async def all(self) -> list[Row]:
         """Every row once, found as `batches` finds them."""
         return [row async for batch in self.batches() for row in batch]
+
+    def _found(self, session: str, channels: ChannelIds) -> tuple[str | None, tuple[str, ...]]:
+        """The channel that a name means, and the sessions of the map."""
+        channel = self._channel(session, channels)
+        spellings = self._spellings(session, channel, channels)
+        if channel is None and spellings:
+            channel = self._channel(spellings[0], channels)
+        return channel, spellings
 
     def _channel(self, session: str, channels: ChannelIds) -> str | None:
         """The channel that a session is: in the last lists, or else as it was found last."""
@@ -155,8 +186,8 @@ class SessionRows:
             assert channel is not None
             session, record = channel, None
         else:
-            session = channel if channel is not None and channel in spellings else spellings[0]
-            record = self._sessions.deciding(spellings, self._now())
+            session = _name(channel, spellings)
+            record = deciding(self._sessions.settled(spellings, self._now()))
         claim = self._claim(channel or session, listed=listed)
         override = None if record is None else record.override
         lost = override is not None
@@ -181,3 +212,8 @@ class SessionRows:
         """Whether events told that it is connected, and no later list is without it."""
         whole_at = self._view.whole_at
         return record.verdict is SignalKind.CONNECTED and (listed or whole_at is None or record.known.here > whole_at)
+
+
+def _name(channel: str | None, spellings: tuple[str, ...]) -> str:
+    """The id of a session of that channel: as the list spells it where events do so too."""
+    return channel if channel is not None and channel in spellings else spellings[0]

@@ -11,16 +11,22 @@ from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.transitions import step_kin
 
 
-def deciding(kin: Sequence[Record], now: float, rules: SessionRules, doubted_at: float = NEVER) -> Record:
-    """The record that decides what is shown of a session which has these records, as the next corrected list will.
+def settled(kin: Sequence[Record], now: float, rules: SessionRules, doubted_at: float = NEVER) -> list[Record]:
+    """The records of one session as the next corrected list will have them.
 
-    An override that another spelling knows to be over is ended first. If several overrides are in force, the record
-    with the newest one decides. If none is in force, the record whose last event is the newest decides.
+    An override that another spelling knows to be over is ended.
     """
-    if len(kin) == 1:
-        return kin[0]
     known = list(kin)
-    return max((step_kin(record, known, now, rules, doubted_at)[0] for record in known), key=_weight)
+    return known if len(known) == 1 else [step_kin(record, known, now, rules, doubted_at)[0] for record in known]
+
+
+def deciding(records: Sequence[Record]) -> Record:
+    """Of the settled records of one session, at least one, the record that decides what is shown of it.
+
+    If several overrides are in force, the record with the newest one decides. If none is in force, the record whose
+    last event is the newest decides.
+    """
+    return max(records, key=_weight)
 
 
 def caught_up(kin: Iterable[Record], source: str | None, asked_at: float) -> Override | None:

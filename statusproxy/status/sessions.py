@@ -29,7 +29,7 @@ from statusproxy.status.model import (
     SessionRules,
 )
 from statusproxy.status.observation import Observer
-from statusproxy.status.one_session import deciding
+from statusproxy.status.one_session import settled
 from statusproxy.status.overdue import Overdue, counted_again
 from statusproxy.status.records import Records
 from statusproxy.status.signals import Reading
@@ -146,14 +146,18 @@ class SessionMap:
         return self._records.kin(channel)
 
     @property
+    def spelt_alike(self) -> bool:
+        """Whether several sessions may be one channel."""
+        return self._records.spelt_alike
+
+    @property
     def aliases(self) -> Aliases:
         """The aliases in force."""
         return self._records.aliases
 
-    def deciding(self, sessions: Sequence[str], now: float) -> Record:
-        """The record that decides what is shown of a session that has these spellings, at least one."""
-        records = self._records
-        return deciding([records[one] for one in sessions], now, records.rules, records.doubted_at)
+    def settled(self, sessions: Sequence[str], now: float) -> list[Record]:
+        """The record of each of these spellings of one session, as the next corrected list will have it."""
+        return settled([self._records[one] for one in sessions], now, self.rules, self._records.doubted_at)
 
     @property
     def has_room(self) -> bool:
@@ -270,8 +274,7 @@ class SessionMap:
                 changes.append(change)
             self._records.drop(record.session)
             self._gone(record.session, now)
-            reason = Release.OPERATOR.value
-            changes.append(Change(record.session, FORGOTTEN, reason, now, now, record.gateway_said, by))
+            changes.append(Change(record.session, FORGOTTEN, Release.OPERATOR.value, now, now, record.gateway_said, by))
         return tuple(changes)
 
     def judge_transient(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:

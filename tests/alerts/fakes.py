@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statusproxy.alerts.channels.letter import SENT, Letter, Outcome
 from statusproxy.alerts.sightings import Vitals
 from statusproxy.alerts.values import Delivery, DeliveryState, Line, Message, Outage, Target, Topic
+from statusproxy.registry.session_rows import Kin
 from statusproxy.status.model import Override, Record, Release
 from statusproxy.store.errors import StoreError
 from statusproxy.store.outbox import OutboxDocument
@@ -113,10 +114,23 @@ class FakeRegistry:
         """As `Sessions.has_overrides`."""
         return any(record.override is not None for record in self.known.values())
 
-    def records(self) -> list[Record]:
+    @property
+    def rows(self) -> "FakeRegistry":
+        """As `Sessions.rows`; each id is a session of its own."""
+        return self
+
+    async def read(self) -> None:
+        """As the rows'."""
+
+    def kin(self, session: str) -> Kin | None:
+        """As the rows'."""
+        record = self.known.get(session)
+        return None if record is None else Kin(session, record, [record])
+
+    def lost(self) -> list[str]:
         """As the map's."""
         self.looks += 1
-        return list(self.known.values())
+        return [session for session, record in self.known.items() if record.override is not None]
 
     def get(self, session: str) -> Record | None:
         """As the map's."""

@@ -4,7 +4,10 @@ import pytest
 
 from statusproxy.alerts.sightings import STUCK, Conditions, SpoolVitals, Vitals, endings, lost_sessions
 from statusproxy.alerts.values import Ending, Outage, Told, Topic
+from statusproxy.status.model import Override, Record
+from statusproxy.status.signals import SignalKind
 from tests.alerts.fakes import NOW, FakeRegistry, Said, lost
+from tests.registry.test_session_rows import World
 
 
 async def test_every_lost_session_is_seen_with_what_told_it_and_what_the_gateway_claims() -> None:
@@ -36,6 +39,45 @@ async def test_times_are_those_of_the_systems_clock() -> None:
     registry.shift = 100.0
     (outage,) = await lost_sessions(registry)
     assert outage.since == NOW + 100
+
+
+def corrected(at: float) -> Override:
+    return Override(since=at, at=at, began=at, event="close", word="close")
+
+
+async def test_a_session_that_is_spelt_in_several_ways_is_one_outage_since_the_first() -> None:
+    world = World(
+        Record("sales", override=corrected(980.0)), Record("eng-1", override=corrected(990.0)), **{"eng-1": "sales"}
+    )
+    await world.lists(sales="connected")
+    (outage,) = await lost_sessions(world.registry)
+    assert (outage.session, outage.since, outage.gateway_said) == ("sales", 980.0, "connected")
+
+
+async def test_a_session_that_another_spelling_knows_to_be_connected_is_not_lost() -> None:
+    known = Record("sales", verdict=SignalKind.CONNECTED, known_at=995.0, heard_at=995.0, channel="sales")
+    world = World(Record("eng-1", override=corrected(980.0), channel="sales"), known, **{"eng-1": "sales"})
+    world.registry.now()
+    assert world.registry.has_overrides
+    assert await lost_sessions(world.registry) == []
+    told = [Told(lost("eng-1", since=980.0), "m1", 985.0)]
+    (ending,) = (await endings(world.registry, told, 1_000.0)).values()
+    assert ending.released == "connected-event"
+
+
+async def test_an_outage_that_was_told_under_one_spelling_goes_on_under_it() -> None:
+    world = World(
+        Record("sales", override=corrected(980.0)), Record("eng-1", override=corrected(980.0)), **{"eng-1": "sales"}
+    )
+    assert [each.session for each in await lost_sessions(world.registry)] == ["sales", "eng-1"]
+    await world.lists(sales="connected")
+    assert [each.session for each in await lost_sessions(world.registry, ["lost:eng-1"])] == ["eng-1"]
+
+
+async def test_a_session_whose_name_means_no_channel_any_more_is_told_under_its_own_id() -> None:
+    world = World(Record("eng-1", override=corrected(980.0), channel="sales"))
+    await world.lists(support="connected")
+    assert [each.session for each in await lost_sessions(world.registry)] == ["eng-1"]
 
 
 async def test_hundreds_of_sessions_are_seen_in_turns() -> None:

@@ -258,3 +258,19 @@ async def test_the_same_list_is_corrected_as_its_query_allows() -> None:
     world = World(Record("front", override=LOST, channel="front"))
     for query, changed in (("name=Front", False), ("", True), ("name=Front", True)):
         assert (await world.answers(named("Front"), query=query) != named("Front")) is changed, query
+
+
+async def test_the_kin_of_a_session_are_its_records_by_spelling_with_what_the_others_know() -> None:
+    world = World(Record("eng-1", override=LOST), connected("sales"), **{"eng-1": "sales"})
+    await world.lists(sales=None)
+    for name in ("sales", "eng-1", "SALES"):
+        kin = world.rows.kin(name)
+        assert kin is not None
+        assert (kin.session, kin.record.session) == ("sales", "sales")
+        assert [(one.session, one.override) for one in kin.records] == [("sales", None), ("eng-1", None)]
+
+
+async def test_a_session_of_which_no_event_came_has_no_kin() -> None:
+    world = World()
+    await world.lists(sales="connected")
+    assert world.rows.kin("sales") is None

@@ -17,6 +17,7 @@ from statusproxy.status.effects import SOURCES
 from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
+from statusproxy.status.one_session import deciding
 from statusproxy.status.sessions import EVICTED_AT_ONCE, NOTHING, SessionMap
 from statusproxy.status.signals import EventRule, Reading, Signal, SignalKind, Verdict, read
 from tests.known_dialect import known, known_rules
@@ -1288,4 +1289,4 @@ def test_the_record_that_decides_among_spellings_is_the_one_whose_override_the_l
     assert sessions.kin("Sales") == ["sales", "SALES"]
     assert sessions.kin("desk") == ["Front"]
     assert sessions.aliases.of("Front") == "desk"
-    assert sessions.deciding(["sales", "SALES"], 50.0).session == "SALES"
+    assert deciding(sessions.settled(["sales", "SALES"], 50.0)).session == "SALES"
