@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 from statusproxy.alerts.message_types import SIDES
 from statusproxy.alerts.values import Line, Message, Target, Topic
@@ -27,7 +28,7 @@ def fits(patterns: frozenset[str], session: str | None) -> bool:
     """Whether any pattern is of this session; each is of a condition, which has none."""
     if session is None or _EVERY in patterns:
         return bool(patterns)
-    return any(_compiled(pattern).fullmatch(session.casefold()) is not None for pattern in patterns)
+    return any(_fits(pattern, session) for pattern in patterns)
 
 
 def lines_for(message: Message, target: Target) -> tuple[Line, ...]:
@@ -39,8 +40,36 @@ def lines_for(message: Message, target: Target) -> tuple[Line, ...]:
     return tuple(line for line in message.lines if fits(patterns, line.outage.session))
 
 
+def _fits(pattern: str, session: str) -> bool:
+    """Whether a pattern is of this id: `*` is any text, `?` any character. Case does not count, as with ids.
+
+    The parts between the stars are found one after the other, each at the first place that is left. No other place can
+    fit better, so the time is at most that of one search for each part, however many stars there are.
+    """
+    session = session.casefold()
+    (first, *middle), last = _parts(pattern)
+    begin = first.match(session)
+    if begin is None:
+        return False
+    if last is None:
+        return begin.end() == len(session)
+    at, end = begin.end(), len(session) - last.length
+    for part in middle:
+        found = part.search(session, at, max(at, end))
+        if found is None:
+            return False
+        at = found.end()
+    return at <= end and last.text.match(session, end) is not None
+
+
+class _Last(NamedTuple):
+    text: re.Pattern[str]
+    length: int
+
+
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern as a regular expression: `*` is any text, `?` any character, and case does not count, as with ids."""
-    escaped = re.escape(re.sub(r"\*+", "*", pattern.casefold()))
-    return re.compile(escaped.replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+def _parts(pattern: str) -> tuple[tuple[re.Pattern[str], ...], _Last | None]:
+    """The parts before and between the stars of a pattern, and the one after the last; None where it has no star."""
+    parts = re.split(r"\*+", pattern.casefold())
+    texts = tuple(re.compile(re.escape(part).replace(r"\?", "."), re.DOTALL) for part in parts)
+    return (texts, None) if len(parts) == 1 else (texts[:-1], _Last(texts[-1], len(parts[-1])))

@@ -1,10 +1,14 @@
 """Which target wants what."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from statusproxy.alerts.message_types import BACK, BEGUN, SIDES
 from statusproxy.alerts.values import Line, Message, Outage, Target, Topic
-from statusproxy.alerts.wanted import asked, fits, lines_for
+from statusproxy.alerts.wanted import _parts, asked, fits, lines_for
 
 LOSS = Outage(Topic.LOST, 0.0, "Sales-1")
 DOWN = Outage(Topic.GATEWAY_DOWN, 0.0)
@@ -55,6 +59,30 @@ def test_a_target_is_told_of_the_topics_that_it_asks_for(
 )
 def test_patterns_are_of_whole_ids_without_regard_to_case(patterns: list[str], expected: bool) -> None:
     assert wants(target(Topic.LOST, sessions=tuple(patterns)), LOSS, over=False) is expected
+
+
+@given(
+    st.text("ab?*", max_size=8),
+    st.text("abB\n", max_size=8),
+)
+def test_a_pattern_is_of_the_ids_that_a_search_through_all_places_finds(pattern: str, session: str) -> None:
+    written = "".join({"*": ".*", "?": "."}.get(each, each) for each in pattern)
+    expected = re.fullmatch(written, session.casefold(), re.DOTALL) is not None
+    assert fits(frozenset({pattern}), session) is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [("*-*-*-x", False), ("*-?*-*-", True), ("-" * 200 + "*" + "-" * 313, False), ("-" * 200 + "*" + "-" * 312, True)],
+)
+def test_parts_of_a_pattern_do_not_overlap(pattern: str, expected: bool) -> None:
+    assert fits(frozenset({pattern}), "-" * 512) is expected
+
+
+def test_no_part_of_a_pattern_can_match_in_several_lengths() -> None:
+    parts, last = _parts("*a?*b*c")
+    assert last is not None
+    assert [part.pattern for part in (*parts, last.text)] == ["", "a.", "b", "c"]
 
 
 def test_patterns_say_nothing_of_conditions() -> None:
