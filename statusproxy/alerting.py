@@ -46,6 +46,7 @@ class Alerting:
         self._changed = changed
         self._unsubscribe: Callable[[], None] = lambda: None
         self._ending: set[asyncio.Task[None]] = set()
+        self._starting: asyncio.Task[None] | None = None
 
     def follow(self, settings: Settings) -> None:
         """Go by these settings from now on: at the start and at each reload."""
@@ -62,7 +63,7 @@ class Alerting:
             return
         self.alerts = Alerts(self._site, self._counts)
         self.alerts.configure(settings.alerts, reader)
-        self.alerts.start()
+        self._start(self.alerts)
         self._unsubscribe = self._site.registry.changes.subscribe(self.alerts)
         self._changed(self.alerts)
 
@@ -77,9 +78,24 @@ class Alerting:
         if self._ending:
             await asyncio.wait(self._ending)
 
+    def _start(self, alerts: Alerts) -> None:
+        """Start alerts once those before have ended: two would send the same messages, and share one claim."""
+        if not self._ending:
+            alerts.start()
+            return
+
+        async def start() -> None:
+            await asyncio.wait(self._ending)
+            alerts.start()
+
+        self._starting = asyncio.create_task(start(), name="statusproxy-alerts-start")
+
     def _end(self) -> None:
         if self.alerts is None:
             return
+        if self._starting is not None:
+            self._starting.cancel()
+            self._starting = None
         self._unsubscribe()
         task = asyncio.create_task(self.alerts.close(), name="statusproxy-alerts-end")
         self._ending.add(task)

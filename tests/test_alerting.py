@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from statusproxy.alerting import Alerting, Site
 from statusproxy.alerts.sightings import SpoolVitals
-from statusproxy.alerts.values import Topic
+from statusproxy.alerts.values import Book, Delivery, DeliveryState, Message, Topic
 from statusproxy.observe.silence import LONGEST
 from statusproxy.spool.spool import Spool
 from statusproxy.status.model import Record
@@ -65,6 +66,47 @@ async def test_a_reload_switches_them_on_changes_them_and_switches_them_off(
         assert states == [None] * 2
         assert not site.server.admin.answers.alerts.report().configured
         assert len(site.server.registry.changes) == subscribers
+
+
+@pytest.mark.slow
+async def test_off_and_on_again_sends_nothing_twice(tmp_path: Path, origin: Origin, receiver: Receiver) -> None:
+    answering = asyncio.Event()
+
+    async def arrived() -> None:
+        await answering.wait()
+
+    receiver.arrived = arrived
+    async with serving(tmp_path, origin, alerts=alerts(receiver, "a")) as site:
+        before = alerting(site.server).alerts
+        assert before is not None
+        await until(lambda: before.leading)
+        (target,) = before.targets
+        before._books.put(Book(messages=(Message("m1", "test", time.time(), (), (Delivery(target.id),)),)))
+        before.wake()
+        await until(lambda: bool(receiver.came))
+        for on in (None, alerts(receiver, "a"), None, alerts(receiver, "a")):
+            assert site.reload(alerts=on)
+        after = alerting(site.server).alerts
+        assert after is not None
+        assert site.server.admin.answers.alerts.alerts is after
+        answering.set()
+        await until(lambda: bool(after.book.messages))
+        assert [each.deliveries[0].state for each in after.book.messages] == [DeliveryState.SENT]
+    assert len(receiver.came) == 1
+
+
+@pytest.mark.slow
+async def test_off_again_before_those_before_have_ended_starts_nothing(
+    tmp_path: Path, origin: Origin, receiver: Receiver
+) -> None:
+    async with serving(tmp_path, origin, alerts=alerts(receiver, "a")) as site:
+        for on in (None, alerts(receiver, "a")):
+            assert site.reload(alerts=on)
+        found = alerting(site.server).alerts
+        assert found is not None
+        assert site.reload(alerts=None)
+        await alerting(site.server).close()
+    assert not found.leading
 
 
 async def test_the_gateways_change_wakes_them_and_a_stop_ends_them(
