@@ -38,6 +38,7 @@ def notify(*states: str) -> bool:
     """Tell systemd `states` such as `READY=1`; False where systemd does not listen.
 
     One datagram to the socket that `NOTIFY_SOCKET` names: that is the whole protocol, so no library is needed.
+    It never waits: where the socket's queue is full, since its owner does not read, the datagram is lost.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
@@ -46,6 +47,7 @@ def notify(*states: str) -> bool:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.setblocking(False)
             sender.connect(address)
             sender.sendall("\n".join(states).encode())
     except OSError:

@@ -51,6 +51,14 @@ def test_a_systemd_that_does_not_listen_is_no_error(tmp_path: Path, monkeypatch:
     assert not systemd.notify("READY=1")
 
 
+def test_a_manager_that_does_not_read_holds_nothing_up(manager: socket.socket) -> None:
+    # In a process of its own: a call that waits would hold up the tests as well.
+    fill = "from statusproxy import systemd\nwhile systemd.notify('WATCHDOG=1'): pass\nprint('full')"
+    done = subprocess.run([sys.executable, "-c", fill], capture_output=True, text=True, check=True, timeout=10)
+    assert done.stdout == "full\n"
+    assert manager.recv(4096) == b"WATCHDOG=1"
+
+
 def test_a_status_is_one_line() -> None:
     assert systemd.status("config.yaml:3: gateway:\n  found 7") == "STATUS=config.yaml:3: gateway: found 7"
 
