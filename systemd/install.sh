@@ -27,6 +27,9 @@ readonly STEADY_FOR=3
 # What to say of a failure's traces, until something was changed.
 UNCHANGED="nothing was changed"
 
+# Whether this run has made the folder of secrets.
+made_secrets=no
+
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly HERE
 
@@ -229,16 +232,19 @@ fail_taken() {
     "stop that program, or write another address into that key; then: $(again)"
 }
 
+# The folders of versions, by their names; $PREFIX may hold other things, such as an environment that was there before.
+versions() {
+  find "$PREFIX" -mindepth 1 -maxdepth 1 -type d -regextype posix-extended -regex '.*-[0-9a-f]{12}' 2>/dev/null || true
+}
+
 prune() {
   local folder
-  for folder in "$PREFIX"/*/; do
-    folder=${folder%/}
-    [ ! -L "$folder" ] || continue
+  while read -r folder; do
     case $folder in
-      "$(current)" | "$(previous)") ;;
+      "" | "$(current)" | "$(previous)") ;;
       *) rm -rf "$folder" ;;
     esac
-  done
+  done <<<"$(versions)"
 }
 
 # ---- the units ----
@@ -321,6 +327,50 @@ remove_help() {
   # Empty ones only. /usr/local/share/man itself is the system's.
   rmdir "$SHARE/bash-completion/completions" "$SHARE/bash-completion" "$SHARE/zsh/site-functions" "$SHARE/zsh" \
     "$SHARE/fish/vendor_completions.d" "$SHARE/fish" "$SHARE/man/man1" 2>/dev/null || true
+}
+
+# The files that an installation puts outside $PREFIX.
+placed() {
+  local unit shell
+  for unit in "${UNIT_FILES[@]}"; do printf '%s\n' "$UNITS/$unit"; done
+  for unit in statusproxy.service.d/10-restart.conf statusproxy@.service.d/10-restart.conf statusproxy.socket.d/10-listen.conf; do
+    printf '%s\n' "$UNITS/$unit"
+  done
+  for shell in bash zsh fish; do completion_of "$shell"; done
+  printf '%s\n' "$COMMAND" "$MAN"
+}
+
+# Before a first installation: keeps in a folder, $own, the files that it may replace, such as a unit of your own, and
+# which units systemd has enabled and started.
+keep_own() {
+  local file unit
+  own=$(mktemp -d)
+  touch "$own/enabled" "$own/active"
+  while read -r file; do
+    if [ -e "$file" ]; then
+      mkdir -p "$own$(dirname "$file")"
+      cp -a "$file" "$own$file"
+    fi
+  done <<<"$(placed)"
+  for unit in statusproxy.service statusproxy.socket $(proxies); do
+    if systemctl is-enabled --quiet "$unit" 2>/dev/null; then printf '%s\n' "$unit" >>"$own/enabled"; fi
+    if is_active "$unit"; then printf '%s\n' "$unit" >>"$own/active"; fi
+  done
+}
+
+# Puts back what `keep_own` has kept, after `remove`.
+put_back_own() {
+  local file unit
+  while read -r file; do
+    if [ -e "$own$file" ]; then
+      mkdir -p "$(dirname "$file")"
+      cp -a "$own$file" "$file"
+    fi
+  done <<<"$(placed)"
+  systemctl daemon-reload
+  while read -r unit; do systemctl --quiet enable "$unit" 2>/dev/null || true; done <"$own/enabled"
+  while read -r unit; do systemctl start "$unit" 2>/dev/null || true; done <"$own/active"
+  rm -rf "$own"
 }
 
 is_active() { systemctl is-active --quiet "$1"; }
@@ -434,11 +484,14 @@ install() {
   fi
   folder=$PREFIX/$version-$(fingerprint "$wheel" "$source" "$python")
   old=$(current)
-  [ -e "$STATE" ] || new_state=yes
+  has_state || new_state=yes
 
   say "statusproxy $version"
   [ -d "$ETC" ] || mkdir -m 755 "$ETC"
-  [ -d "$ETC/secrets" ] || mkdir -m 700 "$ETC/secrets"
+  if [ ! -d "$ETC/secrets" ]; then
+    mkdir -m 700 "$ETC/secrets"
+    made_secrets=yes
+  fi
   if [ -f "$ETC/config.yaml" ]; then
     config="$ETC/config.yaml (kept)"
   else
@@ -463,24 +516,24 @@ install() {
     step environment "$folder ($("$python" --version))"
   fi
   if ! add_packages "$folder" "$wheels" "$source"; then
-    abandon "$built" "$old" "$new_state"
+    abandon "$built" "$old"
     fail "the packages for \`state.url\`, \`webhooks[].jwt\` or \`alerts\` in $ETC/config.yaml could not be installed; $UNCHANGED" \
       "without the internet, fill a folder with wheels (to see how: $(command_line --help)), then: $(command_line --wheels DIR)"
   fi
   [ -z "$added" ] || step packages "$added, for \`state.url\`, \`webhooks[].jwt\` or \`alerts\`"
   step configuration "$config"
   if ! CREDENTIALS_DIRECTORY=$ETC/secrets "$folder/bin/statusproxy" check --config "$ETC/config.yaml" >/dev/null; then
-    abandon "$built" "$old" "$new_state"
+    abandon "$built" "$old"
     fail "version $version does not accept the configuration (above); $UNCHANGED" "correct it, then: $(again)"
   fi
   held=$(taken "$folder/bin/python" "" "$(answer ports)")
   if [ -n "$held" ] && [ -z "$several" ]; then
-    abandon "$built" "$old" "$new_state"
+    abandon "$built" "$old"
     fail_taken "$held"
   fi
 
   if [ -n "$old" ] && [ -z "$several" ] && relies_on_old_default; then
-    abandon "$built" "$old" "$new_state"
+    abandon "$built" "$old"
     fail "\`listen\` is not in $ETC/config.yaml, and its default is 127.0.0.1:8090 now: this machine only; $UNCHANGED" \
       "to stay open to containers and other machines, write this line into it: listen: 0.0.0.0:8090" \
       "to be open to this machine only: listen: 127.0.0.1:8090" "then: $(again)"
@@ -494,9 +547,12 @@ install() {
     fi
   elif [ -n "$old" ]; then
     keep_state "$folder"
+  else
+    keep_own
   fi
 
   if activate "$folder"; then
+    [ -n "$old" ] || rm -rf "$own"
     if [ -n "$old" ] && [ "$old" != "$folder" ]; then
       point previous "$old"
       step service "active; the version before, $(basename "$old"), is kept: $PREFIX/current/share/systemd/install.sh --rollback"
@@ -510,7 +566,11 @@ install() {
   fi
 
   if [ -z "$old" ]; then
-    remove "$new_state"
+    remove
+    rm -rf "$folder"
+    remove_prefix
+    if [ "$new_state" = yes ]; then rm -rf "$STATE" /var/lib/statusproxy; fi
+    put_back_own
     fail "version $version does not run here, and was removed again; the configuration stays in $ETC" \
       "fix what the journal names above, then: $(again)"
   fi
@@ -532,11 +592,14 @@ forget_package() {
   [ -d "$ETC/secrets" ] || mkdir -m 700 "$ETC/secrets"
 }
 
-# Removes the version in $1, which this run has built for nothing; "" if it has built none. Where no other one runs, $2,
-# nothing of an installation stays but the configuration; nor the state, if $3 is `yes`: this run made it.
+# Whether there is a state, in whichever way the service keeps it: its own folder, that of a unit of your own, a mount.
+has_state() { [ -e "$STATE" ] || [ -e /var/lib/statusproxy ] || [ -L /var/lib/statusproxy ]; }
+
+# Before anything was put in place: removes the version in $1, which this run has built for nothing; "" if it has built
+# none. Where no other one runs, $2, the folders go that this run has made. All else was there before, and stays.
 abandon() {
   [ -z "$1" ] || rm -rf "$1"
-  [ -n "$2" ] || remove "$3"
+  [ -n "$2" ] || remove_prefix
 }
 
 next_steps() {
@@ -609,7 +672,14 @@ rollback() {
 
 # ---- remove ----
 
-# Removes what install puts in place, but never the configuration; the state too if $1 is `yes`: this very run made it.
+# Removes $PREFIX where nothing is left in it, and the folder of secrets where this run has made it.
+remove_prefix() {
+  rm -f "$PREFIX/.current.new" "$PREFIX/.previous.new"
+  rmdir "$PREFIX" 2>/dev/null || true
+  if [ "$made_secrets" = yes ]; then rmdir "$ETC/secrets" 2>/dev/null || true; fi
+}
+
+# Removes what install puts in place outside $PREFIX, and the links in it; never the configuration or the state.
 remove() {
   local several
   several=$(proxies)
@@ -620,17 +690,18 @@ remove() {
   rmdir "$UNITS/statusproxy.service.d" "$UNITS/statusproxy@.service.d" "$UNITS/statusproxy.socket.d" 2>/dev/null || true
   systemctl daemon-reload
   systemctl reset-failed "${UNIT_FILES[@]}" 2>/dev/null || true
-  rm -rf "$PREFIX"
+  rm -f "$PREFIX/current" "$PREFIX/previous"
   if grep -qs "Placed by statusproxy's install.sh" "$COMMAND"; then rm -f "$COMMAND"; fi
   remove_help
-  if [ "$1" = yes ]; then rm -rf "$STATE" /var/lib/statusproxy; fi
-  rmdir "$ETC/secrets" "$ETC" 2>/dev/null || true
 }
 
 uninstall() {
-  local purge=$1
+  local purge=$1 folder
   say "removing statusproxy"
-  remove no
+  remove
+  while read -r folder; do [ -z "$folder" ] || rm -rf "$folder"; done <<<"$(versions)"
+  remove_prefix
+  rmdir "$ETC/secrets" "$ETC" 2>/dev/null || true
   step service "stopped and removed"
   if [ "$purge" = yes ]; then
     rm -rf "$ETC" "$STATE" "$STATE"-[0-9]* /var/lib/statusproxy /var/lib/statusproxy-[0-9]* /run/statusproxy \
