@@ -81,7 +81,9 @@ class Listeners:
             for sock in server.sockets:
                 name = _name(sock)
                 self.addresses.append(name)
-                log.info("listening on %s, forwarding to %s", name, self._settings.gateway, extra={"listen": name})
+                log.info(
+                    "listening on %s, forwarding to %s", name, self._settings.gateway_shown, extra={"listen": name}
+                )
         if _on_loopback(self.addresses):
             log.info(
                 "only programs on this machine can connect; `listen` in config.yaml opens it to containers and other "

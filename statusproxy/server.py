@@ -83,7 +83,7 @@ class Server:
         self._watchdog: Watchdog | None = None
         self._watchdog_task: asyncio.Task[None] | None = None
         self.gateway_watch = GatewayWatch(
-            lambda: self.proxy.site.pool.origin, lambda: self.settings.gateway, self._gateway_changed
+            lambda: self.proxy.site.pool.origin, lambda: self.settings.gateway_shown, self._gateway_changed
         )
         self._alerting: Alerting | None = None
         self._stopping = asyncio.Event()
@@ -217,7 +217,7 @@ class Server:
 
     def _status(self) -> str:
         return status_line(
-            self.settings.gateway,
+            self.settings.gateway_shown,
             self.addresses,
             {
                 "the gateway cannot be reached": self.gateway_watch.error,

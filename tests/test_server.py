@@ -784,6 +784,22 @@ async def test_the_status_tells_of_a_gateway_that_cannot_be_reached_until_the_en
     await gone.stop()
 
 
+async def test_a_token_in_the_gateways_base_path_is_in_no_log_and_no_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("statusproxy.systemd.notify", lambda *states: told.extend(states))
+    caplog.set_level(logging.DEBUG)
+    gone = f"http://127.0.0.1:{free_port()}/token/S3cretT0ken"
+    async with serving(tmp_path, Origin(), gateway=gone) as site:
+        site.server.gateway_watch.start()
+        await until(lambda: site.server.gateway_watch.error is not None)
+    said = [*told, *(f"{record.getMessage()} {record.__dict__.get('gateway')}" for record in caplog.records)]
+    assert any("/token/********" in line for line in told)
+    assert any("forwarding to" in line and "/token/********" in line for line in said)
+    assert [line for line in said if "S3cret" in line] == []
+
+
 def keeping(folder: Path, spool: bool = True) -> dict[str, Any]:
     """Settings with which events on `/in` are kept."""
     return {"state": {"url": f"sqlite:///{folder}/state.db"}, "webhooks": [{"path": "/in", "spool": spool}]}

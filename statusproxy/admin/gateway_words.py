@@ -24,4 +24,4 @@ class GatewayWords(msgspec.Struct, frozen=True):
 def gateway_words(settings: Settings) -> GatewayWords:
     """What these settings say of their gateway. Reads the preset's file where it is one of the user's own."""
     rule = settings.channels[0].rule() if settings.channels else None
-    return GatewayWords(settings.gateway, guidance(settings, os.environ), rule)
+    return GatewayWords(settings.gateway_shown, guidance(settings, os.environ), rule)

@@ -254,8 +254,9 @@ def _mask_path(address: str, mask: str) -> str:
     return match[0] + "/".join(each if not each or is_plain(each) else mask for each in segments)
 
 
-#: Scheme and authority of a URL with a path.
-_BEFORE_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]+/")
+#: Scheme and authority of a URL with a path, also with slashes too few or too many, and after a method. The path of a
+#: Unix socket is a file's.
+_BEFORE_PATH = re.compile(r"(?!unix:)(?:[A-Za-z]+ +)?[A-Za-z][A-Za-z0-9+.-]*:/+[^/]+/")
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 

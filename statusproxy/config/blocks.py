@@ -106,7 +106,9 @@ def struct(kind: type[msgspec.Struct], checks: Mapping[type[msgspec.Struct], Che
         }
         for name, entry in entries.items():
             if name not in fields:
-                raise spot.unknown_key(name, entry, fields, guarded=hidden)
+                # At the top of the file only blocks stand, and their names help to find a block set in too little.
+                inner = holds_secrets and bool(spot.key)
+                raise spot.unknown_key(name, entry, fields, guarded=hidden, holds_secrets=inner)
         # What is written is read first: a mistake in a path is why nothing of the preset was found for it.
         values = {field.attribute: field.form.read(entries[name]) for name, field in fields.items() if name in entries}
         for name, field in fields.items():

@@ -9,6 +9,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from statusproxy.config.errors import suggest
+from statusproxy.config.path_tokens import is_plain
 from statusproxy.config.templates import BELOW, SECRET, SESSION, cut_of, parse_template
 
 TEMPLATE_ALLOWED = "a path such as /api/channels or /api/channels/{session}"
@@ -18,6 +19,7 @@ HEADER_ALLOWED = "a header's name, such as X-Webhook-Secret"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _UNFIT = re.compile(r"[\x00-\x20\x7f?#]")
 _EXPRESS = re.compile(r"/:[A-Za-z_]\w*(?=/|$)")  # `/:session`, as Express writes a placeholder
+_URL = re.compile(r"https?:/+[^/]*(?:/|$)")  # up to its path; a slash too few or too many makes no difference
 _BRACES = re.compile(r"\{[^/{}]*\}|[{}]")
 _END = f"/{BELOW}"
 
@@ -79,9 +81,11 @@ def covers(template: str, path: str) -> bool:
 def _check_whole(text: str, allowed: str, *, before: str = "") -> None:
     """Refuse what is not a path; `before` is what stands before it in the file, for the fix to repeat."""
     meant = None
-    if text.startswith(("http://", "https://")):
-        # With a "@" there may be a password, and no one can tell where it ends.
-        meant = None if "@" in text else "/" + text.split("://", 1)[1].partition("/")[2]
+    url = _URL.match(text)
+    if url:
+        # With a "@" there may be a password, and no one can tell where it ends. A URL's path may hold a token.
+        path = text[url.end() :]
+        meant = f"/{path}" if "@" not in text and all(not each or is_plain(each) for each in path.split("/")) else None
     elif "?" in text or "#" in text:
         meant = re.split(r"[?#]", text)[0]
         allowed += ", without a query"

@@ -18,6 +18,7 @@ from statusproxy.config.addresses import (
     TARGET_ALLOWED,
     Address,
     check_host,
+    mask_url,
     parse_address,
     parse_gateway,
     parse_target,
@@ -65,6 +66,7 @@ from statusproxy.config.schema import (
     Words,
     url,
 )
+from statusproxy.config.spot import MASK
 from statusproxy.config.templates import common_cut, source_of
 from statusproxy.config.units import DURATION_ALLOWED
 from statusproxy.status.channels import ChannelRule
@@ -392,6 +394,11 @@ class Settings(Section, frozen=True, kw_only=True):
     tls: Tls | None = None
     gateway_tls: GatewayTls = GatewayTls()
     log: Log = Log()
+
+    @property
+    def gateway_shown(self) -> str:
+        """The gateway's address as people, logs and labels get it: a base path may hold a token."""
+        return mask_url(self.gateway, MASK)
 
     def signal_rules(self) -> SignalRules:
         """How webhooks are read, in the form that `status` reads."""

@@ -55,17 +55,19 @@ class Spot(msgspec.Struct, frozen=True):
             return "a text" if is_text else "a value"
         return quote(conceal(self.node.text, MASK)) if is_text else self.node.text[:40]
 
-    def unknown_key(self, name: str, entry: "Spot", known: Collection[str], *, guarded: bool = False) -> ConfigError:
+    def unknown_key(
+        self, name: str, entry: "Spot", known: Collection[str], *, guarded: bool = False, holds_secrets: bool = False
+    ) -> ConfigError:
         """The error about a key that this mapping does not have. The key is repeated where it cannot be a secret.
 
         It may be one where secrets belong (`guarded`), and in braces, where a comma in a value without quotes has cut
         it: `{value: abc,def}` has a key `def`. So in braces it is repeated where it has a value and is nearly a known
-        one.
+        one. In a block that has secrets further inside (`holds_secrets`) it is repeated where it is nearly a known one.
         """
         cut = entry.mark.in_braces and entry.is_null
         meant = did_you_mean(name, known)
         hint = "; put quotes around a value that holds a comma" if cut else meant
-        unnamed = guarded or cut or (entry.mark.in_braces and not meant)
+        unnamed = guarded or cut or ((entry.mark.in_braces or holds_secrets) and not meant)
         where = msgspec.structs.replace(self, mark=entry.mark) if unnamed else entry
         return where.error(f"unknown key{hint} (known: {', '.join(known)})")
 

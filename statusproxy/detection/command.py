@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from statusproxy.config.addresses import parse_gateway
+from statusproxy.config.addresses import mask_url, parse_gateway
 from statusproxy.config.errors import ConfigError, did_you_mean
 from statusproxy.config.load import loads
+from statusproxy.config.spot import MASK
 from statusproxy.detection.catalogue import Gateway, shipped
 from statusproxy.detection.config_file import config_text, write_new
 from statusproxy.detection.probe import PATIENCE, Finding, Probe, UnreachableError, describe, probe
@@ -45,7 +46,7 @@ async def init(
     try:
         found = await probe(target, [chosen] if chosen is not None else gateways, secret, patience=patience)
     except UnreachableError as error:
-        raise InitError(f"the gateway at {target} cannot be asked: {error}") from None
+        raise InitError(f"the gateway at {mask_url(str(target), MASK)} cannot be asked: {error}") from None
     finding, told = _decide(found, chosen, secret=secret is not None)
     gateway = finding.gateway
     try:

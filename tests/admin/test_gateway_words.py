@@ -15,6 +15,11 @@ def test_the_words_are_those_of_the_preset_and_the_rule_that_of_the_first_route(
     assert lost_word(words.rule, "STOPPED", None) == "STOPPED"
 
 
+def test_a_token_in_the_gateways_base_path_is_not_shown() -> None:
+    words = gateway_words(loads("gateway: https://gw.example/instances/3C1F/token/S3cret"))
+    assert words.gateway_url == "https://gw.example/instances/********/token/********"
+
+
 def test_without_a_list_there_is_no_rule() -> None:
     assert gateway_words(loads("gateway: http://127.0.0.1:3000\nchannels: []")).rule is None
 

@@ -32,6 +32,10 @@ MISTAKES = [
             "(known: path, forward_to, forward, except, from, secret, hmac, jwt, token, spool)"
         ),
     ),
+    (
+        "webhooks:\n  - path: /a\n    S3cretT0ken: 1",
+        "4: webhooks[0]: unknown key (known: path, forward_to, forward, except, from, secret, hmac, jwt, token, spool)",
+    ),
     ("timeouts:\n  connect: soon", f'3: timeouts.connect: found "soon"; allowed: {DURATION_ALLOWED}'),
     ("timeouts: {connect: 0}", "2: timeouts.connect: found 0; allowed: at least 1ms"),
     ("timeouts: {connect: null}", f"2: timeouts.connect: found nothing (null); allowed: {DURATION_ALLOWED}"),

@@ -5,7 +5,7 @@ import pytest
 
 from statusproxy.config.errors import ConfigError
 from statusproxy.config.spot import Block, Spot
-from statusproxy.config.yaml_tree import Mark, Scalar
+from statusproxy.config.yaml_tree import Entries, Mark, Scalar
 from tests.config.places import spot
 
 
@@ -67,6 +67,14 @@ def test_an_unknown_key_is_named_with_what_was_probably_meant() -> None:
         'c.yaml:2: key.lsten: unknown key; did you mean "listen"? (known: listen)'
     )
     assert str(block.unknown_key("lsten", entry, ["listen"], guarded=True)).startswith("c.yaml:2: key: unknown key")
+
+
+def test_a_key_in_a_block_that_holds_secrets_is_repeated_where_it_is_nearly_a_known_one() -> None:
+    block = Spot(Entries({}), "key", Mark("c.yaml", 1))
+    for name, shown in (("lsten", "key.lsten"), ("S3cret", "key")):
+        entry = Spot(Scalar("x"), f"key.{name}", Mark("c.yaml", 2))
+        error = block.unknown_key(name, entry, ["listen"], holds_secrets=True)
+        assert str(error).startswith(f"c.yaml:2: {shown}: unknown key")
 
 
 def test_a_key_that_a_comma_cut_off_is_not_repeated() -> None:

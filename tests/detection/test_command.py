@@ -201,6 +201,12 @@ async def test_a_configuration_that_would_not_be_valid_is_not_written(
     assert os.listdir(tmp_path) == []
 
 
+async def test_a_token_in_the_address_of_a_gateway_that_is_not_there_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(InitError, match=r"/token/\*{8} cannot be asked") as refused:
+        await init(f"http://127.0.0.1:{free_port()}/token/S3cretT0ken", tmp_path / "a.yaml")
+    assert "S3cret" not in str(refused.value)
+
+
 async def test_a_gateway_that_is_not_there_is_told_with_its_address(tmp_path: Path) -> None:
     port = free_port()
     with pytest.raises(

@@ -31,9 +31,9 @@ async def configuration(
     """Look through valid settings. `source` names their file (None: there is no file), `written` is what it says."""
     preset = settings.preset or "–"
     first = (
-        note("configuration.no-file", gateway=settings.gateway, preset=preset)
+        note("configuration.no-file", gateway=settings.gateway_shown, preset=preset)
         if source is None
-        else ok("configuration.valid", file=source, gateway=settings.gateway, preset=preset)
+        else ok("configuration.valid", file=source, gateway=settings.gateway_shown, preset=preset)
     )
     return [first, *_gaps(settings, written), *_open_doors(settings, written)]
 

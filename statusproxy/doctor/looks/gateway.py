@@ -31,10 +31,10 @@ async def look(subject: Subject) -> list[Finding]:
     try:
         askers = Askers(settings)
     except (OSError, ValueError) as error:  # of a certificate file
-        return [problem("gateway.tls-failed", url=settings.gateway, why=str(error))]
+        return [problem("gateway.tls-failed", url=settings.gateway_shown, why=str(error))]
     with closing(askers):
         (subject.gateway_answers, findings), more = await asyncio.gather(
-            gateway(askers.gateway, settings.gateway), hubs(askers.others)
+            gateway(askers.gateway, settings.gateway_shown), hubs(askers.others)
         )
     return [*findings, *more]
 

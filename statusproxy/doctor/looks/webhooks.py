@@ -300,7 +300,7 @@ def _ways(settings: Settings, written: Written, told: Guidance) -> dict[str, str
 
     return {
         "base": base,
-        "gateway": settings.gateway,
+        "gateway": settings.gateway_shown,
         "inbound_path": inbound_path,
         "inbound_lines": Lines() if inbound else lines(inbound_path),
         "outbound_path": outbound_path,

@@ -18,6 +18,7 @@ from statusproxy.config.settings import GatewayTls
 from statusproxy.doctor.asking import Answer, Asker
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks import gateway as module
+from statusproxy.doctor.looks.configuration import configuration
 from statusproxy.doctor.looks.gateway import gateway, hubs
 from statusproxy.doctor.looks.running import _judge
 from statusproxy.doctor.subject import Subject
@@ -142,6 +143,14 @@ async def test_a_gateway_that_refuses_connections_does_not_answer() -> None:
     subject = Subject(loads(f"gateway: http://127.0.0.1:{free_port()}"))
     assert levels(await module.look(subject)) == {"gateway.unreachable": "problem"}
     assert subject.gateway_answers is False
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_token_in_the_gateways_base_path_is_in_no_finding(scheme: str, origin: Origin) -> None:
+    settings = loads(f"gateway: {scheme}://127.0.0.1:{origin.port}/token/S3cretT0ken")
+    found = [*await module.look(Subject(settings)), *await configuration(settings, None)]
+    assert "/token/********" in str(found)
+    assert "S3cret" not in str(found)
 
 
 async def test_a_certificate_that_cannot_be_used_leaves_open_whether_the_gateway_answers(tmp_path: Path) -> None:
