@@ -328,6 +328,21 @@ async def reload(proxy: Program, reply: bytes) -> None:
 
 
 @pytest.mark.slow
+async def test_a_reload_that_would_lead_back_to_the_listener_in_force_is_refused(
+    tmp_path: Path, origin: Origin, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin.answer = answer(b"{}")
+    port = free_port()
+    async with serving(tmp_path, origin, listen=f"127.0.0.1:{port}") as site:
+        before = site.server.settings
+        assert not site.reload(listen=f"127.0.0.1:{free_port()}", gateway=f"http://127.0.0.1:{port}")
+        assert site.server.settings is before
+        assert site.server.waiting == ()
+        assert (await site.ask(get("/health"))).status == 200
+    (error,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert error.startswith("the configuration was not changed: gateway: it leads back to this proxy: ")
+
+
 async def test_no_request_is_lost_while_the_configuration_changes_under_load(tmp_path: Path, origin: Origin) -> None:
     done = asyncio.Event()
     statuses: list[int] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from statusproxy.config.errors import ConfigError
 from statusproxy.config.load import loads
 from statusproxy.config.restart import AT_START, after_reload, waits
 
@@ -52,6 +53,43 @@ def test_after_several_reloads_the_values_of_the_start_still_hold() -> None:
 )  # fmt: skip
 def test_a_key_waits_where_it_or_its_block_is_listed(key: str, does: bool) -> None:
     assert waits(key) is does
+
+
+ALERTS = "alerts: {to: [{webhook: 'http://%s/x'}]}\n"
+HEARTBEAT = "alerts: {heartbeat: 'http://%s/x'}\n"
+FORWARD = "webhooks: [{path: /x, forward_to: 'http://%s/token/S3cretT0ken'}]\n"
+
+
+@pytest.mark.parametrize("listener", ["listen", "admin.listen"])
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [("gateway: http://%s\n", "gateway"), (FORWARD, "webhooks[0].forward_to"), (ALERTS, "alerts.to[0].webhook"),
+     (HEARTBEAT, "alerts.heartbeat")],
+)  # fmt: skip
+def test_an_address_that_leads_to_a_listener_that_stays_open_is_refused(more: str, key: str, listener: str) -> None:
+    moved = {"listen": "listen: :9000\n", "admin.listen": "admin: {listen: '127.0.0.1:9001'}\n"}[listener]
+    held = {"listen": "127.0.0.1:8090", "admin.listen": "127.0.0.1:8091"}[listener]
+    file = moved + more % held + ("" if key == "gateway" else GATEWAY)
+    with pytest.raises(ConfigError) as refused:
+        after_reload(loads(GATEWAY), loads(file))
+    assert str(refused.value) == (
+        f"{key}: it leads back to this proxy: the change of {listener} takes effect after a restart, and until then "
+        f"{listener} is {held}; allowed: another address, or a restart in place of the reload"
+    )
+
+
+def test_an_address_of_a_listener_that_was_closed_is_no_reason_to_refuse() -> None:
+    running = loads(GATEWAY + "admin: {listen: null}")
+    wanted = loads("gateway: http://127.0.0.1:3001\nadmin: {listen: '127.0.0.1:8091'}")
+    settings, waiting = after_reload(running, wanted)
+    assert (settings.gateway, waiting) == ("http://127.0.0.1:3001", ("admin.listen",))
+
+
+def test_the_spool_keeps_its_size_while_a_move_of_the_state_waits() -> None:
+    running, wanted = loads(GATEWAY), loads(GATEWAY + "state: {url: 'redis://127.0.0.1:6379/0'}")
+    assert running.spool.max_bytes != wanted.spool.max_bytes
+    settings, waiting = after_reload(running, wanted)
+    assert (settings, waiting) == (running, ("state", "spool.max_bytes"))
 
 
 def test_the_list_names_no_key_twice() -> None:
