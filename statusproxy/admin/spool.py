@@ -306,7 +306,7 @@ def _open(path: Path) -> tuple[BinaryIO, int]:
 
 
 def _report(spool: Spool, entry: Entry) -> SpoolEntry:
-    return entry_report(entry, is_next=spool.control.is_next(entry))
+    return entry_report(entry, is_next=spool.control.is_next(entry), shift=spool.control.shift)
 
 
 def _gone(id_: str) -> RefusedError:

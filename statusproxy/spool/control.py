@@ -50,6 +50,11 @@ class Control:
         return self._order.totals
 
     @property
+    def shift(self) -> float:
+        """Seconds to add to a time of an entry, or of `away`, to get the system's (`OwnClock.shift`)."""
+        return self._clock.shift
+
+    @property
     def oldest_waiting(self) -> Entry | None:
         """The waiting entry that came first. Costs a look at each session that has any."""
         return self._order.oldest_waiting()

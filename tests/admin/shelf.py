@@ -84,8 +84,8 @@ class Shelf:
             raise StoreError("disk full")
 
 
-async def spool_of(shelf: Shelf, **rules: Any) -> Spool:
-    """A spool of these entries, at `NOW`."""
-    spool = Spool(cast(Store, shelf), OwnClock(lambda: NOW), SpoolRules(**rules), _Counter())
+async def spool_of(shelf: Shelf, clock: OwnClock | None = None, **rules: Any) -> Spool:
+    """A spool of these entries, at `NOW` unless `clock` says otherwise."""
+    spool = Spool(cast(Store, shelf), clock or OwnClock(lambda: NOW), SpoolRules(**rules), _Counter())
     await spool.open()
     return spool

@@ -4,9 +4,10 @@ import msgspec
 
 from statusproxy.admin.spool_messages import AwayReceiver, SpoolEntry, SpoolField, SpoolTotals
 from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
+from statusproxy.clock import OwnClock
 from statusproxy.proxy.ports import Attempt
 from statusproxy.store.spooled import EntryState, Reason
-from tests.admin.shelf import HEAD, Shelf, entry, spool_of
+from tests.admin.shelf import HEAD, NOW, Shelf, entry, spool_of
 
 
 def test_an_entry_is_told_without_its_content() -> None:
@@ -14,7 +15,7 @@ def test_an_entry_is_told_without_its_content() -> None:
         3, path="/hook/{secret}", receiver="hub https://hub.example", event="onmessage", reason=Reason.REFUSED,
         status=503, attempts=2, next_at=60.5,
     )  # fmt: skip
-    assert entry_report(kept, is_next=True) == SpoolEntry(
+    assert entry_report(kept, is_next=True, shift=0.0) == SpoolEntry(
         id="000003",
         session="sales",
         event="onmessage",
@@ -31,7 +32,21 @@ def test_an_entry_is_told_without_its_content() -> None:
 
 
 def test_what_is_not_the_next_of_its_session_has_no_next_time() -> None:
-    assert entry_report(entry(1), is_next=False).next_at is None
+    assert entry_report(entry(1), is_next=False, shift=0.0).next_at is None
+
+
+async def test_after_a_step_of_the_systems_clock_all_times_are_the_systems() -> None:
+    wall, monotonic = [NOW], [0.0]
+    clock = OwnClock(lambda: wall[0], lambda: monotonic[0])
+    spool = await spool_of(Shelf(entry(1, received_at=NOW - 10, next_at=NOW)), clock)
+    spool.attempted("gateway", None, Attempt("not-sent"))
+    wall[0] += 60.0 + 86_400.0  # a minute later the clock is set a day ahead
+    monotonic[0] += 60.0
+    (kept,) = spool.control.entries()
+    report, totals = entry_report(kept, is_next=True, shift=spool.control.shift), totals_report(spool)
+    assert (report.received_at, report.next_at) == ("1970-01-02T00:16:30.000Z", "1970-01-02T00:16:40.000Z")
+    assert totals.waiting_since == "1970-01-02T00:16:30.000Z"
+    assert totals.away == [AwayReceiver("gateway", "1970-01-02T00:16:40.000Z")]
 
 
 def test_of_a_head_the_names_are_told_and_few_values() -> None:
