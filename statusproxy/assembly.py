@@ -175,6 +175,7 @@ def apply(planned: Plan, rooms: Rooms, *, before: Settings, waiting: Sequence[st
     rooms.clients.language = settings.language
     rooms.clients.limits = planned.client_limits
     rooms.clients.head_limits.change_to(planned.head_limits)
+    rooms.clients.reserve.configure(settings.limits.upstream_connections)
     rooms.admin.configure(settings, waiting)
 
 

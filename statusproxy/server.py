@@ -256,6 +256,9 @@ class Server:
             return False
         for key in waiting:
             log.warning("a change of %s takes effect after a restart", key, extra={"key": key})
+        if planned.settings.limits != self.settings.limits:
+            limits = planned.settings.limits
+            descriptors.warn_if_too_few(limits.connections, limits.upstream_connections)
         apply(planned, self.rooms, before=self.settings, waiting=waiting)
         self.settings, self.waiting, self._refused = planned.settings, waiting, None
         if self._alerting is not None:

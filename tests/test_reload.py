@@ -26,6 +26,7 @@ from statusproxy.demo.gateway import StandInGateway
 from statusproxy.doctor.looks import running
 from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.proxy.downstream.connection import ConnectionState
+from statusproxy.proxy.downstream.descriptors import Reserve, allowed
 from statusproxy.server import Server
 from tests.certificates import make_certificate
 from tests.ports import free_port
@@ -191,7 +192,11 @@ PROBES: dict[str, Probe] = {
     "limits.tap": Probe("2MiB", lambda server: server.proxy.site.limits.tap, attrgetter("limits.tap")),
     "limits.connections": Probe(99, lambda server: server.clients.limits.connections, attrgetter("limits.connections")),
     "limits.upstream_connections": Probe(
-        99, lambda server: pool(server).limits.upstream_connections, attrgetter("limits.upstream_connections")
+        99, lambda server: (pool(server).limits.upstream_connections, server.clients.reserve.refused_at_once),
+        lambda settings: (
+            settings.limits.upstream_connections,
+            Reserve(allowed(), settings.limits.upstream_connections).refused_at_once,
+        ),
     ),
     "limits.min_rate": Probe(99, lambda server: server.proxy.site.limits.min_rate, attrgetter("limits.min_rate")),
     "timeouts.min_rate_grace": Probe(
@@ -341,6 +346,15 @@ async def test_a_reload_that_would_lead_back_to_the_listener_in_force_is_refused
         assert (await site.ask(get("/health"))).status == 200
     (error,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert error.startswith("the configuration was not changed: gateway: it leads back to this proxy: ")
+
+
+async def test_a_reload_by_which_there_are_too_few_files_is_warned_of(
+    tmp_path: Path, origin: Origin, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path, origin, limits={"connections": 10}) as site:
+        assert site.reload(limits={"connections": allowed()})
+        assert site.reload(language="pt-BR")
+    assert [line.partition(" is ")[0] for line in caplog.messages if "limit of" in line] == ["the limit of open files"]
 
 
 async def test_no_request_is_lost_while_the_configuration_changes_under_load(tmp_path: Path, origin: Origin) -> None:

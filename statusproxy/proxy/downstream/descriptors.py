@@ -93,12 +93,16 @@ class Reserve:
 
     def __init__(self, limit: int, upstream_connections: int) -> None:
         """`limit`: how many descriptors the process may have open."""
-        size = min(limit // _RESERVED_PART, upstream_connections + _OTHER_USES)
         self._limit = limit
-        self._first = limit - size
+        self.configure(upstream_connections)
         self._in_use = 0  # at most; 0 while there are plenty
         self._next_count = 0.0
         self._repeats = Repeats()
+
+    def configure(self, upstream_connections: int) -> None:
+        """Keep what so many connections to the gateway need, from the next client on."""
+        size = min(self._limit // _RESERVED_PART, upstream_connections + _OTHER_USES)
+        self._first = self._limit - size
         self.refused_at_once = min(size // 2, 256)
         """Connections that may wait for a refusal to be read: they take descriptors of the reserve."""
 

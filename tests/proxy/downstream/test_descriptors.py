@@ -203,6 +203,15 @@ def test_half_of_a_small_reserve_is_for_those_that_wait_for_a_refusal() -> None:
     assert Reserve(256, 512).refused_at_once == 32
 
 
+def test_a_reserve_that_is_configured_again_keeps_what_the_new_limit_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "open_now", lambda: 861)
+    reserve = Reserve(1024, 8)
+    assert not reserve.short(860)
+    reserve.configure(512)
+    assert Reserve(1024, 512).refused_at_once == reserve.refused_at_once
+    assert reserve.short(860)
+
+
 def test_after_an_accept_without_a_descriptor_all_are_taken_to_be_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(descriptors, "open_now", lambda: None)
     reserve, loop = Reserve(1024, 512), asyncio.new_event_loop()
