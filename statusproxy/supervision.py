@@ -52,6 +52,7 @@ class Watchdog:
         while True:
             works = await self._registry.works()
             self.error = None if works else self._registry.store.error or "no reason given"
-            before, status = status, self._status()
-            systemd.notify("WATCHDOG=1", *([] if before == status else [status]))
+            current = self._status()
+            if systemd.notify("WATCHDOG=1", *([] if current == status else [current])):
+                status = current
             await asyncio.sleep(interval)

@@ -20,6 +20,10 @@ _FIRST_FD: Final = 3
 #: How long a status line may be: `systemctl status` shows one line, and a datagram has its limit.
 _STATUS_LENGTH: Final = 400
 
+#: The end of a start or reload, and the seconds that a busy systemd has to take it.
+_READY: Final = "READY=1"
+_READY_WITHIN: Final = 1.0
+
 #: The unit loads a folder of secrets under this name (`LoadCredential=secrets:…`): systemd puts it before each file's.
 _CREDENTIAL_PREFIX: Final = "secrets_"
 
@@ -38,7 +42,8 @@ def notify(*states: str) -> bool:
     """Tell systemd `states` such as `READY=1`; False where systemd does not listen.
 
     One datagram to the socket that `NOTIFY_SOCKET` names: that is the whole protocol, so no library is needed.
-    It never waits: where the socket's queue is full, since its owner does not read, the datagram is lost.
+    It does not wait where the socket's queue is full, since its owner does not read: the datagram is lost, and this is
+    False. Only `READY=1` may take up to a second: without it the start or the reload fails.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
@@ -47,7 +52,7 @@ def notify(*states: str) -> bool:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.setblocking(False)
+            sender.settimeout(_READY_WITHIN if _READY in states else 0.0)
             sender.connect(address)
             sender.sendall("\n".join(states).encode())
     except OSError:

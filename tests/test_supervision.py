@@ -66,16 +66,22 @@ async def test_a_store_that_refuses_writes_is_alive_and_the_status_tells_why_onc
     assert watchdog.error is None
 
 
-async def test_a_status_that_changed_for_another_reason_is_told_at_the_next_sign_of_life(
+async def test_a_status_that_changed_for_another_reason_is_told_with_each_sign_of_life_until_systemd_has_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[tuple[str, ...]] = []
-    monkeypatch.setattr("statusproxy.systemd.notify", lambda *states: told.append(states))
-    registry, lines = Registry(True, True), iter(["one", "two", "two"])
+    taken = iter([False, True, True])
+
+    def notify(*states: str) -> bool:
+        told.append(states)
+        return next(taken)
+
+    monkeypatch.setattr("statusproxy.systemd.notify", notify)
+    registry, lines = Registry(True, True, True), iter(["one", "two", "two", "two"])
     feeding = asyncio.create_task(Watchdog(registry, lambda: next(lines)).feed(0))
     await registry.hangs.wait()
     feeding.cancel()
-    assert told == [("WATCHDOG=1", "two"), ("WATCHDOG=1",)]
+    assert told == [("WATCHDOG=1", "two"), ("WATCHDOG=1", "two"), ("WATCHDOG=1",)]
 
 
 async def test_a_store_that_gives_no_reason_is_not_taken_for_one_that_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,11 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +60,28 @@ def test_a_manager_that_does_not_read_holds_nothing_up(manager: socket.socket) -
     done = subprocess.run([sys.executable, "-c", fill], capture_output=True, text=True, check=True, timeout=10)
     assert done.stdout == "full\n"
     assert manager.recv(4096) == b"WATCHDOG=1"
+
+
+def test_the_end_of_a_start_waits_for_a_manager_that_is_busy(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    while systemd.notify("WATCHDOG=1"):
+        pass
+    begun = threading.Event()
+
+    class Seen(socket.socket):
+        def sendall(self, *data: Any) -> None:
+            begun.set()
+            super().sendall(*data)
+
+    monkeypatch.setattr("statusproxy.systemd.socket.socket", Seen)
+    monkeypatch.setattr(systemd, "_READY_WITHIN", 30.0)
+    with ThreadPoolExecutor() as threads:
+        told = threads.submit(systemd.notify, "READY=1")
+        assert begun.wait(30)
+        while manager.recv(4096) != b"READY=1":
+            pass
+        assert told.result()
 
 
 def test_a_status_is_one_line() -> None:
