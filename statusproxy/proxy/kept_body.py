@@ -62,6 +62,14 @@ class KeptBody:
         data = await self._read()
         return framed(data, chunked=self._framed, last=self.whole)
 
+    async def wait(self) -> bytes:
+        """There is no connection yet: nothing follows from that."""
+        return b""
+
+    async def waited(self) -> bytes:
+        """There is one now, or there will be none."""
+        return b""
+
     def carry(self, connection: UpstreamConnection) -> None:
         """Carry the rest to the receiver, in a task of its own."""
         self._pump = asyncio.create_task(pump(self, connection, chunked=self._framed, patience=self._patience))

@@ -97,14 +97,23 @@ class RequestBody:
     async def readany(self) -> bytes:
         """The bytes held, waiting for at least one; b"" at the end. Raises the error that ended the body."""
         while not self._pieces and not self._ended and self._error is None:
-            if self._waiter is not None:
-                raise RuntimeError("a body has one reader at a time")
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._wait()
         return self.read_nowait()
+
+    async def ended(self) -> None:
+        """Wait until nothing more will come: all of it has come, or an error takes the place of the rest."""
+        while not self._ended and self._error is None:
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait until something comes."""
+        if self._waiter is not None:
+            raise RuntimeError("a body has one reader at a time")
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
 
     def discard(self) -> None:
         """Drop the bytes held: they will not be read."""

@@ -42,9 +42,10 @@ class BodyObserver(Protocol):
 class Upload:
     """The body of one request on its way to the gateway: the one place that reads, counts and limits it.
 
-    Use: `await begin()`, and send what it gave; `carry()` unless `whole`; `stop()` at the end. `finish()` reads what is
-    left where no one carries it. Each observer is given every piece, also what the gateway does not take any more. Its
-    pump (`upstream.pump`) reads it as a `Source`.
+    Use: `await begin()`, and send what it gave; `carry()` unless `whole`; `stop()` at the end. In between, `wait()` and
+    `waited()` where there is no connection at once. `finish()` reads what is left where no one carries it. Each
+    observer is given every piece, also what the gateway does not take any more. Its pump (`upstream.pump`) reads it as
+    a `Source`.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class Upload:
         "_pace",
         "_pump",
         "_request",
+        "_rest",
         "_since",
         "_site",
         "_timer",
@@ -74,6 +76,7 @@ class Upload:
         self._held_back = expected is not None and request.version >= (1, 1) and _waits(expected)
         self._pace: Pace | None = None  # from the first wait on
         self._pump: asyncio.Task[None] | None = None
+        self._rest = b""  # what was read while there was no connection
         self._timer: asyncio.Timeout | None = None  # of the wait under way
         self._since = 0.0
         self.received = 0
@@ -125,6 +128,29 @@ class Upload:
                 hold = asyncio.get_running_loop().time() + _HOLD
         return framed(b"".join(pieces), chunked=self._chunked, last=self.whole)
 
+    async def wait(self) -> bytes:
+        """There is no connection at once: from here on an event counts as soon as all of it has come.
+
+        Events count in the order in which they arrive, and it may be long until there is a connection. Gives what was
+        read for that, to be sent behind what `begin` gave. Raises as `begin` does.
+        """
+        if self._on_whole is None:
+            return b""
+        if self.unread:
+            self._pump = asyncio.create_task(self._read_come())
+        elif self.whole:
+            await self.end()
+        else:
+            await self._read_rest()
+        return self._taken()
+
+    async def waited(self) -> bytes:
+        """There is a connection, or there will be none: give what `wait` had read meanwhile, in the same way."""
+        if self._pump is not None and not self.whole:
+            reading, self._pump = self._pump, None
+            await stop(reading)
+        return self._taken()
+
     def carry(self, connection: UpstreamConnection) -> None:
         """Carry the rest to the gateway as it comes, in a task of its own."""
         self._pump = asyncio.create_task(
@@ -167,6 +193,28 @@ class Upload:
             await stop(self._pump)  # the connection reads the rest of the body itself now: two readers would clash
         self._pump = self._on_whole = None
         self._observers = ()
+
+    # ---- while there is no connection ----
+
+    async def _read_come(self) -> None:
+        """Read the rest once all of it has come. What is wrong with it is told to who reads it next."""
+        await self._content.ended()
+        if not self.unread:
+            try:
+                await self._read_rest()
+            except UpstreamError as error:
+                self._content.set_exception(error)
+
+    async def _read_rest(self) -> None:
+        """Read the rest, all of which has come."""
+        data = await self.read()
+        self._rest = framed(data, chunked=self._chunked, last=True)
+        await self.passed()
+        await self.end()
+
+    def _taken(self) -> bytes:
+        rest, self._rest = self._rest, b""
+        return rest
 
     # ---- what the pump asks ----
 

@@ -34,6 +34,12 @@ class Body(Protocol):
     async def begin(self) -> bytes:
         """The part to send together with the head."""
 
+    async def wait(self) -> bytes:
+        """There is no connection yet, and it may be long until there is one; give more to send."""
+
+    async def waited(self) -> bytes:
+        """That is over: there is a connection, or there will be none; give more to send."""
+
     def carry(self, connection: UpstreamConnection) -> None:
         """Carry the rest as it comes."""
 
@@ -105,7 +111,14 @@ class Call:
         while True:
             connection = None if fresh else pool.take(probe=not repeatable, client=client, reserved=reserved)
             if connection is None:
-                connection = await pool.acquire(fresh=fresh, probe=not repeatable, client=client, reserved=reserved)
+                if body is not None:
+                    head += await body.wait()
+                try:
+                    connection = await pool.acquire(fresh=fresh, probe=not repeatable, client=client, reserved=reserved)
+                finally:
+                    if body is not None:
+                        head += await body.waited()
+                        whole = body.whole
             if self._gone and self._unwanted(whole):
                 pool.release(connection)
                 raise ConnectionResetError

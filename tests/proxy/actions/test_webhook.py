@@ -26,11 +26,24 @@ from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from statusproxy.proxy.problems import FOR_SENDERS, PROBLEMS
 from statusproxy.proxy.sender_auth import SenderPolicy
 from statusproxy.proxy.site import WebhookTarget
+from statusproxy.proxy.upstream.connection import UpstreamConnection
 from statusproxy.status.model import Change, Record
 from tests.presets.recorded import recorded
 from tests.proxy.compressed import COMPRESSORS
 from tests.proxy.fake_spool import FakeSpool
-from tests.proxy.harness import OK, PATIENCE, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import (
+    OK,
+    PATIENCE,
+    Message,
+    Origin,
+    Running,
+    Wire,
+    answer,
+    get,
+    never_accepting,
+    running,
+    until,
+)
 from tests.proxy.loop_clock import LoopClock
 from tests.registry.known import records_of
 
@@ -224,6 +237,53 @@ async def test_an_event_counts_while_the_gateway_is_down(origin: Origin, proxy: 
     got = await post(proxy, event())
     assert (got.status, json.loads(got.body)["error_code"]) == (502, "gateway_unreachable")
     assert lost(proxy) == ["sales"]
+
+
+@pytest.mark.parametrize("framing", ["at once", "in two parts", "chunked"])
+@pytest.mark.parametrize("spool", [False, True])
+async def test_events_count_in_the_order_in_which_they_came_though_the_first_waits_for_a_connection(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock, framing: str, spool: bool
+) -> None:
+    """A large one as well, the end of which comes while it waits."""
+    first = event(media="A" * (20 if framing == "at once" else 2 * ENOUGH))
+    with never_accepting() as port:
+        webhooks = [{"path": PATH}, {"path": "/hub", "spool": spool, "forward_to": f"http://127.0.0.1:{port}/"}]
+        async with running(tmp_path, origin.url, webhooks=webhooks, timeouts={"connect": "5s"}) as proxy:
+            if spool:
+                proxy.server.proxy.spool = FakeSpool(tmp_path)
+            client, connecting = await proxy.connect(), await _connecting(proxy)
+            if framing == "at once":
+                await client.send(get("/hub", method="POST", body=first))
+            elif framing == "in two parts":
+                await client.send(get("/hub", f"Content-Length: {len(first)}", method="POST") + first[:ENOUGH])
+                await connecting.wait()
+                await client.send(first[ENOUGH:])
+            else:
+                await client.send(get("/hub", "Transfer-Encoding: chunked", method="POST") + chunk(first[:ENOUGH]))
+                await connecting.wait()
+                await client.send(chunk(first[ENOUGH:]) + LAST_CHUNK)
+            await connecting.wait()
+            await loop_clock.move(1)
+            assert lost(proxy) == ["sales"]
+            await post(proxy, event(status="inChat"))
+            assert lost(proxy) == []
+            await loop_clock.move(5)
+            assert (await client.message()).status == (202 if spool else 504)
+            assert lost(proxy) == []
+
+
+async def _connecting(proxy: Running) -> asyncio.Event:
+    """Is set when a connection to another receiver is wanted."""
+    site = proxy.server.proxy.site
+    (pool,) = (pool for pool in site.pools.values() if pool is not site.pool)
+    wanted, acquire = asyncio.Event(), pool.acquire
+
+    async def acquired(**asked: Any) -> UpstreamConnection:
+        wanted.set()
+        return await acquire(**asked)
+
+    pool.acquire = acquired  # type: ignore[method-assign]
+    return wanted
 
 
 async def test_an_event_still_coming_when_the_gateway_proves_to_be_down_counts(origin: Origin, proxy: Running) -> None:

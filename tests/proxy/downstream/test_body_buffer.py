@@ -72,6 +72,22 @@ async def test_an_error_wakes_a_reader_and_stays(body: RequestBody) -> None:
     assert not body.is_eof()
 
 
+@pytest.mark.parametrize("error", [None, ConnectionResetError("gone")])
+async def test_the_end_can_be_waited_for_without_reading(body: RequestBody, error: Exception | None) -> None:
+    waiting = asyncio.ensure_future(body.ended())
+    await asyncio.sleep(0)
+    body.feed_data(b"a")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    if error is None:
+        body.feed_eof()
+    else:
+        body.set_exception(error)
+    await waiting
+    assert body.size == 1
+
+
 async def test_a_reader_that_gave_up_leaves_the_place_to_another(body: RequestBody) -> None:
     reading = asyncio.create_task(body.readany())
     await asyncio.sleep(0)

@@ -74,6 +74,14 @@ class Content:
             await self.came.wait()
         return self.read_nowait()
 
+    async def ended(self) -> None:
+        while not self.whole and self.error is None:
+            self.came.clear()
+            await self.came.wait()
+
+    def set_exception(self, error: Exception) -> None:
+        self.error = error
+
     def come(self, data: bytes = b"", *, whole: bool = False, error: Exception | None = None) -> None:
         """Something comes, or the end, or an error in place of all that was not read."""
         if data:
@@ -193,6 +201,146 @@ async def test_who_wants_to_know_is_told_once_that_the_body_is_whole() -> None:
     await body.end()
     await body.end()
     assert told == [5]
+
+
+# ---- while there is no connection ----
+
+
+class Whole:
+    """Is told when a body is whole, and notes how much of it was read then."""
+
+    def __init__(self, body: Upload, observer: Observer) -> None:
+        self.body = body
+        self.at: list[int] = []
+        body.observe(observer, on_whole=self.whole)
+
+    async def whole(self) -> None:
+        self.at.append(self.body.received)
+
+
+async def test_a_body_that_is_whole_counts_before_there_is_a_connection() -> None:
+    body = upload(Content(b"hello", whole=True))
+    whole = Whole(body, Observer())
+    assert await body.begin() == b"hello"
+    assert await body.wait() == b""
+    assert whole.at == [5]
+    assert await body.waited() == b""
+    await body.end()
+    assert (whole.at, body.carried) == ([5], None)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_large_body_counts_when_its_end_comes_while_there_is_no_connection(chunked: bool, late: bool) -> None:
+    content, observer = Content(bytes(ENOUGH)), Observer()
+    body = upload(content, chunked=chunked)
+    whole = Whole(body, observer)
+    sent = await body.begin()
+    if not late:
+        content.come(b"rest", whole=True)
+    sent += await body.wait()
+    if late:
+        content.come(b"re")
+        await asyncio.sleep(0)
+        content.come(b"st", whole=True)
+        await body.carried_out()
+    assert (whole.at, observer.fed) == ([ENOUGH + 4], bytes(ENOUGH) + b"rest")
+    sent += await body.waited()
+    plain = chunk(bytes(ENOUGH)) + chunk(b"rest") + LAST_CHUNK if chunked else bytes(ENOUGH) + b"rest"
+    assert (sent, body.whole) == (plain, True)
+    await body.finish()
+    await body.end()
+    assert whole.at == [ENOUGH + 4]
+
+
+async def test_what_has_not_come_when_there_is_a_connection_is_carried() -> None:
+    content, gateway, observer = Content(bytes(ENOUGH)), Gateway(), Observer()
+    body = upload(content)
+    whole = Whole(body, observer)
+    await body.begin()
+    assert await body.wait() == b""
+    content.come(b"mo")
+    await asyncio.sleep(0)
+    assert await body.waited() == b""
+    assert (body.whole, body.carried) == (False, None)
+    task = carried(body, gateway)
+    content.come(b"re", whole=True)
+    await task
+    assert (b"".join(gateway.written), whole.at) == (b"more", [ENOUGH + 4])
+
+
+async def test_what_has_not_come_when_there_will_be_no_connection_is_read_to_its_end() -> None:
+    content = Content(bytes(ENOUGH))
+    body = upload(content)
+    whole = Whole(body, Observer())
+    await body.begin()
+    await body.wait()
+    await body.waited()
+    content.come(b"rest", whole=True)
+    await body.finish()
+    assert whole.at == [ENOUGH + 4]
+
+
+async def test_a_body_beyond_the_limit_is_refused_before_there_is_a_connection() -> None:
+    content = Content(bytes(ENOUGH))
+    body = upload(content, limit=ENOUGH + 3)
+    whole = Whole(body, Observer())
+    await body.begin()
+    content.come(b"rest", whole=True)
+    with pytest.raises(UpstreamError, match="body_too_large"):
+        await body.wait()
+    assert whole.at == []
+
+
+async def test_a_body_is_refused_that_grows_beyond_the_limit_while_there_is_no_connection() -> None:
+    content = Content(bytes(ENOUGH))
+    body = upload(content, limit=ENOUGH + 3)
+    whole = Whole(body, Observer())
+    await body.begin()
+    await body.wait()
+    content.come(b"rest", whole=True)
+    await body.carried_out()
+    assert await body.waited() == b""
+    with pytest.raises(UpstreamError, match="body_too_large"):
+        await body.finish()
+    assert whole.at == []
+
+
+async def test_a_body_that_breaks_off_while_there_is_no_connection_does_not_count() -> None:
+    content = Content(bytes(ENOUGH))
+    body = upload(content, connected=False)
+    whole = Whole(body, Observer())
+    await body.begin()
+    await body.wait()
+    content.come(error=ConnectionResetError("gone"))
+    await body.carried_out()
+    assert await body.waited() == b""
+    with pytest.raises(ConnectionResetError):
+        await body.finish()
+    assert whole.at == []
+
+
+async def test_a_body_that_nobody_asks_about_is_left_where_it_is_while_there_is_no_connection() -> None:
+    content = Content(bytes(ENOUGH))
+    body = upload(content)
+    await body.begin()
+    content.come(b"rest")
+    assert await body.wait() == await body.waited() == b""
+    assert (content.pieces, body.carried) == ([b"rest"], None)
+
+
+async def test_after_a_stop_nobody_waits_for_a_body_s_end() -> None:
+    body = upload(Content(bytes(ENOUGH)))
+    Whole(body, Observer())
+    await body.begin()
+    await body.wait()
+    task = body.carried
+    assert task is not None
+    await body.stop()
+    assert (task.cancelled(), body.carried) == (True, None)
+
+
+# ---- a body that is held back, and one that is carried ----
 
 
 @pytest.mark.parametrize(

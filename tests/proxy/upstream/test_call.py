@@ -111,12 +111,23 @@ class Body:
         self.whole = whole
         self.unread = not whole
         self.carried: Connection | None = None
-        self.carries = self.ended = 0
+        self.carries = self.ended = self.waits = 0
+        self.comes: bytes | None = None  # the rest, if that comes while there is no connection
         self.sent_at_end: list[bytes] = []
         self.connection: Connection | None = None
 
     async def begin(self) -> bytes:
         return self.beginning
+
+    async def wait(self) -> bytes:
+        self.waits += 1
+        return b""
+
+    async def waited(self) -> bytes:
+        self.waits -= 1
+        if self.comes is not None:
+            self.whole, self.unread = True, False
+        return self.comes or b""
 
     def carry(self, connection: Any) -> None:
         self.carried = connection
@@ -279,6 +290,37 @@ async def test_nothing_is_repeated_for_a_client_that_has_left() -> None:
 
 
 # ---- clients that leave ----
+
+
+@pytest.mark.parametrize("comes", [None, b" and more"])
+async def test_a_body_is_told_that_its_call_has_to_wait_and_when_that_is_over(comes: bytes | None) -> None:
+    """What it gives for that is sent behind its beginning; it is carried unless that is all of it."""
+    connection, body = Connection(), Body(whole=False)
+    body.comes = comes
+    pool = Pool(waiting=[connection])
+    pool.place.clear()
+    sending = asyncio.ensure_future(send(call("POST", body), pool))
+    await asyncio.sleep(0)
+    assert body.waits == 1
+    pool.place.set()
+    await sending
+    assert body.waits == 0
+    assert connection.written == [b"HEAD|body" + (comes or b"")]
+    assert (body.carries, body.ended) == ((1, 0) if comes is None else (0, 1))
+
+
+async def test_a_body_whose_call_gets_a_connection_at_once_is_not_told_to_wait() -> None:
+    body = Body()
+    body.wait = None  # type: ignore[assignment,method-assign]
+    await send(call("POST", body), Pool(Connection()))
+    assert body.ended == 1
+
+
+async def test_a_body_is_told_that_there_will_be_no_connection() -> None:
+    body = Body(whole=False)
+    with pytest.raises(IndexError):
+        await send(call("POST", body), Pool())
+    assert body.waits == 0
 
 
 @pytest.mark.parametrize(
