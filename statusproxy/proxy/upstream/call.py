@@ -119,7 +119,7 @@ class Call:
                     if body is not None:
                         head += await body.waited()
                         whole = body.whole
-            if self._gone and self._unwanted(whole):
+            if self._gone and self._unwanted(whole or body is None or not body.unread):
                 pool.release(connection)
                 raise ConnectionResetError
             if may_go is not None and not may_go():

@@ -44,6 +44,7 @@ from tests.proxy.harness import (
     running,
     until,
 )
+from tests.proxy.held_origin import Held as HeldOrigin
 from tests.proxy.loop_clock import LoopClock
 from tests.registry.known import records_of
 
@@ -344,6 +345,27 @@ async def test_an_event_counts_though_its_sender_has_left_before_the_answer(orig
     client.reset()
     assert await asyncio.wait_for(arrived, PATIENCE) == event()
     assert lost(proxy) == ["sales"]
+
+
+@pytest.mark.parametrize("path", [PATH, "/not/watched"])
+async def test_a_whole_large_event_is_sent_and_counts_though_its_sender_leaves_while_it_waits_for_a_place(
+    origin: Origin, tmp_path: Path, path: str
+) -> None:
+    """What the proxy does not watch is sent as well: it may be a message."""
+    held, body = HeldOrigin(origin, b"/slow"), event(media="A" * 2 * ENOUGH)
+    async with running(tmp_path, origin.url, limits={"upstream_connections": 1}) as proxy:
+        slow = asyncio.create_task(proxy.ask(get("/slow")))
+        await held.came()
+        client = await proxy.connect()
+        await client.send(get(path, f"Content-Length: {len(body)}", method="POST") + body[:ENOUGH])
+        await until(lambda: proxy.server.proxy.site.pool.waiting == 1)
+        await client.send(body[ENOUGH:])
+        await client.close()
+        await until(lambda: sum(c.connected for c in proxy.server.clients.connections) == 1)
+        held.let_go.set()
+        await slow
+        assert (await origin.received(2)).body == body
+        assert lost(proxy) == (["sales"] if path == PATH else [])
 
 
 async def test_an_upload_broken_off_says_nothing(origin: Origin, proxy: Running) -> None:

@@ -106,10 +106,11 @@ class Connection:
 class Body:
     """A request's body: its beginning, and whether that is all of it."""
 
-    def __init__(self, beginning: bytes = b"body", *, whole: bool = True) -> None:
+    def __init__(self, beginning: bytes = b"body", *, whole: bool = True, unread: bool | None = None) -> None:
+        """`unread`: a part has not come yet; by default where it is not `whole`."""
         self.beginning = beginning
         self.whole = whole
-        self.unread = not whole
+        self.unread = not whole if unread is None else unread
         self.carried: Connection | None = None
         self.carries = self.ended = self.waits = 0
         self.comes: bytes | None = None  # the rest, if that comes while there is no connection
@@ -374,8 +375,13 @@ async def test_a_call_that_others_follow_is_never_given_up() -> None:
 
 @pytest.mark.parametrize(
     ("method", "body", "sent"),
-    [("GET", None, False), ("POST", Body(whole=False), False), ("POST", Body(), True)],
-    ids=["changes nothing", "not whole", "to be carried to its end"],
+    [
+        ("GET", None, False),
+        ("POST", Body(whole=False), False),
+        ("POST", Body(), True),
+        ("POST", Body(whole=False, unread=False), True),
+    ],
+    ids=["changes nothing", "not whole", "to be carried to its end", "here and not read yet"],
 )
 async def test_a_client_that_left_while_waiting_for_a_place(method: str, body: Body | None, sent: bool) -> None:
     connection, made = Connection(), call(method, body)
