@@ -22,6 +22,8 @@ class FakeSpool:
         """What is kept is on disk."""
         self.durable.set()
         self.writes = True
+        self.keeping = 0
+        """How often it was asked to keep an event for which it had room."""
         self.kept: list[tuple[Parcel, Attempt]] = []
         self.bodies: list[bytes] = []
         """What the bodies of `kept` hold."""
@@ -43,6 +45,7 @@ class FakeSpool:
     async def keep(self, parcel: Parcel, attempt: Attempt) -> str:
         if not self.has_room(parcel.size):
             raise NotKeptError("the spool is full")
+        self.keeping += 1
         await self.durable.wait()
         if not self.writes:
             raise NotKeptError("the spool cannot be written")

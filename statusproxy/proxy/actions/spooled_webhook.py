@@ -6,20 +6,21 @@
 | something waits, or it is away | is read whole first; then sent from the copy, or kept behind what waits |
 
 Where an event is kept, its sender is answered 202 once that and what the event says are on disk. Where it is not, its
-sender is answered as without a spool. An event is kept only if it came whole and its sender is trusted.
+sender is answered as without a spool. An event is kept only if it came whole and its sender is trusted. One that is cut
+off when the proxy stops is kept as well, and its sender gets no answer.
 """
 
+import asyncio
 import contextlib
 import json
 import logging
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from statusproxy.proxy.actions.arrival import read_to_end, settle
 from statusproxy.proxy.date_field import date_now
 from statusproxy.proxy.downstream.request_body import BodyObserver
 from statusproxy.proxy.exchange import Exchange
-from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.kept_body import KeptBody
 from statusproxy.proxy.outcomes import NOT_TAKEN, QUEUED, of_answer, of_error
 from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel, SpoolPort
@@ -32,6 +33,9 @@ from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
 
 log = logging.getLogger("statusproxy.proxy")
+
+#: It was sent, and the proxy stopped before an answer came.
+_CUT_OFF: Final = Attempt("no-answer", detail="the proxy stopped")
 
 
 class Event(Protocol):
@@ -62,6 +66,7 @@ class SpooledWebhook:
 
     __slots__ = (
         "_copy",
+        "_due",
         "_event",
         "_exchange",
         "_head",
@@ -84,6 +89,7 @@ class SpooledWebhook:
         self._receiver = target.receiver
         self._named: tuple[str | None, str | None] | None = None  # session and event, once they are known
         self._probing = False  # the spool needs the result of the attempt
+        self._due: Attempt | None = QUEUED  # after which it must be kept if it is cut off now; None: it must not
         length = exchange.well_known.get(b"content-length")
         self._quiet = spool.quiet(target.receiver)
         expected = int(length[0]) if length else 0
@@ -96,11 +102,15 @@ class SpooledWebhook:
             await event.read()
         else:
             body.observe(*event.observers, self._copy, on_whole=event.read)
-        if self._quiet:
-            await self._send(self._head)
-        else:
-            await read_to_end(exchange)
-            await self._send_or_keep()
+        try:
+            if self._quiet:
+                await self._send(self._head)
+            else:
+                await read_to_end(exchange)
+                await self._send_or_keep()
+        except asyncio.CancelledError:
+            await self._cut_off()
+            raise
 
     def close(self) -> None:
         """Leave nothing behind; the spool learns where an attempt ended with nothing learned."""
@@ -158,17 +168,19 @@ class SpooledWebhook:
         except (UpstreamError, ConnectionError) as error:
             await self._fail(error)
             return
+        attempt = of_answer(answer, exchange.asked_at)
+        self._due = attempt if answer.status in NOT_TAKEN else None
         if answer.status in NOT_TAKEN:
             with contextlib.suppress(UpstreamError, ConnectionError):
                 await read_to_end(exchange)
-            id_ = await self._keep(self._answered(answer))
+            id_ = await self._keep(attempt)
             if id_ is not None:
                 await settle(exchange)
                 await self._accept(id_)
                 return
         await settle(exchange)
         if answer.status not in NOT_TAKEN:
-            self._tell(self._answered(answer))  # now that the body is whole, and its sender known
+            self._tell(attempt)  # now that the body is whole, and its sender known
         assert exchange.call.body is not None
         await exchange.response.stream(answer, exchange.call.body)
 
@@ -179,6 +191,7 @@ class SpooledWebhook:
             attempt, by_client = of_error(error), PROBLEMS[error.code].hop == "client"
         else:  # the client has gone before anything was sent
             attempt, by_client = QUEUED, False
+        self._due = attempt
         if not by_client:
             with contextlib.suppress(UpstreamError, ConnectionError):
                 await read_to_end(exchange)
@@ -187,6 +200,13 @@ class SpooledWebhook:
         if id_ is None or (attempt is not None and attempt.reason == "no-answer" and not self._spool.resends):
             raise error
         await self._accept(id_)
+
+    async def _cut_off(self) -> None:
+        """The proxy stops: keep the event unless it was answered or is kept already."""
+        due = self._due
+        if due is not None:
+            sent = due is QUEUED and self._exchange.call.connection is not None
+            await self._keep(_CUT_OFF if sent else due)
 
     async def _keep(self, attempt: Attempt) -> str | None:
         """Keep the event after `attempt`; give its id once it is on disk, None where it is not kept."""
@@ -216,7 +236,7 @@ class SpooledWebhook:
         )
         if attempt is not QUEUED:
             self._probing = False  # `keep` tells it
-        kept = True
+        kept, self._due = True, None
         try:
             return await self._spool.keep(parcel, attempt)
         except NotKeptError as error:
@@ -230,9 +250,6 @@ class SpooledWebhook:
     def _not_kept(self, why: str) -> None:
         exchange = self._exchange
         log.warning("an event is not kept: %s", why, extra={"request_id": exchange.request_id, "code": "not_kept"})
-
-    def _answered(self, answer: ResponseHead) -> Attempt:
-        return of_answer(answer, self._exchange.asked_at)
 
     def _tell(self, attempt: Attempt) -> None:
         """Report the result of the attempt to the spool, but only if the event's sender is trusted."""

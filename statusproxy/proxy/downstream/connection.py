@@ -227,8 +227,8 @@ class ClientConnection(FlowControl):
             self.force_close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - a web.Server calls it so
-        """Close within twice `timeout` seconds: first the request under way may end, then it waits no longer for its
-        body, then it is cancelled. An answer that is cut off is visibly cut off."""
+        """Close within three times `timeout` seconds: first the request under way may end, then it waits no longer for
+        its body, then it is cancelled and may save what must not be lost. A cut-off answer is visibly cut off."""
         self._last = True
         transport, task, request = self.transport, self._task, self._request
         if task is not None:
@@ -242,6 +242,8 @@ class ClientConnection(FlowControl):
         # A transport that was closed just now is lost in the loop's next turn at the earliest.
         if transport is not None and not self._lost and (self.unfinished or transport.get_write_buffer_size() > 0):
             reset(transport)
+        if task is not None:
+            await asyncio.wait([task], timeout=timeout)
 
     def give_way(self) -> None:
         """Give this connection's place to another: it has no request under way."""

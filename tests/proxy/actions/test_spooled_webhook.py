@@ -18,6 +18,8 @@ from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import OK, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.held_origin import Held
+from tests.proxy.loop_clock import LoopClock
 from tests.registry.known import records_of
 
 PATH = "/hook"
@@ -530,3 +532,104 @@ async def test_a_probe_is_given_back_where_nothing_was_learned(site: Spooling, m
     assert (await site.post(event())).status == 500
     assert site.spool.told == [("gateway", "sales", QUEUED)]
     assert site.spool.kept == []
+
+
+# ---- the proxy stops ----
+
+
+async def stop(site: Spooling, loop_clock: LoopClock) -> None:
+    """Cut off what is under way, as a stop does when the time for it is over."""
+    ending = asyncio.create_task(site.proxy.server.clients.shutdown(5.0))
+    await loop_clock.move(6)
+    await ending
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+async def test_an_event_in_flight_when_the_proxy_stops_is_kept_as_unknown(
+    site: Spooling, loop_clock: LoopClock, quiet: bool
+) -> None:
+    """It was sent, and may have arrived."""
+    site.spool.is_quiet = quiet
+    held = Held(site.origin)
+    client = await site.proxy.connect()
+    await client.send(request(event()))
+    await held.came()
+    await stop(site, loop_clock)
+    assert (await client.rest(), site.attempt.reason, site.spool.bodies) == (b"", "no-answer", [event()])
+    assert site.spool.told == []
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+async def test_an_event_that_waits_for_a_place_when_the_proxy_stops_is_kept_to_be_sent(
+    site: Spooling, loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch, quiet: bool
+) -> None:
+    site.spool.is_quiet = quiet
+    waiting = asyncio.Event()
+
+    async def wait(**_: Any) -> UpstreamConnection:
+        waiting.set()
+        return await asyncio.Future[UpstreamConnection]()
+
+    monkeypatch.setattr(site.proxy.server.proxy.site.pool, "acquire", wait)
+    client = await site.proxy.connect()
+    await client.send(request(event()))
+    await waiting.wait()
+    await stop(site, loop_clock)
+    assert (site.attempt, site.spool.bodies, site.origin.requests) == (QUEUED, [event()], [])
+
+
+@pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
+async def test_an_event_whose_answer_is_cut_off_by_a_stop_is_not_kept(
+    site: Spooling, loop_clock: LoopClock, status: str
+) -> None:
+    async def begin(wire: Wire) -> None:
+        await site.origin.take(wire)
+        await wire.send(f"HTTP/1.1 {status}\r\nContent-Length: 9\r\n\r\nhalf".encode())
+        await asyncio.Event().wait()
+
+    site.origin.script = begin
+    client = await site.proxy.connect()
+    await client.send(request(event()))
+    await client.head()
+    await stop(site, loop_clock)
+    assert site.spool.kept == []
+
+
+async def test_an_event_that_is_being_kept_when_the_proxy_stops_is_kept_once(
+    site: Spooling, loop_clock: LoopClock
+) -> None:
+    site.origin.answer = refuses("503 Service Unavailable")
+    site.spool.durable.clear()
+    client = await site.proxy.connect()
+    await client.send(request(event()))
+    await until(lambda: site.spool.keeping == 1)
+    await stop(site, loop_clock)
+    assert site.spool.keeping == 1
+
+
+@pytest.mark.parametrize("path", [PATH, "/signed"])
+async def test_an_event_that_has_not_come_whole_or_is_not_trusted_is_not_kept_by_a_stop(
+    site: Spooling, loop_clock: LoopClock, path: str
+) -> None:
+    Held(site.origin)
+    client = await site.proxy.connect()
+    await client.send(request(event(), path=path)[: -1 if path == PATH else None])
+    await until(lambda: site.proxy.server.proxy.in_flight == 1)
+    await stop(site, loop_clock)
+    assert site.spool.kept == []
+
+
+async def test_an_event_kept_by_a_stop_is_there_after_the_next_start(origin: Origin, tmp_path: Path) -> None:
+    Held(origin)
+    settings = {
+        "state": {"url": f"sqlite:///{tmp_path}/state.db"},
+        "webhooks": [{"path": PATH, "spool": True}],
+    }
+    async with running(tmp_path, origin.url, **settings) as proxy:
+        client = await proxy.connect()
+        await client.send(request(event()))
+        await origin.received()
+    async with running(tmp_path, origin.url, **settings) as proxy:
+        spool = proxy.server.rooms.spool
+        assert spool is not None
+        assert spool.control.totals.unknown == 1

@@ -977,6 +977,23 @@ async def test_a_request_that_is_whole_is_cancelled_by_a_shutdown_at_once_after_
     await ending
 
 
+async def test_a_request_that_a_shutdown_cancels_may_do_what_must_not_be_lost(port: Port) -> None:
+    done: list[str] = []
+
+    async def keep(request: ClientRequest) -> bool:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await turns()
+            done.append("kept")
+        return False
+
+    port.handler = keep
+    connection, _ = await port.asks()
+    await connection.shutdown(0.1)
+    assert done == ["kept"]
+
+
 @pytest.mark.parametrize(("unfinished", "unsent", "cut_off"), [(False, 0, False), (True, 0, True), (False, 1, True)])
 async def test_an_answer_that_a_shutdown_cuts_off_is_visibly_cut_off(
     port: Port, unfinished: bool, unsent: int, cut_off: bool
