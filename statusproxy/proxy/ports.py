@@ -129,6 +129,23 @@ class Attempt(NamedTuple):
     """For the log."""
 
 
+class Unkept(Protocol):
+    """An event that is neither answered nor kept."""
+
+    @property
+    def session(self) -> str | None:
+        """The session that it names; None where it names none or several."""
+
+
+class Arrived(NamedTuple):
+    """The arrival of an event: its place in the order of its session."""
+
+    receiver: str
+    id: str
+    """The id that it has if it is kept."""
+    at: float
+
+
 class NotKeptError(Exception):
     """The spool could not take an event; the message says why."""
 
@@ -147,7 +164,14 @@ class SpoolPort(Protocol):
     def quiet(self, receiver: str) -> bool:
         """Whether nothing for this receiver waits and it is not known to be away: an event may be streamed to it."""
 
-    def admit(self, receiver: str, session: str | None, size: int) -> bool:
+    def arrived(self, receiver: str, event: Unkept) -> Arrived:
+        """An event of a trusted sender has come, whole: those of its session that are kept and came later wait for it.
+        `left` must follow, or a `keep` that keeps it."""
+
+    def left(self, arrived: Arrived) -> None:
+        """That event was answered or given up; for one that has left already, nothing happens."""
+
+    def admit(self, receiver: str, session: str | None, size: int, arrived: Arrived) -> bool:
         """Whether an event of this session may be sent now; else it must be kept: others wait, or the receiver is away.
 
         An event that the spool has no room for may be sent, unless others of its session wait. True may make the event
@@ -157,8 +181,11 @@ class SpoolPort(Protocol):
     def has_room(self, size: int) -> bool:
         """Whether an event of so many bytes would be kept now."""
 
-    async def keep(self, parcel: Parcel, attempt: Attempt) -> str:
-        """Keep an event; give its id once that is durable. Raises `NotKeptError`. Nothing is lost by a cancellation."""
+    async def keep(self, parcel: Parcel, attempt: Attempt, arrived: Arrived) -> str:
+        """Keep an event, in the place that it got when it arrived; give its id once that is durable.
+
+        Raises `NotKeptError`. Nothing is lost by a cancellation.
+        """
 
     def attempted(self, receiver: str, session: str | None, attempt: Attempt) -> None:
         """Report the result of a direct attempt whose event is not kept: it was answered, or given up (`queued`)."""

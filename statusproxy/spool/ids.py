@@ -17,6 +17,7 @@ class Ids:
 
     def __init__(self) -> None:
         self._last = 0
+        self._chance = secrets.token_hex(_CHANCE)  # once: those of one proxy differ by their time
 
     def follow(self, id_: str) -> None:
         """Ids made from now on sort after this one, even if the clock has been set back since."""
@@ -28,4 +29,4 @@ class Ids:
     def new(self, now: float) -> str:
         """The next id; `now` in epoch seconds."""
         self._last = max(int(now * 1_000_000), self._last + 1)
-        return f"{self._last:0{_TIME}x}{secrets.token_hex(_CHANCE)}"
+        return f"{self._last:0{_TIME}x}{self._chance}"

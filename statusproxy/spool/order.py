@@ -2,7 +2,8 @@
 
 A lane is one queue of one receiver. Its waiting entries go one after the other, the oldest first; of different lanes
 many go side by side. `unknown` and `dead` entries are in no lane, so that they hold nothing up. An entry that was
-delivered stays in its lane until `remove`, that is until its removal is durable.
+delivered stays in its lane until `remove`, that is until its removal is durable. Events that are not kept hold back the
+entries of their lanes that came after them (`direct`).
 """
 
 import heapq
@@ -11,7 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from statusproxy.proxy.ports import Unkept
 from statusproxy.spool.agenda import Agenda
+from statusproxy.spool.direct import Direct
 from statusproxy.store.spooled import Entry, EntryState, Reason
 
 __all__ = ["Lane", "Order", "Totals", "lane_of"]
@@ -59,6 +62,7 @@ class Order:
         self._lanes: dict[Lane, list[str]] = {}  # ids of waiting entries, the oldest first
         self._waiting: Counter[str] = Counter()  # waiting entries by receiver
         self._under_way: set[Lane] = set()
+        self._direct = Direct()
         self._agendas: dict[str, Agenda] = {}  # by receiver: the lanes' first entries
         self._ages: list[tuple[float, str]] = []  # a heap of all entries by arrival, some outdated
         self._size = 0
@@ -99,6 +103,10 @@ class Order:
     def waits(self, lane: Lane) -> bool:
         """Whether anything of this lane waits or is under way."""
         return lane in self._lanes
+
+    def holds(self, lane: Lane, id_: str) -> bool:
+        """Whether an event of this lane that is not kept came before this id."""
+        return self._direct.holds(lane, id_)
 
     def is_next(self, entry: Entry) -> bool:
         """Whether an entry is the first that waits in its lane."""
@@ -142,6 +150,20 @@ class Order:
             elif place == 0:
                 self._plan(lane)
         return entry
+
+    def begin(self, receiver: str, id_: str, event: Unkept) -> None:
+        """An event has come that is not kept: until `end`, later entries of its lane wait."""
+        self._direct.begin(receiver, id_, event)
+
+    def end(self, receiver: str, id_: str) -> bool:
+        """That event was answered, kept or given up; whether an entry may have waited for it."""
+        held = self._direct.end(receiver, id_)
+        if held is None:
+            return False
+        lane = Lane(*held)
+        if lane in self._lanes and id_ < self._lanes[lane][0]:  # else its first is planned already
+            self._plan(lane)
+        return True
 
     # Who may go
 
@@ -204,12 +226,12 @@ class Order:
 
     def _plan(self, lane: Lane) -> None:
         """Plan the lane's first entry, so that it is found when it is due."""
-        if lane in self._under_way:
+        first = self._entries[self._lanes[lane][0]]
+        if lane in self._under_way or self._direct.holds(lane, first.id):
             return
         agenda = self._agendas.get(lane.receiver)
         if agenda is None:
             agenda = self._agendas[lane.receiver] = Agenda(self._is_current)
-        first = self._entries[self._lanes[lane][0]]
         agenda.plan(first.next_at, first.id, own=not _may_hasten(first))
 
     def _is_current(self, planned: tuple[float, str]) -> bool:
@@ -218,7 +240,7 @@ class Order:
         if entry is None or entry.state is not EntryState.WAITING or entry.next_at != next_at:
             return False
         lane = lane_of(entry)
-        return lane not in self._under_way and self._lanes[lane][0] == id_
+        return lane not in self._under_way and self._lanes[lane][0] == id_ and not self._direct.holds(lane, id_)
 
     def _begin(self, id_: str | None) -> Entry | None:
         if id_ is None:

@@ -58,20 +58,19 @@ def delay(attempts: int, schedule: Sequence[float], chance: float, asked: float 
 
 
 def at_first(entry: Entry, attempt: Attempt, rules: SpoolRules, now: float, chance: float) -> Entry:
-    """A new entry (its `state`, `reason`, `attempts` and times are filled in here) after its direct attempt."""
+    """A new entry (its `state`, `reason`, `attempts` and `next_at` are filled in here) after its direct attempt."""
     reason = Reason(attempt.reason)
     sent = reason in (Reason.REFUSED, Reason.NO_ANSWER)
     unknown = reason is Reason.NO_ANSWER and not rules.resend
     attempts = 1 if sent else 0
-    wait = delay(attempts, rules.schedule, chance, attempt.retry_after) if sent else 0.0
+    wait = delay(attempts, rules.schedule, chance, attempt.retry_after)
     return msgspec.structs.replace(
         entry,
         state=EntryState.UNKNOWN if unknown else EntryState.WAITING,
         reason=reason,
         attempts=attempts,
         status=attempt.status,
-        received_at=now,
-        next_at=now + wait,
+        next_at=now + wait if sent else entry.received_at,
     )
 
 

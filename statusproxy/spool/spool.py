@@ -14,8 +14,9 @@ from typing import Final, Protocol
 
 from statusproxy.clock import OwnClock
 from statusproxy.observe.counted import counted
-from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel
+from statusproxy.proxy.ports import Arrived, Attempt, NotKeptError, Parcel, Unkept
 from statusproxy.spool.control import Control
+from statusproxy.spool.direct import queue_of
 from statusproxy.spool.dropping import Dropping, Losses
 from statusproxy.spool.ids import Ids
 from statusproxy.spool.order import Lane, Order, Totals, lane_of
@@ -24,7 +25,6 @@ from statusproxy.spool.receivers import Receivers
 from statusproxy.spool.schedule import SpoolRules, after, at_first
 from statusproxy.spool.times import recalled, shifted
 from statusproxy.spool.writing import Writing
-from statusproxy.status.fields import fold_id
 from statusproxy.store.base import Store
 from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import Content, Entry, EntryState, Kept, Moved, Reason, Removed
@@ -133,10 +133,23 @@ class Spool:
         """As `SpoolPort.quiet`."""
         return self._receivers.takes(receiver) and not self._order.has_waiting(receiver)
 
-    def admit(self, receiver: str, session: str | None, size: int = 0) -> bool:
-        """As `SpoolPort.admit`."""
-        queue = _queue(session)
-        if self._order.waits(Lane(receiver, queue)):
+    def arrived(self, receiver: str, event: Unkept) -> Arrived:
+        """As `SpoolPort.arrived`."""
+        arrived = self._arrived(receiver)
+        self._order.begin(receiver, arrived.id, event)
+        return arrived
+
+    def left(self, arrived: Arrived) -> None:
+        """As `SpoolPort.left`."""
+        if self._order.end(arrived.receiver, arrived.id):
+            self.changed.set()
+
+    def admit(self, receiver: str, session: str | None, size: int = 0, arrived: Arrived | None = None) -> bool:
+        """As `SpoolPort.admit`; without `arrived` it arrives now."""
+        lane = Lane(receiver, queue_of(session))
+        if self._order.waits(lane):
+            return False
+        if arrived is not None and self._order.holds(lane, arrived.id) and self.has_room(size):
             return False
         if self._receivers.takes(receiver):
             return True
@@ -146,15 +159,15 @@ class Spool:
         if self.has_room(size) and (self._order.has_waiting(receiver) or not lets):
             return False
         if lets:
-            self._receivers.begin(receiver, queue)
+            self._receivers.begin(receiver, lane.queue)
         return True
 
     def has_room(self, size: int) -> bool:
         """As `SpoolPort.has_room`."""
         return _full(self._order.totals, size, self.rules) is None and self._refuses() is None
 
-    async def keep(self, parcel: Parcel, attempt: Attempt) -> str:
-        """As `SpoolPort.keep`."""
+    async def keep(self, parcel: Parcel, attempt: Attempt, arrived: Arrived | None = None) -> str:
+        """As `SpoolPort.keep`; without `arrived` it arrives now."""
         if attempt.reason != "queued":
             self.attempted(parcel.receiver, parcel.session, attempt)
         why = _full(self._order.totals, parcel.size, self.rules)
@@ -165,12 +178,11 @@ class Spool:
         if why is not None:
             self._counter.not_kept("store")
             raise NotKeptError(f"the spool cannot be written: {why}")
-        now = self._clock.now()
-        # Those of several proxies are in order by the clock that they share.
-        ahead = 0.0 if self._store.claims is None else self._clock.shift + self._reader.ahead
-        id_ = self._ids.new(now + ahead)
-        entry = at_first(_entry(id_, parcel, now), attempt, self.rules, now, self._chance())
+        if arrived is None:
+            arrived = self._arrived(parcel.receiver)
+        entry = at_first(_entry(arrived, parcel), attempt, self.rules, self._clock.now(), self._chance())
         self._order.put(entry)  # at once: what comes later waits behind it
+        self.left(arrived)
         written = asyncio.ensure_future(self._write_new(entry, Content(parcel.head, parcel.body)))
         self._writing[entry.id] = written
         written.add_done_callback(lambda _: self._writing.pop(entry.id, None))
@@ -181,7 +193,7 @@ class Spool:
 
     def attempted(self, receiver: str, session: str | None, attempt: Attempt) -> None:
         """As `SpoolPort.attempted`."""
-        self._ended(receiver, _queue(session), attempt)
+        self._ended(receiver, queue_of(session), attempt)
 
     def reached(self, receiver: str) -> None:
         """A connection to this receiver was made again after a time without: it is tried at once."""
@@ -284,6 +296,12 @@ class Spool:
 
     # Inside
 
+    def _arrived(self, receiver: str) -> Arrived:
+        now = self._clock.now()
+        # Those of several proxies are in order by the clock that they share.
+        ahead = 0.0 if self._store.claims is None else self._clock.shift + self._reader.ahead
+        return Arrived(receiver, self._ids.new(now + ahead), now)
+
     def _here(self, entry: Entry) -> Entry:
         return recalled(entry, self._clock.shift, self._clock.now(), self.rules.schedule)
 
@@ -322,27 +340,23 @@ def _full(totals: Totals, size: int, rules: SpoolRules) -> str | None:
     return None
 
 
-def _entry(id_: str, parcel: Parcel, now: float) -> Entry:
+def _entry(arrived: Arrived, parcel: Parcel) -> Entry:
     return Entry(
-        id=id_,
+        id=arrived.id,
         path=parcel.path,
         receiver=parcel.receiver,
-        queue=_queue(parcel.session),
+        queue=queue_of(parcel.session),
         session=parcel.session,
         state=EntryState.WAITING,
         reason=Reason.QUEUED,
         size=parcel.size,
-        received_at=now,
-        next_at=now,
+        received_at=arrived.at,
+        next_at=arrived.at,
         event=parcel.event,
         framed=parcel.framed,
         filed=isinstance(parcel.body, Path),
         checksum=parcel.checksum,
     )
-
-
-def _queue(session: str | None) -> str:
-    return "" if session is None else fold_id(session)
 
 
 def _tell_recalled(totals: Totals) -> None:

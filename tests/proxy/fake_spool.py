@@ -1,10 +1,11 @@
 """A spool for the tests of the proxy: it does what it is told, and remembers what it was told."""
 
 import asyncio
+import itertools
 import tempfile
 from pathlib import Path
 
-from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel
+from statusproxy.proxy.ports import Arrived, Attempt, NotKeptError, Parcel, Unkept
 
 
 class FakeSpool:
@@ -29,20 +30,33 @@ class FakeSpool:
         """What the bodies of `kept` hold."""
         self.told: list[tuple[str, str | None, Attempt]] = []
         """What became of attempts, as `attempted` was told."""
+        self.here: list[Arrived] = []
+        """The events that have arrived and not left."""
+        self._numbers = itertools.count(1)
         self.asked: list[tuple[str, str | None, int]] = []
         """What was to be admitted, and its bytes."""
 
     def quiet(self, receiver: str) -> bool:
         return self.is_quiet
 
-    def admit(self, receiver: str, session: str | None, size: int) -> bool:
+    def arrived(self, receiver: str, event: Unkept) -> Arrived:
+        self.here.append(Arrived(receiver, f"id-{next(self._numbers)}", 0.0))
+        return self.here[-1]
+
+    def left(self, arrived: Arrived) -> None:
+        if arrived in self.here:
+            self.here.remove(arrived)
+
+    def admit(self, receiver: str, session: str | None, size: int, arrived: Arrived) -> bool:
+        assert arrived in self.here
         self.asked.append((receiver, session, size))
         return self.admits
 
     def has_room(self, size: int) -> bool:
         return self.room is None or size <= self.room
 
-    async def keep(self, parcel: Parcel, attempt: Attempt) -> str:
+    async def keep(self, parcel: Parcel, attempt: Attempt, arrived: Arrived) -> str:
+        assert arrived in self.here
         if not self.has_room(parcel.size):
             raise NotKeptError("the spool is full")
         self.keeping += 1
@@ -54,7 +68,8 @@ class FakeSpool:
             parcel = parcel._replace(body=parcel.body.rename(Path(tempfile.mkdtemp(dir=self.folder.parent)) / "body"))
         self.kept.append((parcel, attempt))
         self.bodies.append(parcel.body.read_bytes() if isinstance(parcel.body, Path) else parcel.body)
-        return f"id-{len(self.kept)}"
+        self.left(arrived)
+        return arrived.id
 
     def attempted(self, receiver: str, session: str | None, attempt: Attempt) -> None:
         self.told.append((receiver, session, attempt))

@@ -52,6 +52,46 @@ def test_what_was_delivered_holds_its_lane_until_its_removal() -> None:
     assert (index.waits(SALES), index.has_waiting("gateway"), index.receivers) == (False, False, [])
 
 
+class Event:
+    """An event that is neither answered nor kept."""
+
+    session = "sales"
+
+
+def test_an_event_that_is_not_kept_holds_back_what_came_later_in_its_lane() -> None:
+    index = order(entry(1), entry(3), entry(4, queue="b"))
+    index.begin("gateway", "000002", Event())
+    assert [index.holds(SALES, id_) for id_ in ("000001", "000002", "000003")] == [False, False, True]
+    assert [taken(index, 10.0), taken(index, 10.0)] == ["000001", "000004"]
+    index.remove("000001")
+    index.put_back(SALES)
+    assert (taken(index, 10.0), index.next_due("gateway")) == (None, None)
+    assert (index.end("gateway", "000002"), index.end("gateway", "000002")) == (True, False)
+    assert (taken(index, 10.0), index.holds(SALES, "000003")) == ("000003", False)
+
+
+def test_an_event_that_is_kept_after_later_ones_goes_before_them() -> None:
+    index = order()
+    index.begin("gateway", "000001", Event())
+    index.put(entry(2))
+    assert taken(index, 10.0) is None
+    index.put(entry(1))
+    index.end("gateway", "000001")
+    assert taken(index, 10.0) == "000001"
+    index.remove("000001")
+    index.put_back(SALES)
+    assert taken(index, 10.0) == "000002"
+
+
+def test_an_event_holds_back_an_entry_that_was_planned_before_it_was_known() -> None:
+    """As where another proxy kept that entry."""
+    index = order(entry(2))
+    index.begin("gateway", "000001", Event())
+    assert (taken(index, 10.0), index.next_due("gateway")) == (None, None)
+    index.end("gateway", "000001")
+    assert taken(index, 10.0) == "000002"
+
+
 def test_lanes_go_side_by_side_the_one_due_longest_first() -> None:
     index = order(entry(3, queue="c"), entry(1, queue="a"), entry(2, queue="b"))
     assert [taken(index, 10.0), taken(index, 10.0), taken(index, 10.0), taken(index, 10.0)] == [

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from statusproxy.proxy.ports import Attempt, NotKeptError
+from statusproxy.proxy.ports import Arrived, Attempt, NotKeptError
 from statusproxy.spool.order import Totals
 from statusproxy.spool.schedule import SpoolRules
 from statusproxy.spool.spool import Spool
@@ -64,6 +64,72 @@ async def bench(*entries: Any, clock: Clock | None = None, **rules: Any) -> Benc
         made.store.rows[each.id] = each, Content(b"head", b"body")
     assert await made.spool.open()
     return made
+
+
+class Event:
+    """An event that is neither answered nor kept."""
+
+    def __init__(self, session: str | None = "sales") -> None:
+        self.session = session
+
+
+# ---- events that are not kept ----
+
+
+async def test_an_event_whose_attempt_fails_late_goes_before_those_that_came_after_it() -> None:
+    it = await bench()
+    first = it.spool.arrived("gateway", Event())
+    later = await it.keep()
+    it.spool.changed.clear()
+    assert (it.spool.take("gateway"), it.spool.next_at("gateway")) == (None, None), "the first may still be taken"
+    it.clock.wait(5.0)
+    assert await it.spool.keep(parcel(), refused(503), first) == first.id
+    assert it.spool.changed.is_set()
+    stored, _ = it.store.rows[first.id]
+    assert stored.received_at == first.at
+    assert stored.next_at == pytest.approx(1006.0)
+    assert it.spool.take("gateway") is None
+    it.clock.wait(1.1)
+    assert [await it.end(TAKEN), await it.end(TAKEN)] == [first.id, later]
+
+
+async def test_an_event_that_is_answered_lets_those_go_that_came_after_it() -> None:
+    it = await bench()
+    first = it.spool.arrived("gateway", Event())
+    later = await it.keep()
+    assert it.spool.take("gateway") is None
+    it.spool.changed.clear()
+    it.spool.left(first)
+    assert it.spool.changed.is_set()
+    assert await it.end(TAKEN) == later
+    it.spool.changed.clear()
+    it.spool.left(first)
+    assert not it.spool.changed.is_set()
+
+
+async def test_an_event_holds_back_none_of_other_sessions_or_receivers_and_none_that_came_before_it() -> None:
+    it = await bench()
+    before = await it.keep()
+    it.spool.arrived("gateway", Event())
+    support, hub = await it.keep(session="support"), await it.keep(receiver="hub")
+    assert [await it.end(TAKEN), await it.end(TAKEN), await it.end(TAKEN)] == [before, support, None]
+    assert await it.end(TAKEN, "hub") == hub
+
+
+async def test_an_event_is_not_sent_before_one_that_came_earlier_and_is_being_tried() -> None:
+    it = await bench(max_bytes=200)
+    first = it.spool.arrived("gateway", Event(" SALES"))
+    second, other = it.spool.arrived("gateway", Event()), it.spool.arrived("gateway", Event("support"))
+
+    def admits(session: str, size: int, arrived: Arrived) -> bool:
+        return it.spool.admit("gateway", session, size, arrived)
+
+    assert (admits("sales", 100, first), admits("sales", 100, second), admits("support", 100, other)) == (
+        True, False, True,
+    )  # fmt: skip
+    assert admits("sales", 201, second), "it could not be kept"
+    it.spool.left(first)
+    assert admits("sales", 100, second)
 
 
 # ---- taking in ----

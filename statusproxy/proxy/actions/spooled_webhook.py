@@ -23,7 +23,7 @@ from statusproxy.proxy.downstream.request_body import BodyObserver
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.kept_body import KeptBody
 from statusproxy.proxy.outcomes import NOT_TAKEN, QUEUED, of_answer, of_error
-from statusproxy.proxy.ports import Attempt, NotKeptError, Parcel, SpoolPort
+from statusproxy.proxy.ports import Arrived, Attempt, NotKeptError, Parcel, SpoolPort
 from statusproxy.proxy.problems import PROBLEMS
 from statusproxy.proxy.request_head import PreparedHead
 from statusproxy.proxy.site import WebhookTarget
@@ -65,6 +65,7 @@ class SpooledWebhook:
     """One event on its way to its receiver or into the spool."""
 
     __slots__ = (
+        "_arrived",
         "_copy",
         "_due",
         "_event",
@@ -88,6 +89,7 @@ class SpooledWebhook:
         self._head = head
         self._receiver = target.receiver
         self._named: tuple[str | None, str | None] | None = None  # session and event, once they are known
+        self._arrived: Arrived | None = None  # once it is whole, if its sender is trusted
         self._probing = False  # the spool needs the result of the attempt
         self._due: Attempt | None = QUEUED  # after which it must be kept if it is cut off now; None: it must not
         length = exchange.well_known.get(b"content-length")
@@ -99,9 +101,9 @@ class SpooledWebhook:
         """Send or keep the event, and answer its sender. Raises as `webhook.serve` does."""
         exchange, event, body = self._exchange, self._event, self._exchange.body
         if body is None:
-            await event.read()
+            await self._read()
         else:
-            body.observe(*event.observers, self._copy, on_whole=event.read)
+            body.observe(*event.observers, self._copy, on_whole=self._read)
         try:
             if self._quiet:
                 await self._send(self._head)
@@ -115,15 +117,32 @@ class SpooledWebhook:
     def close(self) -> None:
         """Leave nothing behind; the spool learns where an attempt ended with nothing learned."""
         self._copy.close()
+        self._leave()
         if self._probing:
-            self._spool.attempted(self._receiver, self._session, QUEUED)
+            self._spool.attempted(self._receiver, self.session, QUEUED)
+
+    @property
+    def session(self) -> str | None:
+        """The session that the event names; None where it names none or several."""
+        return self._names()[0]
+
+    async def _read(self) -> None:
+        """The body has arrived to its last byte. Never raises."""
+        await self._event.read()
+        if self._event.trusted:
+            self._arrived = self._spool.arrived(self._receiver, self)
+
+    def _leave(self) -> None:
+        """Those of its session that came later wait no longer for this one."""
+        if self._arrived is not None:
+            self._spool.left(self._arrived)
 
     async def _send_or_keep(self) -> None:
         """The event is here, whole: send it, unless it must wait."""
         exchange = self._exchange
-        if self._event.trusted:
+        if self._arrived is not None:
             size = len(exchange.whole_head(self._head)) + self._copy.size
-            self._probing = self._spool.admit(self._receiver, self._session, size)
+            self._probing = self._spool.admit(self._receiver, self.session, size, self._arrived)
             if not self._probing:
                 id_ = await self._keep(QUEUED)
                 await settle(exchange)
@@ -170,6 +189,8 @@ class SpooledWebhook:
             return
         attempt = of_answer(answer, exchange.asked_at)
         self._due = attempt if answer.status in NOT_TAKEN else None
+        if self._due is None:
+            self._leave()
         if answer.status in NOT_TAKEN:
             with contextlib.suppress(UpstreamError, ConnectionError):
                 await read_to_end(exchange)
@@ -212,9 +233,10 @@ class SpooledWebhook:
         """Keep the event after `attempt`; give its id once it is on disk, None where it is not kept."""
         exchange, body = self._exchange, self._exchange.body
         whole = body is None or body.whole
-        content = await self._copy.content() if whole and self._event.trusted else None
-        if content is None:
-            if whole and self._event.trusted:
+        arrived = self._arrived if whole else None
+        content = None if arrived is None else await self._copy.content()
+        if arrived is None or content is None:
+            if arrived is not None:
                 self._not_kept(self._copy.failure or "")
             if attempt is not QUEUED:
                 self._tell(attempt)
@@ -238,7 +260,7 @@ class SpooledWebhook:
             self._probing = False  # `keep` tells it
         kept, self._due = True, None
         try:
-            return await self._spool.keep(parcel, attempt)
+            return await self._spool.keep(parcel, attempt, arrived)
         except NotKeptError as error:
             kept = False
             self._not_kept(str(error))
@@ -255,11 +277,7 @@ class SpooledWebhook:
         """Report the result of the attempt to the spool, but only if the event's sender is trusted."""
         if self._event.trusted:
             self._probing = False
-            self._spool.attempted(self._receiver, None if attempt.reason == "delivered" else self._session, attempt)
-
-    @property
-    def _session(self) -> str | None:
-        return self._names()[0]
+            self._spool.attempted(self._receiver, None if attempt.reason == "delivered" else self.session, attempt)
 
     def _names(self) -> tuple[str | None, str | None]:
         """The session and the event's name."""

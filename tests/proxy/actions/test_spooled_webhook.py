@@ -113,7 +113,7 @@ async def test_an_event_that_was_not_sent_is_kept(site: Spooling) -> None:
     await site.origin.stop()
     got = await site.post(event(), "X-Own: 1", "Connection: X-Drop", "X-Drop: 1", "X-Request-Id: mine")
     assert got.start == b"HTTP/1.1 202 Accepted"
-    assert json.loads(got.body) == {"spooled": True, "id": "id-1"}
+    assert json.loads(got.body) == {"spooled": True, "id": "id-2"}
     assert got.get("Content-Type") == b"application/json; charset=utf-8"
     assert (got.get("Cache-Control"), got.get("X-Request-Id")) == (b"no-store", b"mine")
     assert got.get("Date") is not None
@@ -532,6 +532,48 @@ async def test_a_probe_is_given_back_where_nothing_was_learned(site: Spooling, m
     assert (await site.post(event())).status == 500
     assert site.spool.told == [("gateway", "sales", QUEUED)]
     assert site.spool.kept == []
+
+
+# ---- the order of a session's events ----
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+async def test_an_event_holds_its_place_from_its_arrival_to_its_answer(site: Spooling, quiet: bool) -> None:
+    """And no longer, however long its sender takes to read that."""
+    site.spool.is_quiet = quiet
+    goes_on = asyncio.Event()
+
+    async def begin(wire: Wire) -> None:
+        await site.origin.take(wire)
+        await goes_on.wait()
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        await asyncio.Event().wait()
+
+    site.origin.script = begin
+    client = await site.proxy.connect()
+    await client.send(request(event()))
+    await site.origin.received()
+    assert [arrived.receiver for arrived in site.spool.here] == ["gateway"]
+    goes_on.set()
+    await client.head()
+    assert site.spool.here == []
+
+
+async def test_an_event_that_is_neither_answered_nor_kept_gives_up_its_place(site: Spooling) -> None:
+    site.spool.room = 0
+    await site.origin.stop()
+    assert (await site.post(event())).status == 502
+    assert (site.spool.here, site.spool.kept) == ([], [])
+
+
+async def test_an_event_of_a_sender_that_is_not_trusted_has_no_place(site: Spooling) -> None:
+    held = Held(site.origin)
+    client = await site.proxy.connect()
+    await client.send(request(event(), path="/signed"))
+    await held.came()
+    assert site.spool.here == []
+    held.let_go.set()
+    await client.message()
 
 
 # ---- the proxy stops ----
