@@ -115,6 +115,8 @@ class Parcel(NamedTuple):
     """It came in chunks, and the head says so."""
     checksum: int
     """CRC-32 of the body."""
+    base: str = ""
+    """The receiver's base path, with which the target in the head begins."""
 
 
 class Attempt(NamedTuple):

@@ -17,7 +17,15 @@ from statusproxy.proxy.kept_body import KeptBody
 from statusproxy.proxy.outcomes import QUEUED, of_answer, of_error
 from statusproxy.proxy.ports import Attempt
 from statusproxy.proxy.site import Site, WebhookTarget
-from statusproxy.proxy.stored_head import field_names, method_of, with_fields, with_host, with_target, without
+from statusproxy.proxy.stored_head import (
+    field_names,
+    method_of,
+    with_base,
+    with_fields,
+    with_host,
+    with_target,
+    without,
+)
 from statusproxy.proxy.upstream.answer_body import AnswerBody
 from statusproxy.proxy.upstream.call import Call, WithheldError
 from statusproxy.proxy.upstream.errors import UpstreamError
@@ -65,6 +73,10 @@ class Stored(Protocol):
     @property
     def framed(self) -> bool:
         """Whether its head says that the body comes in chunks."""
+
+    @property
+    def base(self) -> str | None:
+        """The base path that its receiver had when it was kept; None where that is not known."""
 
 
 class Redelivery:
@@ -152,6 +164,8 @@ def _receiver(site: Site, event: Stored, head: bytes) -> tuple[Pool, bytes] | No
         if path is None:
             return None
         head = with_target(head, path)
+    elif event.base is not None:
+        head = with_base(head, event.base.encode(), pool.origin.base_path)
     if site.host == "gateway" or pool is not site.pool:
         head = with_host(head, pool.origin.authority)
     return pool, head

@@ -38,6 +38,12 @@ def with_target(head: bytes, target: bytes) -> bytes:
     return b" ".join([method, target, version]) + end + fields
 
 
+def with_base(head: bytes, before: bytes, base: bytes) -> bytes:
+    """The head for a receiver whose base path is `base` and was `before`; unchanged if its target is not below that."""
+    method, space, rest = head.partition(b" ")
+    return method + space + base + rest[len(before) :] if rest.startswith(before + b"/") else head
+
+
 def with_fields(head: bytes, fields: Iterable[Header]) -> bytes:
     """The head with more fields at its end."""
     return head + b"".join(b"%b: %b\r\n" % field for field in fields)

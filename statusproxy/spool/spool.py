@@ -356,6 +356,7 @@ def _entry(arrived: Arrived, parcel: Parcel) -> Entry:
         framed=parcel.framed,
         filed=isinstance(parcel.body, Path),
         checksum=parcel.checksum,
+        base=parcel.base,
     )
 
 

@@ -87,6 +87,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The body is in a file of its own."""
     checksum: int | None = None
     """CRC-32 of the body, so that a damaged one is not delivered; None for entries of an earlier version."""
+    base: str | None = None
+    """The receiver's base path, with which the target in the head begins; None for entries of an earlier version."""
 
 
 Body = bytes | Path

@@ -32,6 +32,7 @@ class Event:
     receiver: str = "gateway"
     attempts: int = 1
     framed: bool = False
+    base: str | None = None
 
 
 EVENT = Event()
@@ -247,6 +248,31 @@ async def test_its_own_other_receiver_gets_it(site: Site, origin: Origin, tmp_pa
         event = replace(EVENT, receiver=f"hub {origin.url}")
         assert (await site.send(event, content(target="/hub"), 0)).reason == "delivered"
     assert origin.requests[0].target == b"/hub"
+
+
+@pytest.mark.parametrize(("before", "now"), [("", "/wa"), ("/old", "/wa"), ("/old", ""), ("/wa", "/wa")])
+async def test_a_kept_event_goes_below_the_base_path_that_its_gateway_has_now(
+    origin: Origin, tmp_path: Path, before: str, now: str
+) -> None:
+    webhooks = [{"path": PATH, "spool": True}]
+    origin.answer = answer(status="503 Service Unavailable")
+    async with running(tmp_path, origin.url + before, webhooks=webhooks) as first:
+        spool = first.server.proxy.spool = FakeSpool(tmp_path)
+        assert (await first.ask(get(f"{PATH}?q=1", method="POST", body=b"{}"))).status == 202
+    ((parcel, _),) = spool.kept
+    origin.answer = OK
+    async with running(tmp_path, origin.url + now, webhooks=webhooks) as present:
+        event = replace(EVENT, base=parcel.base)
+        sent = await Redelivery(present.server.proxy).send(event, (parcel.head, parcel.body), 0)
+    assert sent.reason == "delivered"
+    assert [each.target for each in origin.requests] == [f"{before}{PATH}?q=1".encode(), f"{now}{PATH}?q=1".encode()]
+
+
+async def test_a_kept_event_of_an_earlier_version_keeps_its_path(origin: Origin, tmp_path: Path) -> None:
+    """It is not known which part of it is the base path."""
+    async with running(tmp_path, f"{origin.url}/wa", webhooks=[{"path": PATH}]) as proxy:
+        await Redelivery(proxy.server.proxy).send(EVENT, content(target="/old/hook"), 0)
+    assert origin.requests[0].target == b"/old/hook"
 
 
 @pytest.mark.parametrize("path", ["/gone", "/of/{session}", "/tap"])

@@ -2,7 +2,15 @@
 
 import pytest
 
-from statusproxy.proxy.stored_head import field_names, method_of, with_fields, with_host, with_target, without
+from statusproxy.proxy.stored_head import (
+    field_names,
+    method_of,
+    with_base,
+    with_fields,
+    with_host,
+    with_target,
+    without,
+)
 
 pytestmark = pytest.mark.divisible
 
@@ -27,6 +35,21 @@ def test_the_host_is_replaced() -> None:
 
 def test_the_target_is_replaced() -> None:
     assert with_target(HEAD, b"/x") == HEAD.replace(b"/a:b?c=d", b"/x")
+
+
+@pytest.mark.parametrize(
+    ("target", "before", "base", "expected"),
+    [
+        (b"/a/b?c=/a", b"", b"/new", b"/new/a/b?c=/a"),
+        (b"/a/b?c=/a", b"/a", b"", b"/b?c=/a"),
+        (b"/a/b?c=/a", b"/a", b"/a/new", b"/a/new/b?c=/a"),
+        (b"/a/b?c=/a", b"/a", b"/a", b"/a/b?c=/a"),
+        (b"/ab", b"/a", b"/new", b"/ab"),
+        (b"*", b"", b"/new", b"*"),
+    ],
+)
+def test_a_target_goes_below_another_base_path(target: bytes, before: bytes, base: bytes, expected: bytes) -> None:
+    assert with_base(with_target(HEAD, target), before, base) == with_target(HEAD, expected)
 
 
 def test_fields_are_added_at_the_end() -> None:

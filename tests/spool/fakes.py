@@ -29,7 +29,7 @@ def refused(status: int, retry_after: float | None = None) -> Attempt:
 def parcel(session: str | None = "sales", receiver: str = "gateway", body: bytes | Path = b"{}") -> Parcel:
     """An event of 100 bytes."""
     head = b"POST /hook HTTP/1.1\r\nHost: gateway.example\r\n"
-    return Parcel("/hook", receiver, session, "message", head, body, size=100, framed=False, checksum=7)
+    return Parcel("/hook", receiver, session, "message", head, body, size=100, framed=False, checksum=7, base="/wa")
 
 
 class Clock:

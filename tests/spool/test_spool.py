@@ -148,7 +148,7 @@ async def test_an_event_is_kept_as_it_came_and_its_id_is_given_once_it_is_on_dis
     assert content == Content(parcel().head, b"{}")
     assert stored == msgspec.structs.replace(
         entry(), id=id_, queue="sales", session="Sales ", event="message", reason=Reason.NOT_SENT,
-        received_at=stored.received_at, next_at=stored.received_at, checksum=7,
+        received_at=stored.received_at, next_at=stored.received_at, checksum=7, base="/wa",
     )  # fmt: skip
     assert int(stored.received_at) == 1000
     assert it.counts.all == {"kept not-sent": 1}

@@ -255,6 +255,7 @@ class SpooledWebhook:
             size=len(head) + self._copy.size,
             framed=exchange.request.message.chunked,
             checksum=self._copy.checksum,
+            base=self._pool.origin.base_path.decode(),
         )
         if attempt is not QUEUED:
             self._probing = False  # `keep` tells it
