@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from statusproxy.proxy.forwarded_field import forwarded_for
+from statusproxy.proxy.forwarded_field import MOST_ELEMENTS, forwarded_for
 from statusproxy.proxy.http1.head import Header, values
 
 Network = IPv4Network | IPv6Network
@@ -37,7 +37,8 @@ _PEERS: Final = 16
 #: Addresses remembered, as text and with what follows from each.
 _REMEMBERED: Final = 4096
 
-#: What RFC 7239 §6.2 calls a node that cannot be named: the client behind a `Forwarded` that breaks the grammar.
+#: What RFC 7239 §6.2 calls a node that cannot be named: the client behind a `Forwarded` that breaks the grammar, and
+#: behind more hops than are read.
 _UNKNOWN: Final = "unknown"
 
 #: Characters of an address as text, with port, brackets and zone. Longer text is no address, and is not remembered.
@@ -103,7 +104,8 @@ class Trust:
         made up. A hop that names no address (`unknown`, `_hidden`) ends the walk and is not trusted itself.
         `X-Forwarded-For`, `Forwarded` and `X-Real-IP` are walked in this order, and the first untrusted hop in any of
         them counts: a proxy that writes only one of them passes on what a client made up in the others.
-        A `Forwarded` that breaks the grammar names an unknown client: who wrote which part of it cannot be told.
+        A `Forwarded` that breaks the grammar names an unknown client: who wrote which part of it cannot be told. So
+        does a field with more than `MOST_ELEMENTS` hops, all of which are trusted as far as they are read.
         """
         if not self.is_trusted(peer.address):
             return peer.address
@@ -117,13 +119,13 @@ class Trust:
                 farthest = hop
         return farthest
 
-    def forward(self, peer: Peer, host: bytes, headers: list[Header]) -> list[Header]:
+    def forward(self, peer: Peer, client: str, host: bytes, headers: list[Header]) -> list[Header]:
         """`headers` with the fields that tell the gateway who asks, put at the end.
 
-        A trusted peer's words are kept and extended by that peer's own address; an untrusted peer's are replaced.
-        `host` is the `Host` the client asked for. `Forwarded` is written only where the sender used it: the
-        `X-Forwarded-*` fields say the same, and this gateway reads those. One that breaks the grammar is not carried
-        on: `for=unknown` stands in its place (RFC 7239 §6.2).
+        `client` is the real client's address, as the method gives it. A trusted peer's words are kept and extended by
+        that peer's own address; an untrusted peer's are replaced. `host` is the `Host` the client asked for.
+        `Forwarded` is written only where the sender used it: the `X-Forwarded-*` fields say the same, and this gateway
+        reads those. One that breaks the grammar is not carried on: `for=unknown` stands in its place (RFC 7239 §6.2).
         """
         said: dict[bytes, list[bytes]] = {}
         for name, value in headers:
@@ -133,9 +135,7 @@ class Trust:
         address = peer.address.encode("ascii", "replace")
         scheme = b"https" if peer.secure else b"http"
         forwarded = b"forwarded" in said
-        client = address
         if said:
-            client = self.client(peer, headers).encode("latin-1", "replace")
             headers = [header for header in headers if header[0].lower() not in REWRITTEN]
             if not self.is_trusted(peer.address):
                 said = {}
@@ -144,7 +144,7 @@ class Trust:
         chain = said.get(b"x-forwarded-for", [])
         headers += [
             (b"X-Forwarded-For", b", ".join([*chain, address])),
-            (b"X-Real-IP", said.get(b"x-real-ip", [client])[0]),
+            (b"X-Real-IP", said.get(b"x-real-ip", [client.encode("latin-1", "replace")])[0]),
             (b"X-Forwarded-Proto", said.get(b"x-forwarded-proto", [scheme])[0]),
         ]
         if host or b"x-forwarded-host" in said:
@@ -175,7 +175,7 @@ def introduce(address: str, secure: bool, host: bytes) -> tuple[Header, ...]:
 
     Remembered, as most requests have none. All connections of one client share one entry.
     """
-    return tuple(_NOBODY.forward(Peer(address, secure=secure), host, []))
+    return tuple(_NOBODY.forward(Peer(address, secure=secure), address, host, []))
 
 
 def _port(host: bytes) -> bytes:
@@ -203,4 +203,10 @@ def _from_the_right(value: bytes) -> Iterator[bytes]:
 
 
 def _hops(written: Iterable[bytes]) -> Iterator[str]:
-    return (hop.decode("latin-1") for hop in map(bytes.strip, written) if hop)
+    """The hops as text, empty members of a list left out. Whoever stands behind too many members is unknown."""
+    for count, hop in enumerate(map(bytes.strip, written)):
+        if count == MOST_ELEMENTS:
+            yield _UNKNOWN
+            return
+        if hop:
+            yield hop.decode("latin-1")

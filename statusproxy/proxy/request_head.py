@@ -105,7 +105,7 @@ def _fields(
         fields += introduce(peer.address, peer.secure, host)
     else:
         client = site.trust.client(peer, head.headers)
-        fields = site.trust.forward(peer, host, fields)
+        fields = site.trust.forward(peer, client, host, fields)
     replaced = pool.origin.authority if site.host == "gateway" or pool is not site.pool else authority
     if replaced is not None or not hosts:
         fields = [

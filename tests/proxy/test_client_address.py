@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from statusproxy.proxy.client_address import LOCAL, NAMING, REWRITTEN, Peer, Trust, introduce, parse_address, within
+from statusproxy.proxy.forwarded_field import MOST_ELEMENTS
+from statusproxy.proxy.http1.head import Headers
 from tests.proxy.harness import Origin, get, running
 
 TRUST = Trust([ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")])
@@ -82,6 +84,47 @@ def test_behind_a_forwarded_that_breaks_the_grammar_is_an_unknown_client(line: b
     assert not TRUST.is_trusted("unknown")
 
 
+@pytest.mark.parametrize("member", [b"10.0.0.2", b""])
+def test_behind_more_hops_than_are_read_is_an_unknown_client(member: bytes) -> None:
+    """Empty members count, too: each takes time."""
+    few, many = (b",".join([b"10.0.0.1", *[member] * count]) for count in (MOST_ELEMENTS - 1, MOST_ELEMENTS))
+    assert TRUST.client(Peer("10.0.0.9"), [(b"X-Forwarded-For", few)]) == "10.0.0.1"
+    assert TRUST.client(Peer("10.0.0.9"), [(b"X-Forwarded-For", many)]) == "unknown"
+
+
+def test_a_client_in_front_of_the_last_few_hops_is_named_however_many_stand_before_it() -> None:
+    line = b",".join([*[b"10.0.0.1"] * 2000, b"198.51.100.7", *[b"10.0.0.2"] * 3])
+    assert TRUST.client(NGINX, [(b"X-Forwarded-For", line)]) == "198.51.100.7"
+
+
+def test_hops_over_many_lines_count_together() -> None:
+    for name in (b"X-Forwarded-For", b"X-Real-IP"):
+        assert TRUST.client(NGINX, [(name, b"10.0.0.2")] * (MOST_ELEMENTS + 1)) == "unknown"
+
+
+def test_no_more_hops_are_looked_up_than_are_read() -> None:
+    trust = Trust([ip_network("10.0.0.0/8")])
+    line = b",".join(b"10.1.%d.%d" % divmod(number, 256) for number in range(2700))
+    assert trust.client(NGINX, [(b"X-Forwarded-For", line)]) == "unknown"
+    assert trust._looked_up.cache_info().misses == MOST_ELEMENTS + 2, "the peer and the unknown client, too"
+
+
+async def test_the_hops_of_a_request_that_is_passed_on_are_read_once(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    client = Trust.client
+
+    def recorded(trust: Trust, peer: Peer, headers: Headers) -> str:
+        read.append(client(trust, peer, headers))
+        return read[-1]
+
+    monkeypatch.setattr(Trust, "client", recorded)
+    async with running(tmp_path, origin.url, trusted_proxies=["127.0.0.1/32"]) as proxy:
+        await proxy.ask(get("/", "X-Forwarded-For: 198.51.100.7"))
+    assert read == ["198.51.100.7"]
+
+
 def test_what_is_too_long_for_an_address_is_not_remembered() -> None:
     trust = Trust([ip_network("10.0.0.0/8")])
     fields = [(b"X-Forwarded-For", b"10.0.0.2" + b" " * 100 + b"x" * 100)]
@@ -110,7 +153,7 @@ def test_an_address_made_up_in_front_of_a_proxy_s_own_field_hides_nobody() -> No
 
 
 def told(peer: Peer, *fields: tuple[bytes, bytes], host: bytes = b"a.example") -> dict[bytes, bytes]:
-    written = TRUST.forward(peer, host, list(fields))
+    written = TRUST.forward(peer, TRUST.client(peer, fields), host, list(fields))
     assert len(dict(written)) == len(written), "a field twice"
     return dict(written)
 
@@ -210,13 +253,13 @@ async def test_the_connections_of_one_client_take_one_place_in_memory(origin: Or
 def test_the_first_few_strangers_that_speak_for_others_are_remembered() -> None:
     trust = Trust([ip_network("10.0.0.0/8")])
     for last in range(20):
-        trust.forward(Peer(f"203.0.113.{last}"), b"", [(b"X-Real-IP", b"192.0.2.1")])
-    trust.forward(NGINX, b"", [(b"X-Real-IP", b"192.0.2.1")])
+        trust.forward(Peer(f"203.0.113.{last}"), "203.0.113.9", b"", [(b"X-Real-IP", b"192.0.2.1")])
+    trust.forward(NGINX, "192.0.2.1", b"", [(b"X-Real-IP", b"192.0.2.1")])
     assert list(trust.strangers) == [f"203.0.113.{last}" for last in range(16)]
 
 
 def test_other_fields_stay_in_front_in_their_order() -> None:
-    written = TRUST.forward(STRANGER, b"", [(b"B", b"1"), (b"X-Real-IP", b"x"), (b"A", b"2")])
+    written = TRUST.forward(STRANGER, STRANGER.address, b"", [(b"B", b"1"), (b"X-Real-IP", b"x"), (b"A", b"2")])
     assert written[:2] == [(b"B", b"1"), (b"A", b"2")]
     assert b"X-Forwarded-Host" not in dict(written)
 
