@@ -142,9 +142,10 @@ class Trust:
                 if len(self.strangers) < _PEERS:
                     self.strangers[peer.address] = None
         chain = said.get(b"x-forwarded-for", [])
+        real = address if client == peer.address else client.encode("latin-1", "replace")
         headers += [
             (b"X-Forwarded-For", b", ".join([*chain, address])),
-            (b"X-Real-IP", said.get(b"x-real-ip", [client.encode("latin-1", "replace")])[0]),
+            (b"X-Real-IP", said.get(b"x-real-ip", [real])[0]),
             (b"X-Forwarded-Proto", said.get(b"x-forwarded-proto", [scheme])[0]),
         ]
         if host or b"x-forwarded-host" in said:

@@ -9,6 +9,7 @@ import zlib
 from typing import Final
 
 from statusproxy.proxy.decoders import WIDE, CodingError, Decoder
+from statusproxy.proxy.http1.head import members
 from statusproxy.proxy.steps import Steps
 from statusproxy.status.steps import at_once
 
@@ -20,6 +21,9 @@ _EFFORT: Final = 5
 
 #: Bytes that are compressed in one step: 1 ms.
 _STEP: Final = 64 * 1024
+
+#: Bytes of `Accept-Encoding` that are read, below a millisecond. Browsers send some 30.
+_LONGEST_ACCEPT: Final = 1024
 
 #: Codings applied one over another that are undone; one is usual, two were seen.
 _LAYERS: Final = 3
@@ -53,8 +57,7 @@ def decoding(body: bytes, coding: bytes, limit: int) -> Steps[bytes]:
 
 def layers(coding: bytes) -> list[bytes]:
     """The codings that a `Content-Encoding` names, in lower case and in the order they were applied."""
-    names = [part.strip().lower() for part in coding.split(b",")]
-    return [name for name in names if name and name != b"identity"]
+    return [name for name in members([coding.lower()]) if name != b"identity"]
 
 
 def is_wide(coding: bytes) -> bool:
@@ -63,9 +66,15 @@ def is_wide(coding: bytes) -> bool:
 
 
 def accepts_gzip(accept: list[bytes]) -> bool:
-    """Whether a client that sent these `Accept-Encoding` values takes gzip (RFC 9110 §12.5.3)."""
+    """Whether a client that sent these `Accept-Encoding` values takes gzip (RFC 9110 §12.5.3).
+
+    One that sends more than `_LONGEST_ACCEPT` bytes gets none: an uncoded answer suits everyone.
+    """
     wanted: dict[bytes, float] = {}
-    for part in b",".join(accept).lower().split(b","):
+    said = b",".join(accept)
+    if len(said) > _LONGEST_ACCEPT:
+        return False
+    for part in said.lower().split(b","):
         name, _, parameters = part.partition(b";")
         quality = 1.0
         for parameter in parameters.split(b";"):

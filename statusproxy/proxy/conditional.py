@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from statusproxy.proxy.codings import WORTHWHILE, accepts_gzip
-from statusproxy.proxy.http1.head import UNTRUE, Header, Headers, WellKnown
+from statusproxy.proxy.http1.head import UNTRUE, Header, Headers, WellKnown, members
 
 #: Never reach the gateway on a corrected route: it would answer for its own version of the list (Express says 304
 #: for a list whose correction has changed), or for a part of it.
@@ -27,6 +27,9 @@ WITHHELD: Final = frozenset(
 
 #: The fields to look for in an answer. `Content-Length` is never among the fields that are given here.
 _UNTRUE: Final = UNTRUE - {b"content-length"}
+
+#: Either in `Vary` says that the answer depends on what the client accepts.
+_VARIES: Final = frozenset({b"accept-encoding", b"*"})
 
 #: Not sent with a 304 (RFC 9110 §15.4.5).
 _NOT_WITH_304: Final = frozenset(
@@ -94,17 +97,12 @@ def represent(
 
 def _none_match(fields: list[bytes], tag: bytes) -> bool:
     wanted = tag.removeprefix(b"W/")
-    for part in b",".join(fields).split(b","):
-        candidate = part.strip()
-        if candidate == b"*" or (candidate and candidate.removeprefix(b"W/") == wanted):
-            return True
-    return False
+    return any(candidate == b"*" or candidate.removeprefix(b"W/") == wanted for candidate in members(fields))
 
 
 def _vary(headers: list[Header], said: WellKnown) -> list[Header]:
-    for value in said.get(b"vary", ()):
-        if any(part.strip().lower() in {b"accept-encoding", b"*"} for part in value.split(b",")):
-            return headers
+    if not _VARIES.isdisjoint(members(map(bytes.lower, said.get(b"vary", ())))):
+        return headers
     return [*headers, (b"Vary", b"Accept-Encoding")]
 
 

@@ -96,7 +96,11 @@ class RouteTable(Generic[Entry]):
 
 def segments(path: bytes) -> tuple[str, ...]:
     """The decoded segments of a target's path; a `%2F` stays inside its segment."""
-    parts = [unquote_to_bytes(part).decode(errors="surrogateescape") for part in path_of(path).split(b"/")[1:]]
+    path = path_of(path)
+    if b"%" in path:
+        parts = [unquote_to_bytes(part).decode(errors="surrogateescape") for part in path.split(b"/")[1:]]
+    else:  # at once: a target that is all slashes has thousands of them
+        parts = path.decode(errors="surrogateescape").split("/")[1:]
     if parts and not parts[-1]:
         parts.pop()
     return tuple(parts)

@@ -13,6 +13,7 @@ from statusproxy.proxy.codings import accepts_gzip, decode, decoding, encoding_g
 from statusproxy.proxy.decoders import CodingError
 from statusproxy.status.steps import at_once
 from tests.proxy.compressed import raw_deflate, zstd
+from tests.proxy.counted import calls_in
 
 LIMIT = 1024 * 1024
 
@@ -154,3 +155,16 @@ def test_the_layers_of_a_coding_are_read_in_order(coding: bytes, names: list[byt
 )
 def test_gzip_is_sent_only_to_those_who_take_it(accept: list[bytes], expected: bool) -> None:
     assert accepts_gzip(accept) is expected
+
+
+@pytest.mark.parametrize("many", [b",", b";", b";q", b",;q", b",a;q=1"])
+def test_of_an_accept_encoding_that_is_too_long_nothing_is_read(many: bytes) -> None:
+    """Tens of thousands of members or parameters would hold the event loop."""
+    assert calls_in(lambda: accepts_gzip([b"gzip" + many * (30_000 // len(many))])) < 10
+    assert accepts_gzip([b"gzip" + b" " * 1020])
+    assert not accepts_gzip([b"gzip" + b" " * 1021])
+    assert not accepts_gzip([b"gzip", b" " * 1020])
+
+
+def test_no_layer_of_many_codings_takes_a_call_of_its_own() -> None:
+    assert calls_in(lambda: layers(b"gzip," * 6_000)) < 50

@@ -6,6 +6,7 @@ from statusproxy.proxy.codings import WORTHWHILE
 from statusproxy.proxy.conditional import WITHHELD, Representation, ask, represent
 from statusproxy.proxy.http1.head import ANSWER_ROLES, REQUEST_ROLES, UNTRUE, Header, classify_fields, values
 from statusproxy.proxy.response_head import without
+from tests.proxy.counted import calls_in
 
 TAG = b'W/"ours"'
 LONG = b"x" * WORTHWHILE
@@ -142,6 +143,13 @@ def test_a_weak_tag_stays_as_it_is_under_gzip() -> None:
 @pytest.mark.parametrize("said", [b"Accept-Encoding", b"Origin, accept-encoding", b"*"])
 def test_vary_is_not_said_twice(said: bytes) -> None:
     assert values(represented([], [(b"Vary", said)]).headers, b"vary") == [said]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [(b"if-none-match", b""), (b"accept", b"," * 30_000), (b"if-none-match", b"," * 30_000)]
+)
+def test_no_member_of_a_long_list_takes_a_call_of_its_own(asked: bytes, said: bytes) -> None:
+    assert calls_in(lambda: represented([(asked, b"," * 30_000)], [(b"Vary", said)])) < 100
 
 
 def test_vary_is_added_to_other_reasons() -> None:

@@ -6,6 +6,7 @@ from statusproxy.observe.exchange_report import RouteKind
 from statusproxy.proxy import routes
 from statusproxy.proxy.routes import Match, Route, RouteTable, raw_below, raw_segment, segments
 from statusproxy.status.session_cut import Cut
+from tests.proxy.counted import calls_in
 
 Table = RouteTable[str]
 
@@ -212,3 +213,13 @@ def test_a_token_beside_the_session_is_cut_off_and_not_remembered(
     for _ in range(2):
         assert table.match("POST", b"/hook/" + segment) == match
     assert len(read) == (2 if b"s3cret" in segment else 1)
+
+
+def test_no_segment_takes_a_call_of_its_own_where_nothing_is_encoded() -> None:
+    """A target may be thousands of slashes."""
+    assert calls_in(lambda: segments(b"/" * 10_000)) < 50
+
+
+def test_segments_read_at_once_are_those_read_one_by_one() -> None:
+    raw = b"/caf\xc3\xa9/\xc3/\xff\xfe//"
+    assert segments(raw) == tuple(part.decode(errors="surrogateescape") for part in raw.split(b"/")[1:-1])

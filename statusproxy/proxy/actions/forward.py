@@ -6,7 +6,7 @@ from statusproxy.proxy.actions import answers, tunnel
 from statusproxy.proxy.actions.observe import observe
 from statusproxy.proxy.exchange import Exchange
 from statusproxy.proxy.http1.answer_head import ResponseHead
-from statusproxy.proxy.http1.head import Headers, first, values
+from statusproxy.proxy.http1.head import Headers, first, tokens
 from statusproxy.proxy.response_head import response_fields
 from statusproxy.proxy.upstream.answer_body import AnswerBody
 
@@ -53,5 +53,4 @@ async def _pass_learned(exchange: Exchange, head: ResponseHead, body: AnswerBody
 
 def may_upgrade(headers: Headers) -> bool:
     """Whether the protocols that `Upgrade` offers may be spoken past us (RFC 9110 §7.8)."""
-    offered = b",".join(values(headers, b"upgrade")).lower()
-    return not any(part.strip().partition(b"/")[0] in _HTTP for part in offered.split(b","))
+    return not any(offered.partition(b"/")[0] in _HTTP for offered in tokens(headers, b"upgrade"))

@@ -16,7 +16,7 @@ import httptools
 from statusproxy.proxy.http1 import refusals
 from statusproxy.proxy.http1.authority import absolute, is_authority
 from statusproxy.proxy.http1.framing import request_coding, request_has_body, request_length, request_rules
-from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, WellKnown, classify_fields
+from statusproxy.proxy.http1.head import REQUEST_ROLES, Header, WellKnown, classify_fields, members
 from statusproxy.proxy.http1.memory import keep
 from statusproxy.proxy.http1.refusals import Refusal, RefusedError
 
@@ -363,7 +363,7 @@ def _obey(head: RequestHead) -> None:
             if value and not is_authority(value):
                 raise RefusedError(refusals.HOST_INVALID)
         elif key == b"connection":
-            if b"close" in value.lower() and b"close" in [option.strip() for option in value.lower().split(b",")]:
+            if b"close" in value.lower() and b"close" in members([value.lower()]):
                 head.keep_alive = False  # `close` wins; llhttp goes by the last word
         elif key == b"content-length":
             head.length = request_length(value)

@@ -11,9 +11,17 @@ DEFAULT_IDLE: Final = 4.0
 IDLE_MARGIN: Final = 1.0
 
 
-@functools.lru_cache(maxsize=64)  # a gateway says the same each time
+#: Bytes of a promise that is read and remembered; those of gateways have some 20.
+_LONGEST: Final = 256
+
+
 def promised_idle(field_value: bytes) -> float:
     """Seconds an idle connection may be reused, by the answer's `Keep-Alive: timeout=N`."""
+    return _promised(field_value) if len(field_value) <= _LONGEST else DEFAULT_IDLE
+
+
+@functools.lru_cache(maxsize=64)  # a gateway says the same each time
+def _promised(field_value: bytes) -> float:
     for part in field_value.split(b","):
         name, _, number = part.strip().partition(b"=")
         if name.strip().lower() == b"timeout" and number.strip().isdigit():

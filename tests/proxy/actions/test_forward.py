@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from statusproxy.proxy.actions.forward import may_upgrade
+from tests.proxy.counted import calls_in
 from tests.proxy.harness import Origin, Running, Wire, answer, get
 
 
@@ -55,6 +56,11 @@ def test_no_kind_of_http_may_be_spoken_past_us(offered: bytes) -> None:
 @pytest.mark.parametrize("offered", [b"websocket", b"h2o", b"IRC/6.9, echo"])
 def test_other_protocols_may(offered: bytes) -> None:
     assert may_upgrade([(b"Upgrade", offered)])
+
+
+def test_no_protocol_of_a_long_offer_takes_more_than_a_few_calls() -> None:
+    assert calls_in(lambda: may_upgrade([(b"Upgrade", b"," * 30_000)])) < 50
+    assert not may_upgrade([(b"Upgrade", b"," * 30_000 + b"h2c")])
 
 
 class Learner:

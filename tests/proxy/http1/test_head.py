@@ -14,12 +14,14 @@ from statusproxy.proxy.http1.head import (
     classify_fields,
     end_to_end,
     first,
+    members,
     own_hops,
     tokens,
     values,
     via,
     write_head,
 )
+from tests.proxy.counted import calls_in
 
 ROOT = Path(__file__).parents[3]
 
@@ -92,6 +94,29 @@ def test_connection_hides_nothing_that_changes_what_a_message_means(name: bytes)
 def test_an_answer_s_trailer_announcement_stays_and_a_request_s_does_not() -> None:
     assert classify_fields([(b"Trailer", b"X")], ANSWER_ROLES)[0] == [(b"Trailer", b"X")]
     assert classify_fields([(b"Trailer", b"X")], REQUEST_ROLES)[0] == []
+
+
+def test_the_members_of_a_list_are_those_of_all_its_lines_in_order() -> None:
+    assert members([]) == members([b"", b" , ,"]) == []
+    assert members([b"a;q=1 ,B,, c d\t", b"e"]) == [b"a;q=1", b"B", b"c d", b"e"]
+
+
+@pytest.mark.parametrize("list_of_many", [b"," * 30_000, b"a," * 15_000])
+def test_no_member_of_a_long_list_takes_a_call_of_its_own(list_of_many: bytes) -> None:
+    """Tens of thousands of them would hold the event loop."""
+    fields = [(b"Connection", list_of_many)]
+    assert calls_in(lambda: tokens(fields, b"connection")) < 50
+    assert calls_in(lambda: classify_fields(fields, REQUEST_ROLES)) < 50
+    assert calls_in(lambda: end_to_end(fields, HOP_BY_HOP)) < 50
+
+
+@pytest.mark.parametrize("list_of_many", [b"," * 30_000, b"1.1 a," * 5_000])
+def test_of_the_hops_on_the_way_only_the_last_256_are_read(list_of_many: bytes) -> None:
+    """Who is in a loop has appended its own to them."""
+    assert calls_in(lambda: own_hops([list_of_many])) < 1000
+    assert own_hops([list_of_many + b"1.1 statusproxy"]) == 1
+    assert own_hops([b"1.1 statusproxy", list_of_many]) == 0
+    assert own_hops([b"1.1 statusproxy"] * 256) == own_hops([b"1.1 statusproxy"] * 257) == 256
 
 
 def test_the_statusproxies_on_the_way_are_counted() -> None:
