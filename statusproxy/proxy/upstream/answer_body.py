@@ -4,6 +4,7 @@ The connection is given back as soon as the whole answer is on our side, not whe
 that reads slowly keeps no place at the gateway, unless the answer is larger than what is read ahead.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +15,11 @@ from statusproxy.proxy.upstream.connection import UpstreamConnection
 #: A rest of at most so many bytes needs no room: it is written together with the head, and it is what a transport
 #: holds in any case.
 SMALL: Final = 64 * 1024
+
+
+#: Bytes of collected pieces that are joined on the event loop: 1 ms. 32 MiB take 40 ms, in a thread that lets the loop
+#: go on meanwhile.
+_JOINED_AT_ONCE: Final = 1024 * 1024
 
 
 class Room:
@@ -122,7 +128,7 @@ class AnswerBody:
             self._collected = size
             piece = await self.read()
             if not piece:
-                return b"".join(pieces)
+                return b"".join(pieces) if size <= _JOINED_AT_ONCE else await _joined(pieces)
             pieces.append(piece)
             size += len(piece)
         self._begun = pieces
@@ -152,3 +158,11 @@ class AnswerBody:
         answer.whole = None
         self._answer = None
         self._give_back()
+
+
+async def _joined(pieces: list[bytes]) -> bytes:
+    """Long pieces as one, joined in a thread."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(None, b"".join, pieces)
+    except RuntimeError:  # no thread can be started
+        return b"".join(pieces)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,37 @@ async def test_a_body_beyond_its_limit_can_still_be_read(whole: bool) -> None:
     if not whole:
         connection.data_received(b"ef")
     assert b"".join([await body.read(), await body.read(), await body.read()]) == b"abcdef"
+
+
+async def collected_of(size: int, monkeypatch: pytest.MonkeyPatch, *, threads: bool = True) -> tuple[bytes, int]:
+    """A body of `size` bytes that came in pieces, and how often a thread was asked for it."""
+    asked: list[object] = []
+    loop = asyncio.get_running_loop()
+    run = loop.run_in_executor
+
+    def recorded(executor: None, work: Callable[[list[bytes]], bytes], pieces: list[bytes]) -> asyncio.Future[bytes]:
+        asked.append(work)
+        if not threads:
+            raise RuntimeError("can't start new thread")
+        return run(executor, work, pieces)
+
+    monkeypatch.setattr(loop, "run_in_executor", recorded)
+    connection, body = begun([], Room(0), head(size))
+    task = asyncio.create_task(body.collect(size))
+    for at in range(0, size, SMALL):
+        await asyncio.sleep(0)
+        connection.data_received(b"%c" % (at // SMALL % 256) * min(SMALL, size - at))
+    return await task or b"", len(asked)
+
+
+@pytest.mark.parametrize(("size", "threads", "asked"), [(2**20, True, 0), (2**20 + 1, True, 1), (2**20 + 1, False, 1)])
+async def test_a_long_body_is_joined_in_a_thread_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, size: int, threads: bool, asked: int
+) -> None:
+    """The join of 32 MiB takes 40 ms."""
+    body, times = await collected_of(size, monkeypatch, threads=threads)
+    assert body == b"".join(b"%c" % number * SMALL for number in range(17))[:size]
+    assert times == asked
 
 
 async def test_what_was_collected_before_the_end_takes_room_as_well() -> None:
