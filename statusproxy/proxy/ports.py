@@ -181,7 +181,7 @@ class SpoolPort(Protocol):
         """
 
     def has_room(self, size: int) -> bool:
-        """Whether an event of so many bytes would be kept now."""
+        """Whether so many bytes would be kept now."""
 
     async def keep(self, parcel: Parcel, attempt: Attempt, arrived: Arrived) -> str:
         """Keep an event, in the place that it got when it arrived; give its id once that is durable.

@@ -6,6 +6,7 @@ from typing import Final
 
 from statusproxy.observe.exchange_report import Report
 from statusproxy.proxy.coalescing import SharedCalls
+from statusproxy.proxy.copy_room import CopyRoom
 from statusproxy.proxy.ports import RegistryPort, SpoolPort
 from statusproxy.proxy.renditions import Renditions
 from statusproxy.proxy.site import Site
@@ -38,6 +39,8 @@ class Shared:
         self.room = Room(_ROOM)
         self.spool: SpoolPort | None = None
         """Who keeps events that their receiver does not take; None where nothing can be kept."""
+        self.copies = CopyRoom()
+        """What the copies of events have on disk that are under way to the spool."""
         self.disk = ThreadPoolExecutor(_DISK, thread_name_prefix="statusproxy-spool")
         """Threads for large bodies on their way to the disk and from it; none is started before there are any."""
 

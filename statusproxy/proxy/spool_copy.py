@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from statusproxy.proxy.copy_room import CopyRoom, Place
 from statusproxy.proxy.ports import SpoolPort
 
 log = logging.getLogger("statusproxy.proxy")
 
 #: Bytes of a body that are held in memory.
 IN_MEMORY: Final = 256 * 1024
-
-#: Bytes of a body that can be sent from the copy alone, even if the spool has no room for it.
-NEEDED: Final = 64 * 1024 * 1024
 
 
 class SpoolCopy:
@@ -34,30 +32,37 @@ class SpoolCopy:
     """
 
     __slots__ = (
+        "_discarding",
         "_executor",
         "_expected",
         "_file",
-        "_needed",
         "_path",
         "_pieces",
+        "_place",
         "_spool",
         "_sum",
         "_writing",
+        "_written",
         "failure",
         "size",
     )
 
-    def __init__(self, spool: SpoolPort, executor: Executor, *, expected: int = 0, needed: bool = False) -> None:
-        """`executor` does the writing. `expected`: bytes of the body, as far as they are known before it has come.
-        `needed`: the body will be sent from the copy, which is made even if the spool has no room for it."""
+    def __init__(
+        self, spool: SpoolPort, executor: Executor, room: CopyRoom, *, expected: int = 0, needed: bool = False
+    ) -> None:
+        """`executor` does the writing, `room` is shared by all copies. `expected`: bytes of the body, as far as they
+        are known before it has come. `needed`: the body will be sent from the copy, and needs no room in the spool.
+        """
         self._spool = spool
         self._executor = executor
         self._expected = expected
-        self._needed = NEEDED if needed else 0
+        self._place = Place(room, spool, needed=needed)
         self._pieces: list[bytes] = []  # not written; all of them while there is no file
         self._file: int | None = None  # open for writing
         self._path: Path | None = None
         self._writing: asyncio.Future[tuple[int, Path]] | None = None
+        self._discarding = False
+        self._written = 0  # bytes, or about to be
         self._sum = 0  # of what was written
         self.size = 0
         """Bytes that came."""
@@ -92,29 +97,42 @@ class SpoolCopy:
         return crc32(self._pieces[0]) if self._pieces else self._sum
 
     def hand_over(self) -> None:
-        """The file, if there is one, is another's from now on."""
+        """The file, if there is one, is another's from now on, who counts it."""
         self._path = None
+        self._place.give_back()
 
     def close(self) -> None:
         """Leave nothing behind; a write under way is waited for, but not here."""
         self._pieces = []
         self.failure = self.failure or "closed"
         writing = self._writing
-        if writing is not None and not writing.done():
-            writing.add_done_callback(self._close_late)
-            return
+        if writing is not None:
+            if not writing.done():
+                writing.add_done_callback(lambda _: self.close())
+                return
+            self._writing = None
+            if self._file is None and not writing.cancelled() and writing.exception() is None:
+                self._file, self._path = writing.result()  # who waited for it was cancelled
         file, path = self._file, self._path
         self._file = self._path = None
-        if file is not None:
-            try:
-                self._executor.submit(_discard, file, path)
-            except RuntimeError:  # no thread can be started: it takes a little longer then
-                _discard(file, path)
+        if file is None:
+            if not self._discarding:
+                self._place.give_back()
+            return
+        try:
+            discarding = asyncio.get_running_loop().run_in_executor(self._executor, _discard, file, path)
+        except RuntimeError:  # no thread can be started: it takes a little longer then
+            _discard(file, path)
+            self._place.give_back()
+        else:
+            self._discarding = True
+            discarding.add_done_callback(self._discarded)
 
-    def _close_late(self, writing: asyncio.Future[tuple[int, Path]]) -> None:
-        if not writing.cancelled() and writing.exception() is None:
-            self._file, self._path = writing.result()
-        self.close()
+    def _discarded(self, discarding: asyncio.Future[None]) -> None:
+        """The file is gone, so its place is free."""
+        self._place.give_back()
+        if not discarding.cancelled() and discarding.exception() is not None:
+            log.error("a copy for the spool cannot be removed: %s", discarding.exception())
 
     async def _write(self) -> None:
         """Write what is held to the file; one call at a time."""
@@ -123,10 +141,10 @@ class SpoolCopy:
             return
         for piece in pieces:
             self._sum = crc32(piece, self._sum)
-        size = max(self.size, self._expected)
-        if size > self._needed and not self._spool.has_room(size):
+        if not self._place.take(self.size - self._written, max(self.size, self._expected) - self._written):
             self._fail("no-room")
             return
+        self._written = self.size
         try:
             opened = None if self._file is None or self._path is None else (self._file, self._path)
             self._writing = asyncio.get_running_loop().run_in_executor(

@@ -6,7 +6,7 @@ import os
 import stat
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zlib import crc32
@@ -14,7 +14,8 @@ from zlib import crc32
 import pytest
 
 from statusproxy.proxy import spool_copy
-from statusproxy.proxy.spool_copy import IN_MEMORY, NEEDED, SpoolCopy
+from statusproxy.proxy.copy_room import NEEDED, CopyRoom
+from statusproxy.proxy.spool_copy import IN_MEMORY, SpoolCopy
 from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import until
 
@@ -32,6 +33,17 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
+@pytest.fixture
+async def room(threads: ThreadPoolExecutor) -> AsyncIterator[CopyRoom]:
+    """What the copies of a test have on disk: nothing once they are closed, whatever became of them."""
+    room = CopyRoom()
+    yield room
+    threads.shutdown()
+    for _ in range(10):  # the results of the threads are told to the loop in its next turns
+        await asyncio.sleep(0)
+    assert (room.spooled, room.needed) == (0, 0)
+
+
 async def feed(copy: SpoolCopy, *pieces: bytes) -> None:
     """Give the copy its pieces as `Upload` does."""
     for piece in pieces:
@@ -41,27 +53,29 @@ async def feed(copy: SpoolCopy, *pieces: bytes) -> None:
             await work
 
 
-async def test_one_piece_is_held_and_not_copied(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
-    copy, piece = SpoolCopy(spool, threads), bytes(IN_MEMORY)
+async def test_one_piece_is_held_and_not_copied(spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom) -> None:
+    copy, piece = SpoolCopy(spool, threads, room), bytes(IN_MEMORY)
     await feed(copy, piece)
     assert await copy.content() is piece
     assert (copy.size, spool.files) == (IN_MEMORY, [])
 
 
-async def test_some_pieces_are_joined_once(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
-    copy = SpoolCopy(spool, threads)
+async def test_some_pieces_are_joined_once(spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom) -> None:
+    copy = SpoolCopy(spool, threads, room)
     await feed(copy, b"a", b"b", b"c")
     content = await copy.content()
     assert content == b"abc"
     assert await copy.content() is content
 
 
-async def test_an_empty_body_is_empty(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
-    assert await SpoolCopy(spool, threads).content() == b""
+async def test_an_empty_body_is_empty(spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom) -> None:
+    assert await SpoolCopy(spool, threads, room).content() == b""
 
 
-async def test_a_large_body_goes_to_a_file_for_this_user_only(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
-    copy = SpoolCopy(spool, threads)
+async def test_a_large_body_goes_to_a_file_for_this_user_only(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
+) -> None:
+    copy = SpoolCopy(spool, threads, room)
     pieces = [os.urandom(100_000) for _ in range(10)]
     await feed(copy, *pieces)
     path = await copy.content()
@@ -76,9 +90,9 @@ async def test_a_large_body_goes_to_a_file_for_this_user_only(spool: FakeSpool, 
 
 
 async def test_what_came_in_one_large_piece_is_written_at_the_end(
-    spool: FakeSpool, threads: ThreadPoolExecutor
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
 ) -> None:
-    copy, body = SpoolCopy(spool, threads), os.urandom(IN_MEMORY + 1)
+    copy, body = SpoolCopy(spool, threads, room), os.urandom(IN_MEMORY + 1)
     copy.feed(body)
     path = await copy.content()
     assert isinstance(path, Path)
@@ -87,8 +101,8 @@ async def test_what_came_in_one_large_piece_is_written_at_the_end(
     await until(lambda: not spool.files)
 
 
-async def test_memory_stays_flat(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
-    copy = SpoolCopy(spool, threads)
+async def test_memory_stays_flat(spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom) -> None:
+    copy = SpoolCopy(spool, threads, room)
     tracemalloc.start()
     try:
         for number in range(160):
@@ -102,8 +116,10 @@ async def test_memory_stays_flat(spool: FakeSpool, threads: ThreadPoolExecutor) 
     copy.close()
 
 
-async def test_nothing_stays_of_a_copy_that_is_closed(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
-    copy = SpoolCopy(spool, threads)
+async def test_nothing_stays_of_a_copy_that_is_closed(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
+) -> None:
+    copy = SpoolCopy(spool, threads, room)
     await feed(copy, bytes(IN_MEMORY + 1))
     copy.close()
     await until(lambda: not spool.files)
@@ -112,9 +128,9 @@ async def test_nothing_stays_of_a_copy_that_is_closed(spool: FakeSpool, threads:
 
 
 async def test_what_is_closed_where_no_thread_is_left_is_removed_all_the_same(
-    spool: FakeSpool, threads: ThreadPoolExecutor
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
 ) -> None:
-    copy = SpoolCopy(spool, threads)
+    copy = SpoolCopy(spool, threads, room)
     await feed(copy, bytes(IN_MEMORY + 1))
     threads.shutdown()
     copy.close()
@@ -123,10 +139,10 @@ async def test_what_is_closed_where_no_thread_is_left_is_removed_all_the_same(
 
 @pytest.mark.parametrize("large", [1, 2])
 async def test_a_copy_closed_while_it_is_written_is_removed_once_that_is_done(
-    spool: FakeSpool, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, large: int
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch, large: int
 ) -> None:
     """The thread must not write to a descriptor that is closed, or another's by then."""
-    copy = SpoolCopy(spool, threads)
+    copy = SpoolCopy(spool, threads, room)
     for _ in range(large - 1):
         await feed(copy, bytes(IN_MEMORY + 1))
     begun, go_on, discarded = threading.Event(), threading.Event(), threading.Event()
@@ -154,9 +170,11 @@ async def test_a_copy_closed_while_it_is_written_is_removed_once_that_is_done(
     assert spool.files == []
 
 
-async def test_a_body_for_which_there_is_no_room_is_not_written(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+async def test_a_body_for_which_there_is_no_room_is_not_written(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
+) -> None:
     spool.room = 2 * IN_MEMORY
-    copy = SpoolCopy(spool, threads)
+    copy = SpoolCopy(spool, threads, room)
     await feed(copy, bytes(IN_MEMORY), bytes(IN_MEMORY))
     assert len(spool.files) == 1
     await feed(copy, b"x")
@@ -165,33 +183,122 @@ async def test_a_body_for_which_there_is_no_room_is_not_written(spool: FakeSpool
 
 
 async def test_a_length_for_which_there_is_no_room_is_not_even_begun(
-    spool: FakeSpool, threads: ThreadPoolExecutor
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
 ) -> None:
     spool.room = 2 * IN_MEMORY
-    copy = SpoolCopy(spool, threads, expected=2 * IN_MEMORY + 1)
+    copy = SpoolCopy(spool, threads, room, expected=2 * IN_MEMORY + 1)
     await feed(copy, bytes(IN_MEMORY + 1))
     assert (copy.failure, spool.files) == ("no-room", [])
 
 
 async def test_a_body_that_is_to_be_sent_from_the_copy_needs_no_room(
-    spool: FakeSpool, threads: ThreadPoolExecutor
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
 ) -> None:
     spool.room = 0
-    copy = SpoolCopy(spool, threads, expected=NEEDED, needed=True)
+    copy = SpoolCopy(spool, threads, room, expected=NEEDED, needed=True)
     await feed(copy, bytes(IN_MEMORY + 1))
     assert isinstance(await copy.content(), Path)
     copy.close()
-    copy = SpoolCopy(spool, threads, expected=NEEDED + 1, needed=True)
+    copy = SpoolCopy(spool, threads, room, expected=NEEDED + 1, needed=True)
     await feed(copy, bytes(IN_MEMORY + 1))
     assert copy.failure == "no-room"
 
 
+async def test_copies_under_way_count_towards_the_room_of_the_spool(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
+) -> None:
+    """Whose they are is known at their last byte only: those of senders that prove nothing must not fill the disk."""
+    spool.room = 5 * IN_MEMORY
+    copies = [SpoolCopy(spool, threads, room) for _ in range(4)]
+    for copy in copies:
+        await feed(copy, bytes(2 * IN_MEMORY))
+    assert [copy.failure for copy in copies] == [None, None, "no-room", "no-room"]
+    assert sum(file.stat().st_size for file in spool.files) == 4 * IN_MEMORY
+    for copy in copies:
+        copy.close()
+    await until(lambda: room.spooled == 0)
+    copy = SpoolCopy(spool, threads, room)
+    await feed(copy, bytes(5 * IN_MEMORY))
+    assert copy.failure is None
+    copy.close()
+
+
+async def test_bodies_that_are_sent_from_their_copies_are_bounded_together(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
+) -> None:
+    spool.room = 0
+    room.needed = NEEDED - 3 * IN_MEMORY
+    copies = [SpoolCopy(spool, threads, room, needed=True) for _ in range(3)]
+    for copy in copies:
+        await feed(copy, bytes(2 * IN_MEMORY))
+    failures = [copy.failure for copy in copies]
+    for copy in copies:
+        copy.close()
+    room.needed -= NEEDED - 3 * IN_MEMORY
+    assert failures == [None, "no-room", "no-room"]
+
+
+async def test_a_copy_counts_until_its_file_is_gone(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, discard = threading.Event(), spool_copy._discard
+
+    def late(file: int, path: Path | None) -> None:
+        go_on.wait()
+        discard(file, path)
+
+    monkeypatch.setattr(spool_copy, "_discard", late)
+    copy = SpoolCopy(spool, threads, room)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    copy.close()
+    copy.close()
+    counted = room.spooled
+    go_on.set()
+    assert counted == IN_MEMORY + 1
+    await until(lambda: (room.spooled, spool.files) == (0, []))
+
+
+async def test_a_copy_that_is_handed_over_counts_no_more(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
+) -> None:
+    copy = SpoolCopy(spool, threads, room)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    copy.hand_over()
+    assert room.spooled == 0
+    copy.close()
+
+
+async def test_a_file_that_was_made_for_a_cancelled_request_is_removed(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy is closed some time after the cancellation: the first write may have ended in between."""
+    begun, go_on, append = threading.Event(), threading.Event(), spool_copy._append
+
+    def slow(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) -> tuple[int, Path]:
+        begun.set()
+        go_on.wait()
+        return append(opened, folder, pieces)
+
+    monkeypatch.setattr(spool_copy, "_append", slow)
+    copy = SpoolCopy(spool, threads, room)
+    writing = asyncio.ensure_future(feed(copy, bytes(IN_MEMORY + 1)))
+    await until(begun.is_set)
+    writing.cancel()
+    await asyncio.wait([writing])
+    go_on.set()
+    assert copy._writing is not None
+    await asyncio.wait([copy._writing])
+    assert len(spool.files) == 1
+    copy.close()
+    await until(lambda: spool.files == [])
+
+
 @pytest.mark.parametrize("written", [0, 1])
 async def test_a_full_disk_costs_the_copy_only(
-    spool: FakeSpool, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-    written: int,
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture, written: int,
 ) -> None:  # fmt: skip
-    copy = SpoolCopy(spool, threads)
+    copy = SpoolCopy(spool, threads, room)
     for _ in range(written):
         await feed(copy, bytes(IN_MEMORY + 1))
 
@@ -208,12 +315,12 @@ async def test_a_full_disk_costs_the_copy_only(
 
 
 async def test_the_folder_is_made_for_the_first_large_body_and_its_name_lasts(
-    spool: FakeSpool, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
     spool.folder.rmdir()
-    copy = SpoolCopy(spool, threads)
+    copy = SpoolCopy(spool, threads, room)
     await feed(copy, bytes(IN_MEMORY))
     assert not spool.folder.exists()
     await feed(copy, b"more")
@@ -222,19 +329,21 @@ async def test_the_folder_is_made_for_the_first_large_body_and_its_name_lasts(
     copy.close()
 
 
-async def test_a_folder_that_cannot_be_made_costs_the_copy_only(spool: FakeSpool, threads: ThreadPoolExecutor) -> None:
+async def test_a_folder_that_cannot_be_made_costs_the_copy_only(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom
+) -> None:
     spool.folder.rmdir()
     spool.folder = spool.folder / "nowhere" / "spool"
-    copy = SpoolCopy(spool, threads)
+    copy = SpoolCopy(spool, threads, room)
     await feed(copy, bytes(IN_MEMORY + 1))
     assert copy.failure == "disk"
     copy.close()
 
 
 async def test_a_file_that_cannot_be_removed_costs_nothing(
-    spool: FakeSpool, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = SpoolCopy(spool, threads)
+    copy = SpoolCopy(spool, threads, room)
     await feed(copy, bytes(IN_MEMORY + 1))
     tried = threading.Event()
 
@@ -251,9 +360,9 @@ async def test_a_file_that_cannot_be_removed_costs_nothing(
     "pieces", [[b""], [b"one"], [b"a", b"b"], [os.urandom(IN_MEMORY), b"more", os.urandom(70_000)]]
 )
 async def test_the_checksum_is_that_of_the_whole_body(
-    spool: FakeSpool, threads: ThreadPoolExecutor, pieces: list[bytes]
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, pieces: list[bytes]
 ) -> None:
-    copy = SpoolCopy(spool, threads)
+    copy = SpoolCopy(spool, threads, room)
     await feed(copy, *pieces)
     await copy.content()
     assert copy.checksum == crc32(b"".join(pieces))

@@ -95,7 +95,8 @@ class SpooledWebhook:
         length = exchange.well_known.get(b"content-length")
         self._quiet = spool.quiet(target.receiver)
         expected = int(length[0]) if length else 0
-        self._copy = SpoolCopy(spool, exchange.shared.disk, expected=expected, needed=not self._quiet)
+        shared = exchange.shared
+        self._copy = SpoolCopy(spool, shared.disk, shared.copies, expected=expected, needed=not self._quiet)
 
     async def serve(self) -> None:
         """Send or keep the event, and answer its sender. Raises as `webhook.serve` does."""

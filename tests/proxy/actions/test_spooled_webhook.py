@@ -79,6 +79,8 @@ async def site(origin: Origin, tmp_path: Path) -> AsyncIterator[Spooling]:
     async with running(tmp_path, origin.url, webhooks=webhooks) as proxy:
         spool = proxy.server.proxy.spool = FakeSpool(tmp_path)
         yield Spooling(proxy, spool, origin)
+        copies = proxy.server.proxy.copies
+        await until(lambda: (copies.spooled, copies.needed) == (0, 0))  # whatever became of the events
 
 
 def refuses(status: str, *fields: str) -> bytes:
