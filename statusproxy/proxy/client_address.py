@@ -42,7 +42,7 @@ _REMEMBERED: Final = 4096
 _UNKNOWN: Final = "unknown"
 
 #: Characters of an address as text, with port, brackets and zone. Longer text is no address, and is not remembered.
-_LONGEST_ADDRESS: Final = 64
+LONGEST_ADDRESS: Final = 64
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -52,12 +52,17 @@ class Peer(msgspec.Struct, frozen=True):
     secure: bool = False
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def parse_address(text: str) -> IPAddress | None:
     """The address that `text` (an IP, perhaps with a port, brackets or a zone) names; None where it names none.
 
-    An IPv4 address mapped into IPv6 is given as IPv4, so that a dual-stack listener judges both alike.
+    An IPv4 address mapped into IPv6 is given as IPv4, so that a dual-stack listener judges both alike. Text of more
+    than `LONGEST_ADDRESS` characters names none, and is not remembered.
     """
+    return _parsed(text) if len(text) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parsed(text: str) -> IPAddress | None:
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -95,7 +100,7 @@ class Trust:
 
     def is_trusted(self, text: str) -> bool:
         """Whether `text` is the address of a trusted proxy."""
-        return len(text) <= _LONGEST_ADDRESS and self._looked_up(text)
+        return len(text) <= LONGEST_ADDRESS and self._looked_up(text)
 
     def client(self, peer: Peer, headers: Sequence[Header]) -> str:
         """The real client's address as text: the nearest hop that is not a trusted proxy.

@@ -17,7 +17,7 @@ import msgspec
 
 from statusproxy.proxy.bearer_jwt import BearerJwt
 from statusproxy.proxy.body_token import BodyToken
-from statusproxy.proxy.client_address import Network, parse_address, within
+from statusproxy.proxy.client_address import LONGEST_ADDRESS, Network, parse_address, within
 from statusproxy.proxy.http1.head import Headers, first
 
 
@@ -100,9 +100,8 @@ class Verification:
 _TRUSTED: Final = Verification(None)
 _REFUSED: Final = {why: Verification(why) for why in ("network", "secret", "jwt")}
 
-#: Senders remembered, and the characters of an address that is.
+#: Senders remembered.
 _REMEMBERED: Final = 4096
-_LONGEST_ADDRESS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ class SenderPolicy:
 
     def verify(self, client: str, headers: Headers) -> Verification:
         """Begin to verify one webhook, sent by `client` (the real one, behind trusted proxies)."""
-        if not (self._looked_up(client) if len(client) <= _LONGEST_ADDRESS else _is_within(self.from_, client)):
+        if len(client) > LONGEST_ADDRESS or not self._looked_up(client):
             return _REFUSED["network"]
         if self.proves_nothing:
             return _TRUSTED

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.proxy.client_address import LOCAL, NAMING, REWRITTEN, Peer, Trust, introduce, parse_address, within
+from statusproxy.proxy.client_address import (
+    LOCAL,
+    NAMING,
+    REWRITTEN,
+    Peer,
+    Trust,
+    _parsed,
+    introduce,
+    parse_address,
+    within,
+)
 from statusproxy.proxy.forwarded_field import MOST_ELEMENTS
 from statusproxy.proxy.http1.head import Headers
 from tests.proxy.harness import Origin, get, running
@@ -123,6 +133,13 @@ async def test_the_hops_of_a_request_that_is_passed_on_are_read_once(
     async with running(tmp_path, origin.url, trusted_proxies=["127.0.0.1/32"]) as proxy:
         await proxy.ask(get("/", "X-Forwarded-For: 198.51.100.7"))
     assert read == ["198.51.100.7"]
+
+
+def test_a_long_made_up_address_is_neither_parsed_nor_remembered() -> None:
+    remembered = _parsed.cache_info().currsize
+    assert parse_address("fe80::1%".ljust(65, "x")) is None
+    assert _parsed.cache_info().currsize == remembered
+    assert parse_address("fe80::1%".ljust(64, "x")) == ip_address("fe80::1")
 
 
 def test_what_is_too_long_for_an_address_is_not_remembered() -> None:
