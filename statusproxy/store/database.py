@@ -6,7 +6,6 @@ another name: opening a file with useless content raises `UnusableError`, any ot
 
 import os
 import sqlite3
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -20,9 +19,10 @@ import msgspec
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
+from statusproxy.store.connection import close_as_it_is, close_whole, connect
 from statusproxy.store.damage import Damage
 from statusproxy.store.errors import check_words, is_unusable
-from statusproxy.store.files import COMPANIONS, create_private
+from statusproxy.store.files import COMPANIONS, create_private, file_size
 from statusproxy.store.outbox import OutboxDocument
 from statusproxy.store.outbox_table import OUTBOX_TABLE, read_outbox, write_outbox
 from statusproxy.store.session_key import key_text, row_key, session_bytes
@@ -60,9 +60,6 @@ CREATE TABLE IF NOT EXISTS damage (
 {SPOOL_TABLE}{OUTBOX_TABLE}"""
 # What a database must have to be one of ours; the others came later, and an older statusproxy does not mind them.
 _TABLE_NAMES: Final = frozenset({b"records", b"history", b"rejected"})
-
-# A program that holds the write lock for longer than this is reported as an error; saves go on in memory.
-_BUSY_SECONDS: Final = 2.0
 
 # A whole check of 10 000 sessions with 100 000 changes (24 MB) took 0.03 s; a huge file on a slow disk must
 # not delay the start, so the check is given up after this long. What it did not reach shows when the rows are read.
@@ -109,11 +106,11 @@ class Database:
         """
         if os.path.lexists(path) and not path.is_file():
             raise UnusableError("not a file", damaged=False)
-        if _size(path) == 0 and _size(Path(f"{path}-wal")) > 0:
+        if file_size(path) == 0 and file_size(Path(f"{path}-wal")) > 0:
             raise UnusableError("only the -wal of a database that is gone")  # SQLite would delete it
         logged = _check_log(path)
         create_private(path)
-        connection = _connect(f"file:{quote(str(path))}?mode=rw")
+        connection = connect(f"file:{quote(str(path))}?mode=rw")
         try:
             database = cls(path, connection)
             database.judge()
@@ -127,7 +124,7 @@ class Database:
                 companion = Path(f"{path}{ending}")
                 database._files[str(companion)] = _identity(companion)
         except BaseException as error:
-            _close_as_it_is(connection)
+            close_as_it_is(connection)
             if isinstance(error, sqlite3.Error) and is_unusable(error):
                 raise UnusableError(f"corrupt ({error})") from error
             raise
@@ -277,8 +274,19 @@ class Database:
         with Transaction(self._connection) as cursor:
             cursor.execute("INSERT OR REPLACE INTO damage VALUES (?, ?)", (number, damage.encode()))
 
+    def finish(self) -> None:
+        """Move the whole WAL into the database file and close it: from then on the file is all there is of it.
+
+        For a file that is handed over under another name. Raises `sqlite3.Error` where that cannot be done; it is
+        closed all the same.
+        """
+        close_whole(self._connection, self._path)
+
     def close(self) -> None:
-        """Move the WAL into the database file and close it. Does not raise: the WAL is as durable."""
+        """Move the WAL into the database file and close it.
+
+        Does not raise: beside its file the WAL is as durable. `finish` is for a file that leaves its WAL behind.
+        """
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         with suppress(sqlite3.Error):
@@ -286,7 +294,7 @@ class Database:
 
     def abandon(self) -> None:
         """Close without changing the files, if Python can do that (3.12 or later): they are about to be replaced."""
-        _close_as_it_is(self._connection)
+        close_as_it_is(self._connection)
 
     def judge(self) -> None:
         """Raise `UnusableError` unless the file is empty or a sound database of ours that we understand."""
@@ -373,15 +381,15 @@ def read_only(path: Path) -> Contents:
 def reading(path: Path) -> Iterator[Database]:
     """A database that cannot be written now, open to be read. Raises as `read_only`."""
     # Without a WAL nothing can change under us, and `immutable` spares SQLite the `-shm` it could not create.
-    settled = _size(Path(f"{path}-wal")) == 0
+    settled = file_size(Path(f"{path}-wal")) == 0
     _check_log(path)
-    connection = _connect(f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if settled else ""))
+    connection = connect(f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if settled else ""))
     try:
         database = Database(path, connection)
         database.judge()
         yield database
     finally:
-        _close_as_it_is(connection)
+        close_as_it_is(connection)
 
 
 def read_notices(path: Path) -> list[Damage]:
@@ -392,28 +400,10 @@ def read_notices(path: Path) -> list[Damage]:
     try:
         if not path.is_file():
             return []
-        with closing(_connect(f"file:{quote(str(path))}?mode=ro&immutable=1")) as connection:
+        with closing(connect(f"file:{quote(str(path))}?mode=ro&immutable=1")) as connection:
             return [each for each in Database(path, connection).notices().values() if not each.acknowledged]
     except (sqlite3.Error, OSError):
         return []
-
-
-def _connect(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
-    # Bytes, because one text that is not UTF-8 would otherwise end the reading of all rows after it.
-    connection.text_factory = bytes
-    # Memory-mapped reads would turn an I/O error into a dead process.
-    connection.execute("PRAGMA mmap_size = 0").fetchall()
-    connection.execute("PRAGMA trusted_schema = OFF")
-    return connection
-
-
-def _close_as_it_is(connection: sqlite3.Connection) -> None:
-    with suppress(sqlite3.Error):
-        if sys.version_info >= (3, 12):  # before it, closing moves the WAL into the database
-            connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
-    with suppress(sqlite3.Error):
-        connection.close()
 
 
 def _records(connection: sqlite3.Connection) -> tuple[Contents, Iterable[tuple[bytes, object, str]]]:
@@ -446,10 +436,3 @@ def _identity(path: Path | str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

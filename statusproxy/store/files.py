@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["COMPANIONS", "FILE_MODE", "create_private", "make_directory", "resolve", "seal", "sync_directory"]
+__all__ = [
+    "COMPANIONS", "FILE_MODE", "create_private", "file_size", "make_directory", "resolve", "seal", "sync_directory",
+]  # fmt: skip
 
 COMPANIONS: Final = ("-wal", "-shm")
 """Endings of the files that belong to a database in WAL mode (https://www.sqlite.org/wal.html)."""
@@ -46,6 +48,14 @@ def make_directory(directory: Path) -> None:
         raise
     directory.chmod(_DIRECTORY_MODE)
     sync_directory(directory.parent)
+
+
+def file_size(path: Path) -> int:
+    """The bytes of a file; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def create_private(path: Path) -> bool:

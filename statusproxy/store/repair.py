@@ -42,7 +42,8 @@ def rebuild(
     The new database holds the sessions of `known`, or if that is None those that can be read; and those entries of
     `spool` whose rows can be read, or if that is None all that can be read. `damaged` False: the file is whole, but
     not for this version, and nothing is read from it. The history is for `HistoryRepair`. Until the new file is
-    complete the damaged one stays where it is. Raises `OSError` or `sqlite3.Error`.
+    complete, and all of it is in that one file, the damaged one stays where it is. Raises `OSError` or `sqlite3.Error`;
+    then nothing is left of the new one, which may have filled the disk.
     """
     records = dict(known or {})
     earlier: list[Damage] = []
@@ -55,28 +56,39 @@ def rebuild(
             earlier = [each for payload in salvage.notices(file) if (each := Damage.decode(payload)) is not None]
     aside = unused_name(path, "unreadable", now)
     ready = Path(f"{path}{_READY}")
+    _clear(ready)
+    try:
+        database, _ = Database.open(ready, now)
+        try:
+            database.write(records, [])
+            saved = 0
+            if damaged and not path.is_dir():
+                with PageFile(path) as file:
+                    saved = database.spool.put(_sound(file, spool))
+                    if (outbox := salvage.outbox(file)).version:  # else outages already told would be told again
+                        database.write({}, [], outbox=outbox)
+            damage = Damage(
+                now, cause, str(aside), len(records), pending=damaged, numbers_from=numbers_from, spooled=saved
+            )  # fmt: skip
+            for each in (*earlier, damage):
+                database.note(each)
+        except BaseException:
+            database.abandon()
+            raise
+        database.finish()
+        if not damaged:  # the bodies of its spool go with it
+            SpoolFiles(spool_folder(path)).set_aside(aside)
+        replace_database(path, ready, aside)
+    except BaseException:
+        _clear(ready)
+        raise
+    return damage
+
+
+def _clear(ready: Path) -> None:
+    """Remove what was being made ready, also by a process that was killed."""
     for ending in ("", *COMPANIONS):
         Path(f"{ready}{ending}").unlink(missing_ok=True)
-    database, _ = Database.open(ready, now)
-    try:
-        database.write(records, [])
-        saved = 0
-        if damaged and not path.is_dir():
-            with PageFile(path) as file:
-                saved = database.spool.put(_sound(file, spool))
-                if (outbox := salvage.outbox(file)).version:  # else outages already told would be told again
-                    database.write({}, [], outbox=outbox)
-        damage = Damage(
-            now, cause, str(aside), len(records), pending=damaged, numbers_from=numbers_from, spooled=saved
-        )  # fmt: skip
-        for each in (*earlier, damage):
-            database.note(each)
-    finally:
-        database.close()
-    if not damaged:  # the bodies of its spool go with it
-        SpoolFiles(spool_folder(path)).set_aside(aside)
-    replace_database(path, ready, aside)
-    return damage
 
 
 def _sound(file: PageFile, known: Mapping[str, Entry] | None) -> Iterator[SpoolRow]:

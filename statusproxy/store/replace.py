@@ -43,12 +43,19 @@ def unused_name(path: Path, word: str, at: float) -> Path:
 def keep_aside(path: Path, target: Path) -> None:
     """Give a database and its log a second name. Nothing is overwritten; what is not there is passed over.
 
-    Raises `OSError`; then the first names are as they were.
+    Raises `OSError`; then the first names are as they were, and there are no second ones.
     """
-    for ending in _FAMILY:
-        with suppress(FileNotFoundError):
-            _link(f"{path}{ending}", f"{target}{ending}")
-    sync_directory(path.parent)
+    made: list[str] = []
+    try:
+        for ending in _FAMILY:
+            with suppress(FileNotFoundError):
+                _link(f"{path}{ending}", f"{target}{ending}")
+                made.append(f"{target}{ending}")
+        sync_directory(path.parent)
+    except BaseException:
+        for name in made:  # copies, on a file system without links, would fill it a little more with each attempt
+            os.unlink(name)
+        raise
 
 
 def keep_folder_aside(path: Path, target: Path) -> None:
@@ -134,7 +141,12 @@ def _link(source: str, target: str) -> None:
         if error.errno not in _NO_LINKS:
             raise
         with open(source, "rb") as old, open(target, "xb", opener=_private) as new:
-            shutil.copyfileobj(old, new)
+            try:
+                shutil.copyfileobj(old, new)
+                new.flush()
+            except OSError:
+                os.unlink(target)
+                raise
         sync_file(Path(target))
 
 

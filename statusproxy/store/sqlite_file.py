@@ -208,8 +208,8 @@ class StateFile:
         *,
         damaged: bool = True,
     ) -> None:
-        self._may_set_aside -= 1
         damage = rebuild(self.path, cause, self._clock(), known, spool, damaged=damaged)
+        self._may_set_aside -= 1  # where there was no room for it, it is tried again for as long as it takes
         self.repairs["damaged"] += 1
         self._log.error(
             "state: %s is %s; it is kept as %s, and a new one was started with %s",

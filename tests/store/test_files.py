@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from statusproxy.store.files import COMPANIONS, create_private, make_directory, resolve, sync_directory
+from statusproxy.store.files import COMPANIONS, create_private, file_size, make_directory, resolve, sync_directory
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777])
@@ -130,3 +130,8 @@ def test_the_files_beside_a_database_are_those_that_sqlite_names() -> None:
 
 def raise_(error: Exception) -> None:
     raise error
+
+
+def test_a_file_that_is_not_there_has_no_bytes(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"four")
+    assert (file_size(tmp_path / "there"), file_size(tmp_path / "gone")) == (4, 0)

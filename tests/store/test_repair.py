@@ -1,11 +1,16 @@
 """A sound state file made out of a damaged one."""
 
 import os
+import resource
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from statusproxy.store import connection as connection_module
 from statusproxy.store.backlog import Entry
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
@@ -169,3 +174,55 @@ def test_the_outbox_is_taken_over_where_it_can_be_read(path: Path) -> None:
     database, _ = Database.open(path, NOW)
     assert database.outbox() == (0, b"")
     database.close()
+
+
+@contextmanager
+def another_reads(ready: Path, write: Callable[[], None]) -> Iterator[None]:
+    """Another program reads the new file, so that the newest of its log has to stay there."""
+    connection = sqlite3.connect(ready, isolation_level=None)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM records").fetchall()
+    write()
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+@contextmanager
+def no_room(_: Path, write: Callable[[], None]) -> Iterator[None]:
+    """Once the log is complete, the kernel lets no file grow."""
+    write()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+Trouble = Callable[[Path, Callable[[], None]], AbstractContextManager[None]]
+
+
+@pytest.mark.parametrize("trouble", [another_reads, no_room])
+def test_a_rebuild_whose_log_cannot_be_moved_into_the_file_replaces_nothing(
+    path: Path, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path)
+    damage_page(path, 5, noise)
+    damaged, known = path.read_bytes(), readable(path)
+    monkeypatch.setattr(connection_module, "_BUSY_SECONDS", 0.0)
+    note = Database.note
+    with ExitStack() as until_done:
+
+        def noted(database: Database, damage: Damage) -> None:
+            until_done.enter_context(trouble(Path(f"{path}.ready"), lambda: note(database, damage)))
+
+        monkeypatch.setattr(Database, "note", noted)  # the last that is written
+        with pytest.raises(sqlite3.Error):
+            rebuild(path, "corrupt", NOW)
+    assert [file.name for file in path.parent.iterdir()] == ["state.db"], "what was made fills the disk no longer"
+    assert path.read_bytes() == damaged
+    monkeypatch.undo()
+    assert rebuild(path, "corrupt", NOW).sessions == len(known.sessions)
+    assert readable(path).sessions == known.sessions

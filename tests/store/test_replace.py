@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,25 @@ def test_an_error_that_is_not_about_links_is_told(path: Path, monkeypatch: pytes
     with pytest.raises(OSError, match="no space"):
         keep_aside(path, path.with_name("aside"))
     assert not path.with_name("aside").exists()
+
+
+def test_without_links_half_a_copy_does_not_stay_where_there_is_no_room(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    path.write_bytes(bytes(10))
+    Path(f"{path}-wal").write_bytes(bytes(100_000))
+    monkeypatch.setattr(os, "link", no_links)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            keep_aside(path, path.with_name("aside"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(path.parent.glob("aside*"))
 
 
 def test_where_nothing_was_begun_there_is_nothing_to_finish(path: Path) -> None:

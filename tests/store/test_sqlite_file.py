@@ -351,6 +351,24 @@ def test_a_backup_that_was_put_in_its_place_is_used_and_what_it_replaced_kept(
     assert file.repairs == {"damaged": 0, "deleted": 0, "replaced": 1}
 
 
+def test_a_repair_that_finds_no_room_again_and_again_is_made_once_there_is_some(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    file = a_file(path)
+    path.write_bytes(b"no database, " * 500)
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_file_module, "rebuild", refuse)
+        for _ in range(9):
+            with pytest.raises(OSError, match="no space left"):
+                file.open(None)
+    assert file.open(None).records == []
+    file.close()
+    file.release()
+
+
 def test_a_place_that_another_process_took_meanwhile_is_not_taken_back(
     file: StateFile, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
