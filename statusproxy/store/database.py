@@ -251,8 +251,13 @@ class Database:
         Raises `sqlite3.Error` or `OSError`.
         """
         create_private(target)
-        with closing(sqlite3.connect(target)) as copy:
-            self._connection.backup(copy)
+        try:
+            with closing(sqlite3.connect(target)) as copy:
+                self._connection.backup(copy)
+        except BaseException:  # half a copy must not pass for one
+            for ending in ("", "-journal"):
+                Path(f"{target}{ending}").unlink(missing_ok=True)
+            raise
 
     def adopt(self, rows: Iterable[tuple[int, Change]]) -> int:
         """Take history rows over from another file, with their numbers; give how many were not there yet."""
@@ -281,6 +286,15 @@ class Database:
         closed all the same.
         """
         close_whole(self._connection, self._path)
+
+    def drop_log(self) -> None:
+        """Remove what `close` could not move into the file, where another file stands in its place by now.
+
+        SQLite would take it for the log of that one.
+        """
+        log = f"{self._path}-wal"
+        if self._files.get(log) == _identity(log) and file_size(Path(log)):
+            os.unlink(log)
 
     def close(self) -> None:
         """Move the WAL into the database file and close it.

@@ -240,6 +240,8 @@ class StateFile:
         with self._telling():
             database.copy_to(copy)
         self.close()  # empties its log, too, which would else be treated as that of the new file
+        with self._telling():
+            database.drop_log()
         if not copy.exists():
             return
         # Another process may have taken the place meanwhile.

@@ -1,6 +1,7 @@
 """What a database file is taken for, and what is read from and written to it."""
 
 import os
+import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -455,6 +456,19 @@ def test_a_copy_holds_all_and_is_for_this_user_only(path: Path, database: Databa
     database.copy_to(copy)
     assert copy.stat().st_mode & 0o777 == 0o600
     assert reopened(copy) == ["sales"]
+
+
+def test_a_copy_for_which_there_is_no_room_is_not_left_half_made(path: Path, database: Database) -> None:
+    database.write({f"s{number}": a_record(f"s{number}") for number in range(200)}, [])
+    copy = path.with_name("copy.db")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(sqlite3.Error):
+            database.copy_to(copy)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(path.parent.glob("copy.db*"))
 
 
 def test_history_taken_over_counts_what_was_not_there(database: Database) -> None:

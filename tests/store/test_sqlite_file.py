@@ -351,6 +351,23 @@ def test_a_backup_that_was_put_in_its_place_is_used_and_what_it_replaced_kept(
     assert file.repairs == {"damaged": 0, "deleted": 0, "replaced": 1}
 
 
+def test_a_log_that_could_not_be_emptied_is_not_taken_for_that_of_the_backup_in_its_place(
+    file: StateFile, path: Path, tmp_path: Path
+) -> None:
+    filled(tmp_path / "backup.db", ["of the backup"])
+    assert file.database is not None
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM records").fetchall()  # the log has to stay as it is
+        file.database.write({"newest": a_record("newest")}, [])
+        file.database._connection.execute("PRAGMA busy_timeout = 0").fetchall()
+        (tmp_path / "backup.db").replace(path)
+        file.look_after(1)
+        assert [record.session for record in file.open({}).records] == ["of the backup"]
+    (kept,) = path.parent.glob("state.db.replaced-*[0-9Z]")
+    assert readable(kept).sessions == {"sales", "newest"}
+
+
 def test_a_repair_that_finds_no_room_again_and_again_is_made_once_there_is_some(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
