@@ -117,8 +117,8 @@ class HistoryRepair:
     def step(self, database: Database) -> Damage | None:
         """Take over the next few pages; the final note once there are no more. Raises `sqlite3.Error`."""
         rows = [(row.number, row.change) for row in salvage.history(self._file, self._next, _PAGES)]
-        self._next += _PAGES
         added = database.adopt(rows)
+        self._next += _PAGES  # where they were not taken, the same pages come again
         self._damage = msgspec.structs.replace(self._damage, changes=self._damage.changes + added)
         if self._next <= self._file.pages:
             return None

@@ -21,6 +21,7 @@ from statusproxy.store.age import HistoryAge
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
 from statusproxy.store.errors import check_words, describe, is_unusable
+from statusproxy.store.failure_log import FailureLog, times
 from statusproxy.store.repair import HistoryRepair
 
 __all__ = ["Check", "Upkeep", "UpkeepTiming"]
@@ -31,6 +32,10 @@ _SECONDS_PER_DAY: Final = 86_400
 HISTORY_ROWS: Final = 500_000
 # Deleted at a time: some 25 ms, so that a save in between hardly waits.
 _PRUNE_ROWS: Final = 5_000
+
+# After a step that failed (a full disk) all steps pause, longer each time.
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
 
 _NEVER: Final = float("inf")
 
@@ -65,6 +70,9 @@ class Upkeep:
         self._timing = timing
         self._repairs: list[HistoryRepair] = []
         self._prune_at = self._rest_at = self._watch_at = _NEVER
+        self._failures = FailureLog(time.monotonic)
+        self._pause = 0.0  # after the last step, if it failed
+        self._paused_until = 0.0
 
     def opened(self, notices: dict[int, Damage]) -> None:
         """Begin with a database that was just opened, and holds these notices of damage."""
@@ -91,7 +99,8 @@ class Upkeep:
 
     def due_at(self) -> float:
         """When the next step is due, as `time.monotonic` counts."""
-        return min(self._prune_at, self._rest_at, self._watch_at, time.monotonic() if self._repairs else _NEVER)
+        work = min(self._prune_at, self._rest_at, time.monotonic() if self._repairs else _NEVER)
+        return min(self._watch_at, max(work, self._paused_until))
 
     def acknowledged(self) -> None:
         """The notices were acknowledged, those too whose history is still being read."""
@@ -105,19 +114,26 @@ class Upkeep:
     def step(self, database: Database) -> Damage | None:
         """Do one thing that is due; a note that has changed. Raises `sqlite3.Error` where the content is damaged."""
         now = time.monotonic()
+        done = None
+        if now < self._paused_until:
+            return None
         try:
             if self._repairs:
-                return self._take_over(database)
-            if now >= self._rest_at:
+                done = self._take_over(database)
+            elif now >= self._rest_at:
                 self._checkpoint(database)
             elif now >= self._prune_at:
                 self._prune(database)
+            else:
+                return None
         except (sqlite3.Error, OSError) as error:
             if is_unusable(error):
                 raise
-            # No state is at stake: the next save tells if it is serious.
-            self._log.warning("state: upkeep has to wait: %s", describe(error, self._path))
-        return None
+            self._put_off(error)
+            return None
+        self._pause = 0.0
+        self._failures.works()
+        return done
 
     def stop(self) -> None:
         """The database is about to be closed."""
@@ -125,6 +141,16 @@ class Upkeep:
             repair.close()
         self._repairs.clear()
         self._prune_at = self._rest_at = self._watch_at = _NEVER
+        self._paused_until = 0.0
+
+    def _put_off(self, error: Exception) -> None:
+        """Pause after a failure. No state is at stake: the next save tells if it is serious."""
+        self._pause = min(self._pause * 2 or _FIRST_PAUSE, _LONGEST_PAUSE)
+        self._paused_until = time.monotonic() + self._pause
+        why = describe(error, self._path)
+        kept_back = self._failures.fails(why)
+        if kept_back is not None:
+            self._log.warning("state: upkeep has to wait: %s%s", why, times(kept_back))
 
     def _take_over(self, database: Database) -> Damage | None:
         repair = self._repairs[0]
@@ -154,9 +180,8 @@ class Upkeep:
 
     def _prune(self, database: Database) -> None:
         wait = self._age.wait
-        self._prune_at = time.monotonic() + (min(wait, self._timing.prune_every) or self._timing.prune_every)
-        if database.prune(self._age.before(), HISTORY_ROWS, _PRUNE_ROWS):
-            self._prune_at = time.monotonic()
+        if not database.prune(self._age.before(), HISTORY_ROWS, _PRUNE_ROWS):
+            self._prune_at = time.monotonic() + (min(wait, self._timing.prune_every) or self._timing.prune_every)
 
 
 class Check:

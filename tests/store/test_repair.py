@@ -118,6 +118,26 @@ def test_the_last_page_is_read_with_the_step_that_reaches_it(path: Path, monkeyp
     database.close()
 
 
+def test_pages_that_the_disk_did_not_take_are_taken_over_with_the_next_step(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    filled(path)
+    damage = rebuild(path, "corrupt", NOW)
+    database, _ = Database.open(path, NOW)
+    repair = HistoryRepair(1, damage)
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "adopt", full)
+        with pytest.raises(sqlite3.OperationalError):
+            repair.step(database)
+    while (done := repair.step(database)) is None:
+        pass
+    assert done.changes == 2 * len(SESSIONS)
+    database.close()
+
+
 def test_a_file_that_somebody_removed_meanwhile_ends_the_taking_over(path: Path) -> None:
     filled(path)
     damage = rebuild(path, "corrupt", NOW)

@@ -235,27 +235,72 @@ def test_a_step_that_fails_by_a_defect_ends_the_reading_and_the_next_start_tries
     assert os.listdir("/proc/self/fd") == before
 
 
-@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_CORRUPT])
-def test_a_step_that_the_disk_does_not_take_is_tried_again(
-    rebuilt: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
-) -> None:
-    database, work = opened_work(rebuilt)
-
+def failing(code: int) -> Callable[..., Any]:
     def fail(*_: object) -> None:
         error = sqlite3.OperationalError("no")
         error.sqlite_errorcode = code
         raise error
 
-    monkeypatch.setattr(HistoryRepair, "step", fail)
-    if code == sqlite3.SQLITE_CORRUPT:
-        with pytest.raises(sqlite3.OperationalError):
-            work.step(database)
-    else:
-        assert work.step(database) is None
-        assert "upkeep has to wait: disk full" in caplog.text
-    assert work.due_at() == clock.now
+    return fail
+
+
+def test_damage_that_a_step_meets_is_raised(rebuilt: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    database, work = opened_work(rebuilt)
+    monkeypatch.setattr(HistoryRepair, "step", failing(sqlite3.SQLITE_CORRUPT))
+    with pytest.raises(sqlite3.OperationalError):
+        work.step(database)
     work.stop()
     database.close()
+
+
+def test_a_take_over_that_fails_is_tried_again_after_a_pause_and_told_once(
+    rebuilt: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    database, work = opened_work(rebuilt)
+    with monkeypatch.context() as patch:
+        patch.setattr(HistoryRepair, "step", failing(sqlite3.SQLITE_FULL))
+        pauses = []
+        for _ in range(9):
+            assert work.step(database) is None
+            pauses.append(work.due_at() - clock.now)
+            clock.now = work.due_at()
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    (line,) = [line for line in caplog.messages if "upkeep" in line]
+    assert line.startswith(f"state: upkeep has to wait: disk full: {rebuilt}: ")
+    while work.step(database) is None:
+        assert work.due_at() == clock.now, "with room again it goes on at once"
+    work.stop()
+    database.close()
+
+
+def test_while_steps_pause_the_files_are_looked_at_all_the_same(
+    database: Database, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = upkeep(path, watch_every=2)
+    work.opened({})
+    monkeypatch.setattr(Database, "prune", failing(sqlite3.SQLITE_FULL))
+    work.step(database)
+    assert work.due_at() == 1_001
+    clock.now = 1_001
+    work.step(database)
+    assert work.due_at() == 1_002
+    clock.now = 1_002
+    work.watched()
+    assert work.step(database) is None
+    assert work.due_at() == 1_003, "the step itself is not made before its pause is over"
+
+
+def test_a_checkpoint_that_fails_each_time_is_told_once(
+    database: Database, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = upkeep(path, rest=5)
+    work.opened({})
+    work.step(database)
+    monkeypatch.setattr(Database, "checkpoint", failing(sqlite3.SQLITE_FULL))
+    for _ in range(9):
+        clock.now = work.due_at()
+        work.step(database)
+    assert len(caplog.records) == 1
 
 
 def test_what_is_acknowledged_while_it_is_read_stays_so_and_stopping_leaves_no_file_open(
