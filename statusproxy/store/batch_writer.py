@@ -38,6 +38,7 @@ from statusproxy.store.listening import tell
 from statusproxy.store.outbox import Outbox
 from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import SpoolOp, SpoolReader
+from statusproxy.store.turns import Turns
 
 __all__ = ["BatchWriter"]
 
@@ -75,6 +76,7 @@ class BatchWriter(Generic[_B]):
         self._committer = Committer(backend, self._backlog, self._condition, self._fallback, self._timing, log)
         self._closing = False
         self._alarm = Alarm()
+        self._turns = Turns()
         self._task: asyncio.Task[None] | None = None
         backend.on_due = self._alarm.ring
         backend.on_others = lambda *told: tell(
@@ -121,13 +123,16 @@ class BatchWriter(Generic[_B]):
     ) -> None:
         """As `Store.save`."""
         self._expect_open()
-        if spooled:
-            if self.backend.spool is None:
-                raise TypeError(f"{self.backend.name} keeps no spool")
-            if self._condition.error is None:
-                await self.backend.stage(spooled)
+        if spooled and self.backend.spool is None:
+            raise TypeError(f"{self.backend.name} keeps no spool")
+        if spooled and self._condition.error is None:
+            async with self._turns.turn(spooled):
+                if self._condition.error is None:
+                    await self.backend.stage(spooled)
                 self._expect_open()
-        new = self._backlog.add(records, forgotten, changes, spooled)
+                new = self._backlog.add(records, forgotten, changes, spooled)
+        else:
+            new = self._backlog.add(records, forgotten, changes, spooled)
         if self._committer.journaling:
             self._fallback.add(self._backlog.items(new))
         error = self._condition.error or self._condition.stuck

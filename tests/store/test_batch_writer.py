@@ -21,7 +21,7 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback, Keeper
 from statusproxy.store.outbox import Outbox
-from statusproxy.store.spooled import SpoolOp, SpoolReader
+from statusproxy.store.spooled import Kept, Removed, SpoolOp, SpoolReader
 from tests.proxy.loop_clock import LoopClock
 from tests.waiting import until
 
@@ -924,6 +924,72 @@ async def test_what_is_large_of_the_spool_goes_first_and_holds_up_nobody_else(sp
     backend.staging.set()
     await saving
     assert backend.steps[2:] == ["write ['a'] []"]
+
+
+@pytest.fixture
+def written(spooling: Bench, monkeypatch: pytest.MonkeyPatch) -> list[SpoolOp]:
+    """What is written of the spool, in its order."""
+    ops: list[SpoolOp] = []
+
+    async def write(batch: Batch) -> None:
+        ops.extend(batch.spooled.values())
+
+    monkeypatch.setattr(spooling.backend, "write", write)
+    return ops
+
+
+def slow_first(spooling: Bench, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Event 01 is large, and on its way until this is set."""
+    uploaded = asyncio.Event()
+
+    async def stage(spooled: Sequence[SpoolOp]) -> None:
+        if isinstance(spooled[0], Kept) and spooled[0].id == "01":
+            await uploaded.wait()
+
+    monkeypatch.setattr(spooling.backend, "stage", stage)
+    return uploaded
+
+
+async def test_a_small_event_is_not_written_before_a_large_one_of_its_session_that_is_on_its_way(
+    spooling: Bench, written: list[SpoolOp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploaded = slow_first(spooling, monkeypatch)
+    ops = kept("01"), kept("02"), kept("03", queue="other"), kept("04", receiver="hub")
+    saves = [asyncio.ensure_future(spooling.writer.save([], [], [], [op])) for op in ops]
+    await asyncio.gather(*saves[2:])
+    assert [op.id for op in written] == ["03", "04"], "events of other sessions and for other receivers do not wait"
+    uploaded.set()
+    await asyncio.gather(*saves)
+    assert [op.id for op in written[2:]] == ["01", "02"]
+
+
+async def test_an_event_that_is_dropped_on_its_way_is_not_there_afterwards(
+    spooling: Bench, written: list[SpoolOp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploaded = slow_first(spooling, monkeypatch)
+    saving = asyncio.ensure_future(spooling.writer.save([], [], [], [kept("01")]))
+    await turns()
+    dropping = asyncio.ensure_future(spooling.writer.save([], [], [], [Removed("01")]))
+    await turns()
+    uploaded.set()
+    await asyncio.gather(saving, dropping)
+    assert isinstance(written[-1], Removed)
+
+
+async def test_what_waited_for_a_large_event_is_refused_at_once_when_the_store_fails_meanwhile(
+    spooling: Bench,
+) -> None:
+    backend = cast("Spooling", spooling.backend)
+    backend.staging.clear()
+    saves = [asyncio.ensure_future(spooling.writer.save([], [], [], [kept(id_)])) for id_ in ("01", "02")]
+    await turns()
+    backend.error = OSError("away")
+    await spooling.refused("a")
+    backend.staging.set()
+    for saving in saves:
+        with pytest.raises(StoreError, match="away"):
+            await saving
+    assert "stage ['02']" not in backend.steps
 
 
 async def test_where_that_fails_nothing_of_the_call_is_kept(spooling: Bench) -> None:
