@@ -116,7 +116,7 @@ class Backlog:
     ) -> Batch:
         """Take in what was handed in; returns it as a batch of its own, without what is for the spool.
 
-        No journal keeps that: a store that has one has no spool.
+        No journal keeps that: the sender of an event is told that it could not be kept.
         """
         gone = [one if isinstance(one, Dropped) else Dropped(one, self._clock()) for one in forgotten]
         new = Batch({one.session: None for one in gone})
