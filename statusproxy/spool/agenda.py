@@ -1,68 +1,79 @@
 """When the first entries of one receiver's lanes may go: heaps, so that no answer takes longer the more there are.
 
-Pure: time is an argument. Whether a planned entry still is what was planned, the caller knows.
+Pure: time is an argument. Each queue has one plan at most, and what does not hold any more is taken out at once: what
+is left behind would have to be looked through in one go later.
 """
 
-import heapq
 from collections import deque
-from collections.abc import Callable
+
+from statusproxy.spool.heap import Heap
 
 __all__ = ["Agenda"]
 
-Planned = tuple[float, str]
-"""When an entry is due, and its id."""
-
 
 class Agenda:
-    """What is planned for one receiver."""
+    """What is planned for one receiver, by queue."""
 
-    def __init__(self, is_current: Callable[[Planned], bool]) -> None:
-        """`is_current` says whether something planned still holds."""
-        self._is_current = is_current
-        self._own: list[Planned] = []  # a heap of those whose pause is their own
-        self._waiting: list[Planned] = []  # a heap of those that wait for the receiver
-        self._hastened: deque[list[Planned]] = deque()  # heaps of those that may go whatever their time
+    def __init__(self) -> None:
+        self._own = Heap()  # those whose pause is their own
+        self._waiting = Heap()  # those that wait for the receiver
+        self._hastened: deque[Heap] = deque()  # those that may go whatever their time; none is empty
+        self._heaps: dict[str, Heap] = {}  # by queue: where its plan is
 
-    def plan(self, due: float, id_: str, *, own: bool) -> None:
-        """An entry is due then. `own`: that the receiver is back makes no difference to it."""
-        heapq.heappush(self._own if own else self._waiting, (due, id_))
+    def plan(self, queue: str, due: float, id_: str, *, own: bool) -> None:
+        """This entry is the next of its queue, and due then, instead of what was planned for that.
+
+        `own`: that the receiver is back makes no difference to it.
+        """
+        self.drop(queue)
+        heap = self._heaps[queue] = self._own if own else self._waiting
+        heap.put(queue, due, id_)
+
+    def drop(self, queue: str) -> None:
+        """Nothing is planned for this queue."""
+        heap = self._heaps.pop(queue, None)
+        if heap is not None:
+            heap.remove(queue)
+            self._tidy()
 
     def hasten(self) -> None:
         """The receiver is back: what waits for it may go at once."""
         self._hastened.append(self._waiting)
-        self._waiting = []
+        self._waiting = Heap()
+        self._tidy()
 
     def take(self, now: float) -> str | None:
         """The entry due longest."""
-        return self._take([heap for heap in self._heaps() if heap is self._first_hastened() or heap[0][0] <= now])
+        return self._take([heap for heap in self._filled() if heap is self._first_hastened() or _due(heap) <= now])
 
     def take_probe(self, now: float) -> str | None:
         """The entry due longest, or soonest if none is due. An entry with a pause of its own must be due."""
-        return self._take([heap for heap in self._heaps() if heap is not self._own or heap[0][0] <= now])
+        return self._take([heap for heap in self._filled() if heap is not self._own or _due(heap) <= now])
 
     def next_due(self) -> float | None:
         """When the next entry is due."""
-        return min((heap[0][0] for heap in self._heaps()), default=None)
+        return min(map(_due, self._filled()), default=None)
 
-    def _take(self, heaps: list[list[Planned]]) -> str | None:
-        first = min(heaps, key=lambda heap: heap[0], default=None)
-        return None if first is None else heapq.heappop(first)[1]
+    def _take(self, heaps: list[Heap]) -> str | None:
+        first = min((heap.first for heap in heaps if heap.first is not None), default=None)
+        if first is None:
+            return None
+        _, id_, queue = first
+        self.drop(queue)
+        return id_
 
-    def _first_hastened(self) -> list[Planned] | None:
+    def _first_hastened(self) -> Heap | None:
         return self._hastened[0] if self._hastened else None
 
-    def _heaps(self) -> list[list[Planned]]:
-        """The heaps that hold something, with what holds at their tops."""
-        while self._hastened and not self._tidied(self._hastened[0]):
-            self._hastened.popleft()
-        return [
-            heap
-            for heap in (self._own, self._waiting, self._first_hastened())
-            if heap is not None and self._tidied(heap)
-        ]
+    def _filled(self) -> list[Heap]:
+        return [heap for heap in (self._own, self._waiting, self._first_hastened()) if heap]
 
-    def _tidied(self, heap: list[Planned]) -> bool:
-        """Whether anything is left once what does not hold is gone from the top."""
-        while heap and not self._is_current(heap[0]):
-            heapq.heappop(heap)
-        return bool(heap)
+    def _tidy(self) -> None:
+        """Let go of hastened heaps that are empty."""
+        while self._hastened and not self._hastened[0]:
+            self._hastened.popleft()
+
+
+def _due(heap: Heap) -> float:
+    assert heap.first is not None
+    return heap.first[0]

@@ -26,7 +26,7 @@ log = logging.getLogger("statusproxy.spool")
 _FIRST_HOUR: Final = 3600.0
 
 #: Entries that are dropped in one turn of the event loop.
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 100
 
 #: The claim of the proxy that drops what is too old. It is not given up, so that no other drops the same meanwhile.
 _CLAIM: Final = "spool-age"
@@ -98,6 +98,7 @@ class Dropping:
             for _ in old:
                 self._counter.dropped("age")
             await self._writing.write([Removed(entry.id) for entry in old])
+            await asyncio.sleep(0)  # a store that refuses does so without letting others have their turn
         if first is not None:
             log.error(
                 "spool: %s dropped; the first came for session %s",

@@ -6,7 +6,6 @@ delivered stays in its lane until `remove`, that is until its removal is durable
 entries of their lanes that came after them (`direct`).
 """
 
-import heapq
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Final, NamedTuple
 from statusproxy.proxy.ports import Unkept
 from statusproxy.spool.agenda import Agenda
 from statusproxy.spool.direct import Direct
+from statusproxy.spool.heap import Heap
 from statusproxy.store.spooled import Entry, EntryState, Reason
 
 __all__ = ["Lane", "Order", "Totals", "lane_of"]
@@ -54,6 +54,11 @@ def _may_hasten(entry: Entry) -> bool:
     return entry.status != _TOO_MANY and not entry.rejected and entry.reason is not Reason.NO_ANSWER
 
 
+def _plan_of(entry: Entry) -> tuple[object, ...]:
+    """What decides where an entry stands in the order, and when it may go."""
+    return entry.state, entry.receiver, entry.queue, entry.next_at, _may_hasten(entry)
+
+
 class Order:
     """The entries by id, by lane and by age."""
 
@@ -64,7 +69,7 @@ class Order:
         self._under_way: set[Lane] = set()
         self._direct = Direct()
         self._agendas: dict[str, Agenda] = {}  # by receiver: the lanes' first entries
-        self._ages: list[tuple[float, str]] = []  # a heap of all entries by arrival, some outdated
+        self._ages = Heap()  # all entries by arrival
         self._size = 0
         self._counts = dict.fromkeys(EntryState, 0)
 
@@ -117,12 +122,17 @@ class Order:
 
     def put(self, entry: Entry) -> None:
         """Add an entry, or replace the one of the same id."""
-        earlier = self.remove(entry.id)
+        earlier = self._entries.get(entry.id)
+        if earlier is not None and _plan_of(earlier) == _plan_of(entry):
+            self._entries[entry.id] = entry
+            self._size += entry.size - earlier.size
+            self._ages.put(entry.id, entry.received_at, entry.id)
+            return  # it keeps its plan: the receiver may be back, so that it may go before its time
+        self.remove(entry.id)
         self._entries[entry.id] = entry
         self._size += entry.size
         self._counts[entry.state] += 1
-        if earlier is None or earlier.received_at != entry.received_at:
-            heapq.heappush(self._ages, (entry.received_at, entry.id))
+        self._ages.put(entry.id, entry.received_at, entry.id)
         if entry.state is not EntryState.WAITING:
             return
         lane = lane_of(entry)
@@ -139,6 +149,7 @@ class Order:
             return None
         self._size -= entry.size
         self._counts[entry.state] -= 1
+        self._ages.remove(id_)
         if entry.state is EntryState.WAITING:
             lane = lane_of(entry)
             ids = self._lanes[lane]
@@ -147,7 +158,7 @@ class Order:
             self._waiting[lane.receiver] -= 1
             if not ids:
                 del self._lanes[lane]
-            elif place == 0:
+            if place == 0:
                 self._plan(lane)
         return entry
 
@@ -189,8 +200,7 @@ class Order:
     def put_back(self, lane: Lane) -> None:
         """The entry of this lane that was under way is no more: the lane's first may go when it is due."""
         self._under_way.discard(lane)
-        if lane in self._lanes:
-            self._plan(lane)
+        self._plan(lane)
 
     def next_due(self, receiver: str) -> float | None:
         """When the next entry for this receiver is due; None if no entry waits, except those under way."""
@@ -201,13 +211,8 @@ class Order:
 
     def oldest(self) -> Entry | None:
         """The entry that came first."""
-        while self._ages:
-            received_at, id_ = self._ages[0]
-            entry = self._entries.get(id_)
-            if entry is not None and entry.received_at == received_at:
-                return entry
-            heapq.heappop(self._ages)
-        return None
+        first = self._ages.first
+        return None if first is None else self._entries[first[1]]
 
     def remove_older(self, than: float, since: float, limit: int) -> list[Entry]:
         """Take out what came before a time, the oldest first, as long as the oldest came after `since`."""
@@ -225,22 +230,17 @@ class Order:
     # Inside
 
     def _plan(self, lane: Lane) -> None:
-        """Plan the lane's first entry, so that it is found when it is due."""
-        first = self._entries[self._lanes[lane][0]]
-        if lane in self._under_way or self._direct.holds(lane, first.id):
-            return
+        """Plan the lane's first entry, so that it is found when it is due; nothing while none may go."""
         agenda = self._agendas.get(lane.receiver)
+        ids = self._lanes.get(lane)
+        if ids is None or lane in self._under_way or self._direct.holds(lane, ids[0]):
+            if agenda is not None:
+                agenda.drop(lane.queue)
+            return
         if agenda is None:
-            agenda = self._agendas[lane.receiver] = Agenda(self._is_current)
-        agenda.plan(first.next_at, first.id, own=not _may_hasten(first))
-
-    def _is_current(self, planned: tuple[float, str]) -> bool:
-        next_at, id_ = planned
-        entry = self._entries.get(id_)
-        if entry is None or entry.state is not EntryState.WAITING or entry.next_at != next_at:
-            return False
-        lane = lane_of(entry)
-        return lane not in self._under_way and self._lanes[lane][0] == id_ and not self._direct.holds(lane, id_)
+            agenda = self._agendas[lane.receiver] = Agenda()
+        first = self._entries[ids[0]]
+        agenda.plan(lane.queue, first.next_at, first.id, own=not _may_hasten(first))
 
     def _begin(self, id_: str | None) -> Entry | None:
         if id_ is None:

@@ -5,6 +5,7 @@ between: the earlier one is still on disk, and is delivered again after the star
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from statusproxy.spool.order import Lane
 from statusproxy.store.base import Store
@@ -12,6 +13,9 @@ from statusproxy.store.errors import StoreError
 from statusproxy.store.spooled import SpoolOp
 
 __all__ = ["Writing"]
+
+#: Results that are written again, and lanes that go on, in one turn of the event loop.
+_AT_ONCE: Final = 200
 
 
 class Writing:
@@ -45,8 +49,11 @@ class Writing:
 
     async def settle(self) -> None:
         """Once the store can be written, write again what it refused, and let the lanes go on."""
-        refused = dict(self._refused)
-        if refused and self._store.healthy and await self.write([op for _, op in refused.values()]):
-            for id_, (lane, _) in refused.items():
+        refused = list(self._refused.items())
+        for start in range(0, len(refused), _AT_ONCE):
+            some = refused[start : start + _AT_ONCE]
+            if not self._store.healthy or not await self.write([op for _, (_, op) in some]):
+                return
+            for id_, (lane, _) in some:
                 del self._refused[id_]
                 self._let_go(lane)

@@ -1,5 +1,7 @@
 """What leaves the spool undelivered: too old, unreadable, or lost by the server; each is counted and told once."""
 
+import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -36,10 +38,22 @@ async def test_what_is_too_old_is_dropped_counted_and_told_in_one_line(caplog: p
     it = Bench(None, *range(1, 1103))
     assert await it.dropping.too_old(10_000.0 - 1101.5, 0.0)
     assert (it.left, it.counts.all) == (["001102"], {"dropped age": 1101})
-    assert [len(ops) for ops in it.store.saves] == [500, 500, 101]
+    assert [len(ops) for ops in it.store.saves] == [100] * 11 + [1]
     assert caplog.messages == [
         "spool: 1101 events are older than max_age and were dropped; the first came for session sales"
     ]
+
+
+async def test_while_a_store_refuses_others_have_their_turn_between_drops() -> None:
+    it = Bench(None, *range(1, 1102))
+    it.store.fail()
+    dropping = asyncio.ensure_future(it.dropping.too_old(60.0, 0.0))
+    left = [len(it.left)]
+    while left[-1]:
+        await asyncio.sleep(0)
+        left.append(len(it.left))
+    await dropping
+    assert max(before - after for before, after in pairwise(left)) == 100
 
 
 async def test_where_nothing_is_too_old_nothing_happens(caplog: pytest.LogCaptureFixture) -> None:
@@ -77,7 +91,7 @@ async def test_a_proxy_whose_claim_ends_meanwhile_drops_no_more(monkeypatch: pyt
 
     monkeypatch.setattr(one.store, "save", slowly)
     assert await one.dropping.too_old(60.0, 0.0)
-    assert len(one.left) == 602
+    assert len(one.left) == 1002
 
 
 async def test_a_proxy_that_does_not_reach_the_server_drops_nothing_for_its_age() -> None:

@@ -303,3 +303,49 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=40, stateful_step_count=20)
+
+
+class Noted(float):
+    """A time that counts how often it is compared."""
+
+    looks = 0
+
+    def __eq__(self, other: object) -> bool:
+        Noted.looks += 1
+        return float(self) == other
+
+    def __lt__(self, other: float) -> bool:
+        Noted.looks += 1
+        return float(self) < float(other)
+
+    def __hash__(self) -> int:
+        return float.__hash__(self)
+
+
+def test_after_many_of_a_lane_were_taken_out_the_next_look_is_as_short_as_ever() -> None:
+    index = order(*(entry(number, next_at=Noted(number)) for number in range(5_000)), entry(9_999))
+    assert len(index.remove_older(5_000.0, -1.0, 5_000)) == 5_000
+    Noted.looks = 0
+    assert (index.next_due("gateway"), taken(index, 1e9)) == (9999.0, "009999")
+    assert Noted.looks < 50
+
+
+def test_what_was_delivered_while_an_older_one_stayed_is_not_looked_at_when_that_goes() -> None:
+    index = order(entry(1, state=EntryState.DEAD, received_at=Noted(1)))
+    for number in range(2, 5_000):
+        index.put(entry(number, received_at=Noted(number)))
+        index.remove(entry(number).id)
+    index.remove("000001")
+    Noted.looks = 0
+    assert index.oldest() is None
+    assert Noted.looks < 50
+
+
+def test_an_entry_that_is_told_again_as_it_was_still_goes_at_once() -> None:
+    index = order(entry(1, next_at=900.0, reason=Reason.NOT_SENT, size=10))
+    index.hasten("gateway")
+    index.put(entry(1, next_at=900.0, reason=Reason.NOT_SENT, size=15, received_at=0.5))
+    assert (index.totals.size, taken(index, 1.0)) == (15, "000001")
+    oldest = index.oldest()
+    assert oldest is not None
+    assert oldest.received_at == 0.5

@@ -38,3 +38,15 @@ async def test_lanes_go_on_once_the_store_has_what_it_refused() -> None:
     it.store.heal()
     await it.writing.settle()
     assert (it.writing.holds, it.let_go, it.store.saves[-1]) == (False, [SALES, SUPPORT], [Removed("a"), Removed("b")])
+
+
+async def test_many_lanes_go_on_some_at_a_time() -> None:
+    it = Bench()
+    it.store.fail()
+    for number in range(450):
+        await it.writing.end(Lane("gateway", str(number)), Removed(str(number)))
+    it.store.heal()
+    it.store.saves.clear()
+    await it.writing.settle()
+    assert [len(ops) for ops in it.store.saves] == [200, 200, 50]
+    assert (it.writing.holds, len(it.let_go)) == (False, 450)
