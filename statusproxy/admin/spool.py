@@ -19,6 +19,7 @@ from statusproxy.admin.spool_messages import SpoolChanged, SpoolEntry, SpoolList
 from statusproxy.admin.spool_reports import entry_report, field_reports, totals_report
 from statusproxy.config.settings import Settings
 from statusproxy.config.state_url import Memory, parse_state_url
+from statusproxy.observe.counted import counted
 from statusproxy.observe.network_errors import in_words
 from statusproxy.pacing import Pacer
 from statusproxy.spool.control import Control, SharedError
@@ -186,26 +187,30 @@ class SpoolAnswers:
             return _not_on_disk(error)
 
     async def _change_all(self, request: web.Request, change: "Change") -> web.StreamResponse:
+        changed = 0
         try:
             wanted = _wanted(_read(request.query, "state", "session"))
             if wanted == Wanted(None, None):
                 raise RefusedError(400, "name the events: by a state, a session, or both, such as ?state=dead")
             spool = self._spool()
-            changed, entries = 0, spool.control.entries()
+            entries = spool.control.entries()
+            refused: StoreError | None = None
             for start in range(0, len(entries), _CHANGED):
                 # As they are now, since the delivery and other operators go on meanwhile.
                 now = (spool.control.get(entry.id) for entry in entries[start : start + _CHANGED])
                 ids = [entry.id for entry in now if entry is not None and wanted.has(entry)]
                 if ids:
-                    changed += await change(spool.control, ids)
+                    try:
+                        changed += await change(spool.control, ids)
+                    except StoreError as error:  # in force all the same: the others are to be changed as well
+                        refused = error
                 await self._pacer.step()
-            return answer(SpoolChanged(changed))
+            return answer(SpoolChanged(changed)) if refused is None else _not_on_disk(refused)
         except RefusedError as refused:
             return _refuse(refused)
         except SharedError as error:
-            return refuse(503, str(error))
-        except StoreError as error:
-            return _not_on_disk(error)
+            before = f"after {counted(changed, 'event was', 'events were')} changed: " if changed else ""
+            return refuse(503, f"{before}{error}")
 
 
 Change = Callable[[Control, Sequence[str]], Awaitable[int]]

@@ -325,6 +325,41 @@ async def test_what_is_not_on_disk_is_said(serve: Serve) -> None:
     assert await asked(client, "/spool?state=unknown", "DELETE") == said
 
 
+@pytest.mark.parametrize("change", ["DELETE /spool?session=sales", "POST /spool/replay?session=sales"])
+async def test_all_are_changed_where_nothing_can_be_written_and_only_then_it_says_so(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(spool_module, "_CHANGED", 1)
+    shelf = Shelf(*(entry(number, state=EntryState.DEAD) for number in range(1, 6)))
+    spool = await spool_of(shelf)
+    client = await serve(spool)
+    shelf.fails = True
+    method, target = change.split()
+    said = (503, {"error": "the change is in force, but not on disk yet: disk full"})
+    assert await asked(client, target, method) == said
+    assert spool.control.totals.dead == 0
+
+
+async def test_it_says_how_many_were_changed_before_other_proxies_could_not_be_told(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "_CHANGED", 1)
+    shelf = Shelf(*(entry(number, state=EntryState.DEAD) for number in range(1, 6)))
+    spool = await spool_of(shelf)
+    client = await serve(spool)
+    shelf.claims, save = object(), shelf.save
+
+    async def then_away(*arguments: Any) -> None:
+        await save(*arguments)
+        shelf.healthy, shelf.error = len(shelf.saved) < 2, "no connection"
+
+    monkeypatch.setattr(shelf, "save", then_away)
+    status, said = await asked(client, "/spool?state=dead", "DELETE")
+    assert status == 503
+    assert said["error"].startswith("after 2 events were changed: not changed: other proxies share the spool")
+    assert spool.control.totals.dead == 3
+
+
 async def test_what_other_proxies_cannot_be_told_is_refused(serve: Serve) -> None:
     shelf = Shelf(*MIXED)
     spool = await spool_of(shelf)
