@@ -202,7 +202,7 @@ class SpoolAnswers:
                 if ids:
                     try:
                         changed += await change(spool.control, ids)
-                    except StoreError as error:  # in force all the same: the others are to be changed as well
+                    except StoreError as error:  # in force all the same, so the others must follow
                         refused = error
                 await self._pacer.step()
             return answer(SpoolChanged(changed)) if refused is None else _not_on_disk(refused)

@@ -51,7 +51,7 @@ def make_directory(directory: Path) -> None:
 
 
 def file_size(path: Path) -> int:
-    """The bytes of a file; 0 where there is none."""
+    """The bytes of a file; 0 if it is missing."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
