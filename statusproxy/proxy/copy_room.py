@@ -40,7 +40,7 @@ class Place:
     def take(self, more: int, rest: int) -> bool:
         """Take room for `more` bytes; False if there is none for the `rest` of the body, which these are part of.
 
-        A sender may announce much and send nothing, so room is taken for what has come only.
+        A sender may announce much and send nothing, so only what has come needs room.
         """
         room = self._room
         if self._copy_needed and room.needed + rest <= NEEDED:

@@ -256,13 +256,13 @@ def shown_after(story: list[tuple[str, str, float, float]], spellings: tuple[str
             at = max(now - late, 5.0 + number / 100)
             hear(sessions, spelling, kinds[what], at=at, arrival=now, event_id=str(number))
         elif what == "qr":
-            sessions.qr_seen("Sales Team", asked_at, now)
+            sessions.watched.qr_seen("Sales Team", asked_at, now)
         elif what == "created":
-            sessions.created("Sales Team", asked_at, now)
+            sessions.watched.created("Sales Team", asked_at, now)
         elif what == "says":
-            sessions.said_connected("Sales Team", asked_at, now)
+            sessions.watched.said_connected("Sales Team", asked_at, now)
         elif what == "deleted":
-            sessions.deleted("Sales Team", asked_at, now)
+            sessions.watched.deleted("Sales Team", asked_at, now)
         else:
             answer = see(
                 sessions, "Sales Team", keeps=what == "keep", connected="open" in what, asked_at=asked_at, now=now,
