@@ -435,3 +435,22 @@ def test_a_word_of_keep_shows_that_the_route_has_caught_up_and_its_connected_the
     fresh = see(sessions, "sales", says="open", connected=True, asked_at=204.0, now=205.0, source="/a")
     assert fresh == (frozenset(), (Change("sales", "released", "reconnected", 205.0, 205.0, "open"),))
     assert sessions.take_unsaved()[0] == [record(sessions, "sales")]
+
+
+# What an answer teaches that may leave channels out, or shows one
+
+
+def test_a_list_that_leaves_channels_out_confirms_but_teaches_no_channel_by_a_fold() -> None:
+    sessions = down("salesteam", "desk")
+    for _ in sessions.answers.confirm(ChannelIds({"Sales Team", "desk"}), whole=False):
+        pass
+    known = {one.session: (one.channel, one.confirmed) for one in sessions.records()}
+    assert known == {"salesteam": (None, True), "desk": ("desk", True)}
+
+
+def test_a_known_session_lacks_its_channel_until_its_own_was_shown() -> None:
+    sessions = down("sales")
+    answers = sessions.answers
+    assert (answers.lacks_channel("sales"), answers.lacks_channel("other")) == (True, False)
+    answers.is_own("sales")
+    assert (record(sessions, "sales").channel, answers.lacks_channel("sales")) == ("sales", False)

@@ -1290,3 +1290,9 @@ def test_the_record_that_decides_among_spellings_is_the_one_whose_override_the_l
     assert sessions.kin("desk") == ["Front"]
     assert sessions.aliases.of("Front") == "desk"
     assert deciding(sessions.settled(["sales", "SALES"], 50.0)).session == "SALES"
+
+
+def test_the_kin_of_a_channel_are_its_sessions_in_every_spelling() -> None:
+    sessions = down("Sales Team", "wa1", "desk", rules=SessionRules(aliases={"wa1": "Sales Team"}))
+    assert set(sessions.kin("salesteam")) >= {"Sales Team", "wa1"}
+    assert "desk" not in sessions.kin("salesteam")
