@@ -1296,3 +1296,8 @@ def test_the_kin_of_a_channel_are_its_sessions_in_every_spelling() -> None:
     sessions = down("Sales Team", "wa1", "desk", rules=SessionRules(aliases={"wa1": "Sales Team"}))
     assert set(sessions.kin("salesteam")) >= {"Sales Team", "wa1"}
     assert "desk" not in sessions.kin("salesteam")
+
+
+@pytest.mark.parametrize(("other", "alike"), [("SALES", True), ("desk", False)])
+def test_a_map_knows_whether_several_sessions_may_be_one_channel(other: str, alike: bool) -> None:
+    assert down("sales", other).spelt_alike is alike
