@@ -12,8 +12,8 @@ from statusproxy.cli.output import show_json
 
 #: The packages that statusproxy may use (`pyproject.toml`).
 PACKAGES: Final = (
-    "aiohttp", "apprise", "backports.zstd", "brotli", "click", "hiredis", "httptools", "msgspec", "multidict",
-    "prometheus-client", "PyJWT", "pyyaml", "redis", "uvloop",
+    "aiohappyeyeballs", "aiohttp", "apprise", "backports.zstd", "brotli", "click", "hiredis", "httptools", "msgspec",
+    "multidict", "prometheus-client", "PyJWT", "pyyaml", "redis", "uvloop",
 )  # fmt: skip
 
 

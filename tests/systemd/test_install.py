@@ -90,7 +90,7 @@ taken() { :; }
 report_failure() { :; }
 build() {
   mkdir -p "$1/bin" "$1/share/systemd"
-  cp "$HERE"/* "$1/share/systemd/"
+  cp "$HERE"/*.* "$1/share/systemd/"
   printf '#!/bin/sh\\nexec "%s" -m statusproxy "$@"\\n' "$REAL_PYTHON" >"$1/bin/statusproxy"
   printf '#!/bin/sh\\nexec "%s" "$@"\\n' "$REAL_PYTHON" >"$1/bin/python"
   chmod +x "$1/bin/statusproxy" "$1/bin/python"
