@@ -8,7 +8,7 @@ entries of their lanes that came after them (`direct`).
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from statusproxy.proxy.ports import Unkept
@@ -181,7 +181,7 @@ class Order:
     def take(self, receiver: str, now: float) -> Entry | None:
         """The entry due longest, of a lane with nothing under way; from then on that lane has."""
         agenda = self._agendas.get(receiver)
-        return None if agenda is None else self._begin(agenda.take(now))
+        return None if agenda is None else self._begin(lambda: agenda.take(now))
 
     def take_probe(self, receiver: str, now: float) -> Entry | None:
         """The entry that tests whether a receiver is back: the one due longest, or soonest if none is due yet.
@@ -189,7 +189,7 @@ class Order:
         An entry that the receiver itself put off is not taken before its time.
         """
         agenda = self._agendas.get(receiver)
-        return None if agenda is None else self._begin(agenda.take_probe(now))
+        return None if agenda is None else self._begin(lambda: agenda.take_probe(now))
 
     def hasten(self, receiver: str) -> None:
         """The receiver is back: the first entry of each of its lanes may go now, unless the pause is its own."""
@@ -242,9 +242,12 @@ class Order:
         first = self._entries[ids[0]]
         agenda.plan(lane.queue, first.next_at, first.id, own=not _may_hasten(first))
 
-    def _begin(self, id_: str | None) -> Entry | None:
-        if id_ is None:
-            return None
-        entry = self._entries[id_]
-        self._under_way.add(lane_of(entry))
-        return entry
+    def _begin(self, next_planned: Callable[[], str | None]) -> Entry | None:
+        """The next planned entry that no event holds back; `end` plans those that were held back since."""
+        while (id_ := next_planned()) is not None:
+            entry = self._entries[id_]
+            lane = lane_of(entry)
+            if not self._direct.holds(lane, id_):
+                self._under_way.add(lane)
+                return entry
+        return None

@@ -622,7 +622,7 @@ async def test_a_change_that_cannot_be_made_durable_costs_no_answer(
     async def fail() -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(proxy.server.registry, "deleted", lambda *_: fail())
+    monkeypatch.setattr(proxy.server.registry.watched, "deleted", lambda *_: fail())
     assert (await proxy.ask(get("/api/channels/sales", method="DELETE"))).status == 200
     assert "a change could not be made durable" in caplog.messages
 
@@ -630,7 +630,7 @@ async def test_a_change_that_cannot_be_made_durable_costs_no_answer(
 async def test_an_exchange_that_changed_nothing_has_nothing_to_wait_for(
     origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(proxy.server.registry, "deleted", lambda *_: None)
+    monkeypatch.setattr(proxy.server.registry.watched, "deleted", lambda *_: None)
     assert (await proxy.ask(get("/api/channels/sales", method="DELETE"))).body == b"ok"
     assert "a change could not be made durable" not in caplog.messages
 

@@ -84,7 +84,7 @@ async def test_each_who_owes_a_line_is_asked_for_it(stage: Stage) -> None:
 async def test_a_clock_that_was_moved_and_webhooks_that_stopped_are_noticed(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.webhooks.rhythm.came(NOW)
+    stage.webhooks.rhythm.came(NOW - 3_700.0)
     stage.ahead = 3_700.0
     stage.intervals.begin()
     await until(lambda: bool(stage.done))

@@ -231,7 +231,9 @@ async def test_a_pool_full_of_attempts_that_get_no_answer_is_no_sign_that_it_can
     monkeypatch.setattr(watch, "PATIENCE", 0.3)
     with never_accepting() as port:
         url = f"http://127.0.0.1:{port}"
-        async with running(tmp_path, url, limits={"upstream_connections": 1}, timeouts={"connect": "0.1s"}) as proxy:
+        limits = {"upstream_connections": 1}
+        timeouts = {"connect": "0.1s"}  # only waited for
+        async with running(tmp_path, url, limits=limits, timeouts=timeouts) as proxy:
             proxy.server.gateway_watch.start()
             await until(lambda: proxy.server.gateway_watch.error is not None)
             for _ in range(8):
