@@ -133,13 +133,15 @@ class GatewayView:
         `query` is that of the request. Gives what reads it: the same as before where the answer is the same.
         """
         listing: ChannelList | None = None
-        if rule.one and len(body) <= LARGEST_SINGLE:
-            listing = ChannelList(body, rule)
-            listing.read()  # it alone names the channel that it is about
-            channel = listing.subject
-        if listing is None:
-            listing = ChannelList(body, rule, channel, query)
-        key = _Key(id(rule), channel, "" if listing.single else query)
+        single = channel is not None
+        if rule.one:
+            names_itself = len(body) <= LARGEST_SINGLE
+            listing = ChannelList(body, rule, None if names_itself else channel, query)
+            if names_itself:
+                listing.read()  # it alone names the channel that it is about
+                channel = listing.subject
+            single = listing.single
+        key = _Key(id(rule), channel, "" if single else query)
         self.version += 1
         if key.query and key not in self._answers:
             self._move_same(body, key)
@@ -151,8 +153,10 @@ class GatewayView:
         self.news += 1
         if kept is not None:
             self._drop(key)
-        if len(body) <= (LARGEST_SINGLE if listing.single else LARGEST):
-            self._answers[key] = _Answer(listing, now, None if listing.single else kept)
+        if listing is None:
+            listing = ChannelList(body, rule, channel, query)
+        if len(body) <= (LARGEST_SINGLE if single else LARGEST):
+            self._answers[key] = _Answer(listing, now, None if single else kept)
             self._size += len(body)
             self._make_room()
         return listing

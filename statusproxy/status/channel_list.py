@@ -135,7 +135,6 @@ class ChannelList:
         "is_read",
         "path",
         "path_id",
-        "query",
         "rule",
         "single",
         "whole",
@@ -147,7 +146,6 @@ class ChannelList:
         self.path_id = path_id
         self.single = path_id is not None or (rule.one and _ARRAY(body) is None)
         """Whether the answer is about one channel; else it is a list."""
-        self.query = query
         self.whole = not self.single and not query
         """Whether the answer lists all channels."""
         self.is_read = False

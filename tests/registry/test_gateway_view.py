@@ -442,6 +442,23 @@ def test_a_list_asked_for_with_a_query_takes_no_channel_away() -> None:
     assert words(gateway_view, "support") == {"support": Word("open", 5.0)}
 
 
+def test_a_list_whose_answers_name_themselves_takes_no_channel_away_either() -> None:
+    gateway_view = GatewayView()
+    for at, query, names in ((1.0, "", ("sales", "support")), (2.0 + TOGETHER, "name=sales", ("sales",))):
+        gateway_view.note(
+            json.dumps([{"id": name, "status": "open"} for name in names]).encode(), NAMED, None, at, query
+        )
+    assert (read(gateway_view), gateway_view.whole_at) == ({"sales", "support"}, 1.0)
+
+
+@pytest.mark.parametrize("query", ["", "page=1"])
+def test_the_same_answer_again_is_read_by_what_read_it_before(query: str) -> None:
+    gateway_view, body = GatewayView(), a_list(sales="open")
+    first = gateway_view.note(body, RULE, None, 1.0, query)
+    with mock.patch.object(gateway_view_module, "ChannelList", side_effect=AssertionError("made again")):
+        assert gateway_view.note(body, RULE, None, 2.0, query) is first
+
+
 def test_a_list_without_a_query_replaces_the_routes_others() -> None:
     gateway_view = GatewayView()
     asked(gateway_view, 5.0, "name=shop", "shop")
