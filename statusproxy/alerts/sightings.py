@@ -42,9 +42,6 @@ class _Map(Protocol):
     def lost(self) -> list[str]:
         """The ids, as events spell them, for which a correction is in force."""
 
-    def get(self, session: str, /) -> Record | None:
-        """The record of exactly this id."""
-
 
 class _Kin(Protocol):
     """The records of one session (`registry.session_rows.Kin`), in the times of the proxy's own clock."""
@@ -109,7 +106,9 @@ async def lost_sessions(registry: Sessions, told: Collection[str] = ()) -> list[
             await asyncio.sleep(0)
         if spelling in seen:
             continue
-        kin = _kin(registry, spelling)
+        kin = registry.rows.kin(spelling)
+        if kin is None:  # forgotten meanwhile
+            continue
         spellings = [record.session for record in kin.records]
         seen.update(spellings)
         if kin.record.override is None:  # another spelling knows that it is over
@@ -118,21 +117,6 @@ async def lost_sessions(registry: Sessions, told: Collection[str] = ()) -> list[
         names = [one for one in spellings if outage_key(one) in told] or [kin.session]
         outages += [outage if one == outage.session else replace(outage, session=one) for one in names]
     return outages
-
-
-class _Alone(NamedTuple):
-    session: str
-    record: Record
-    records: list[Record]
-
-
-def _kin(registry: Sessions, session: str) -> _Kin:
-    """The records of a session; the one of exactly this id where it cannot be said which others are the same."""
-    kin = registry.rows.kin(session)
-    if kin is not None:
-        return kin
-    record = registry.sessions.get(session)
-    return _Alone(session, record or Record(session), [] if record is None else [record])
 
 
 def _outage(registry: Sessions, kin: _Kin) -> Outage:
@@ -163,11 +147,11 @@ async def endings(registry: Sessions, told: Iterable[Told], now: float) -> dict[
         session, since = one.outage.session, one.outage.since
         if session is None:
             continue
-        records = _kin(registry, session).records
-        if not records:
+        kin = registry.rows.kin(session)
+        if kin is None:
             found[one.outage.key] = Ending(now, FORGOTTEN)
             continue
-        record = max(records, key=_released_at)
+        record = max(kin.records, key=_released_at)
         if record.released_at:
             record = registry.in_system_time(record)
             at = _released_at(record)

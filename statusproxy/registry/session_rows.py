@@ -92,14 +92,14 @@ class SessionRows:
     def kin(self, session: str) -> Kin | None:
         """The records of a session, named as in `row`, without a look at what the gateway says of it.
 
-        None if no event was about it, or if the name fits several sessions.
+        The one of exactly this id if the name fits several sessions. None if no event was about it.
         """
         record = self._sessions.get(session)
         if record is not None and not self._sessions.spelt_alike:
             return Kin(session, record, [record])
         channel, spellings = self._found(session, self._view.channels())
         if not spellings:
-            return None
+            return None if record is None else Kin(session, record, [record])
         records = self._sessions.settled(spellings, self._now())
         return Kin(_name(channel, spellings), deciding(records), records)
 

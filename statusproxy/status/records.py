@@ -18,7 +18,8 @@ from statusproxy.status.fields import fold_id
 from statusproxy.status.identity import Aliases, Spellings, may_be, unlearned
 from statusproxy.status.model import EVICTED, RELEASED, Change, Record, SessionRules
 from statusproxy.status.retention import Retention, rank
-from statusproxy.status.transitions import Step
+from statusproxy.status.statements import Statement
+from statusproxy.status.transitions import Step, step_own
 from statusproxy.status.unsaved import Unsaved, shows_alike
 
 SAME_WORD: Final = 60.0
@@ -159,6 +160,10 @@ class Records:
             if change is not None:
                 changes.append(change)
         return tuple(changes)
+
+    def own(self, sessions: Iterable[str], said: Statement, now: float) -> tuple[Change, ...]:
+        """Take in a statement of the proxy's own, or of its operator, about each of these sessions."""
+        return self.take(step_own(self[one], said, now, self.rules) for one in sessions)
 
     def note_heard(self, record: Record, event: str | None, now: float) -> None:
         """Note that an event came about the session of this record, and nothing else. It is what comes most."""

@@ -279,11 +279,7 @@ class SessionMap:
 
     def judge_transient(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
         """Begin the overrides of transient states that have lasted long enough; `at_most` so many at once."""
-        return self._own(self._overdue.lasted(now, at_most), Statement.LASTED, now)
-
-    def _own(self, sessions: Iterable[str], said: Statement, now: float) -> tuple[Change, ...]:
-        records = self._records
-        return records.take(step_own(records[one], said, now, records.rules) for one in sessions)
+        return self._records.own(self._overdue.lasted(now, at_most), Statement.LASTED, now)
 
     @property
     def transient_due(self) -> float:
@@ -292,7 +288,7 @@ class SessionMap:
 
     def expire(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
         """End the overrides about which nothing new came for `max_age`; at most `at_most` at once."""
-        return self._own(self._overdue.expired(now, at_most), Statement.TOO_OLD, now)
+        return self._records.own(self._overdue.expired(now, at_most), Statement.TOO_OLD, now)
 
     # What must be saved
 

@@ -6,7 +6,7 @@ from statusproxy.status.model import Change
 from statusproxy.status.observation import Observer
 from statusproxy.status.records import Records
 from statusproxy.status.statements import Statement
-from statusproxy.status.transitions import step_answer, step_own
+from statusproxy.status.transitions import step_answer
 
 
 class Watched:
@@ -41,6 +41,4 @@ class Watched:
         The empty record stays for a while, so that a disconnect of before the deletion is late when it comes.
         `asked_at` does not matter: the engine reports the end of a session while it is being deleted.
         """
-        records = self._records
-        sessions = records.sessions_of(channel)
-        return records.take(step_own(records[one], Statement.DELETED, now, records.rules) for one in sessions)
+        return self._records.own(self._records.sessions_of(channel), Statement.DELETED, now)

@@ -270,6 +270,14 @@ async def test_the_kin_of_a_session_are_its_records_by_spelling_with_what_the_ot
         assert [(one.session, one.override) for one in kin.records] == [("sales", None), ("eng-1", None)]
 
 
+async def test_the_kin_of_an_id_that_fits_several_sessions_is_the_record_of_exactly_that_id() -> None:
+    world = World(Record("salesteam", override=LOST))
+    await world.lists(**{"Sales Team": None, "SalesTeam": None})
+    kin = world.rows.kin("salesteam")
+    assert kin is not None
+    assert (kin.session, [one.session for one in kin.records]) == ("salesteam", ["salesteam"])
+
+
 async def test_a_session_of_which_no_event_came_has_no_kin() -> None:
     world = World()
     await world.lists(sales="connected")
