@@ -37,8 +37,8 @@ from statusproxy.store.fallback import Keeper, NoJournal
 from statusproxy.store.listening import tell
 from statusproxy.store.outbox import Outbox
 from statusproxy.store.proxies import Sharing
+from statusproxy.store.sequencer import Sequencer
 from statusproxy.store.spooled import SpoolOp, SpoolReader
-from statusproxy.store.turns import Turns
 
 __all__ = ["BatchWriter"]
 
@@ -76,7 +76,7 @@ class BatchWriter(Generic[_B]):
         self._committer = Committer(backend, self._backlog, self._condition, self._fallback, self._timing, log)
         self._closing = False
         self._alarm = Alarm()
-        self._turns = Turns()
+        self._sequencer = Sequencer()
         self._task: asyncio.Task[None] | None = None
         backend.on_due = self._alarm.ring
         backend.on_others = lambda *told: tell(
@@ -126,7 +126,7 @@ class BatchWriter(Generic[_B]):
         if spooled and self.backend.spool is None:
             raise TypeError(f"{self.backend.name} keeps no spool")
         if spooled and self._condition.error is None:
-            async with self._turns.turn(spooled):
+            async with self._sequencer.turn(spooled):
                 if self._condition.error is None:
                     await self.backend.stage(spooled)
                 self._expect_open()

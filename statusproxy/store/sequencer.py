@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 from statusproxy.store.spooled import Kept, SpoolOp
 
-__all__ = ["Turns"]
+__all__ = ["Sequencer"]
 
 
-class Turns:
+class Sequencer:
     """Who comes later waits for who came earlier, where both concern the same entry or the same lane."""
 
     def __init__(self) -> None:

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
+from statusproxy.store.sequencer import Sequencer
 from statusproxy.store.spooled import Moved, Removed, SpoolOp
-from statusproxy.store.turns import Turns
 
 from .samples import an_entry, kept
 
 
 class Bench:
-    """Turns, and who had theirs."""
+    """Sequencer, and who had theirs."""
 
     def __init__(self) -> None:
-        self.turns = Turns()
+        self.turns = Sequencer()
         self.had: list[str] = []
         self.go_on: dict[str, asyncio.Event] = {}
 
@@ -71,7 +71,7 @@ async def test_one_that_gave_up_while_it_waited_lets_no_one_overtake_whom_it_wai
 
 
 async def test_one_that_fails_lets_the_next_go_on() -> None:
-    turns = Turns()
+    turns = Sequencer()
     with suppress(ValueError):
         async with turns.turn([kept("1")]):
             raise ValueError
