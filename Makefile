@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
-.PHONY: help demo test check quick run lint types status unit programs code alone steady coverage format bench bench-before bench-units faults
+.PHONY: help demo test check quick run lint types status unit programs code alone steady coverage format bench bench-before bench-units bench-instructions faults
 .PHONY: kills kills-alerts soak simulate upgrade pictures dist deb image clean
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "             (AGAINST=main~1: and against another revision or checkout)"
 	@echo "make bench-before BEFORE=main~1  measure side by side with another revision or checkout, and nothing else"
 	@echo "make bench-units BEFORE=main~1   the same for reading an event and correcting a list, without sockets"
+	@echo "make bench-instructions BEFORE=main~1   instructions for one answer: a change of one percent shows"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make kills   kill proxy and gateway in random order under load, KILLS=40 times, and look for what is lost"
 	@echo "             (STORE=redis: two proxies and their Redis)"
@@ -85,7 +86,7 @@ types: $(VENV)/.ready
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
 # tests start would compile them again, and a start that is measured would be that of a program that no one runs.
 status programs code alone quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
-bench bench-before bench-units faults kills kills-alerts soak upgrade: export PYTHONDONTWRITEBYTECODE :=
+bench bench-before bench-units bench-instructions faults kills kills-alerts soak upgrade: export PYTHONDONTWRITEBYTECODE :=
 
 # The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.
 $(VENV)/.compiled: $(VENV)/.ready
@@ -173,6 +174,9 @@ bench-before: $(VENV)/.ready
 
 bench-units: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.units_before $(BEFORE)
+
+bench-instructions: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.instructions $(BEFORE)
 
 faults: $(VENV)/.ready
 	$(BIN)/python -m tests.faults

@@ -25,6 +25,7 @@ from benchmarks import (
     express,
     fairness,
     fleet,
+    instructions,
     machines,
     memory,
     polls,
@@ -142,6 +143,7 @@ def _steps(running: fleet.Fleet, other: Version | None, *, quick: bool) -> list[
             (f"against {other.name}: rates", lambda: [against.measure(running, other, told, turns=turns)]),
             (f"against {other.name}: start and memory", lambda: [against.starts(running, other, turns=turns)]),
             (f"against {other.name}: steps", lambda: [against.steps(other, turns=turns)]),
+            (f"against {other.name}: instructions", lambda: instructions.measure(running, other)),
         ]
     return steps
 

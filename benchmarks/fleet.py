@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks.processes import Process, cores, free_port, program
+from benchmarks.processes import PATIENCE, Process, cores, free_port, program
 from tests.upgrade.version import Version
 
 HERE = Path(__file__).parent
@@ -27,6 +27,9 @@ SESSION = "session-00003"
 SIZES = (10, 1_000, 10_000)
 
 GIBIBYTE = 1024**3
+
+#: Seconds in which a process that another program runs, instruction by instruction, must take connections.
+_SLOW = 120.0
 
 #: The preset's list route, written out.
 _LIST: dict[str, Any] = {
@@ -138,8 +141,12 @@ def start_statusproxy(
     gateway_port: int | None = None,
     version: Version | None = None,
     tell: bool = True,
+    under: Sequence[str] = (),
 ) -> Proxy:
-    """One more statusproxy, of this checkout or of another version; with `tell`, the one correction is in force."""
+    """One more statusproxy, of this checkout or of another version; with `tell`, the one correction is in force.
+
+    `under` is a program that runs it, with its options, and may be slow.
+    """
     python, environment = sys.executable, {"PYTHONPATH": str(HERE.parent)}
     if version is not None:
         python, environment = version.python, dict(version.environment)
@@ -148,8 +155,9 @@ def start_statusproxy(
     path = fleet.folder / f"{slug}.yaml"
     path.write_text(yaml.safe_dump(settings(fleet, port, f"{slug}.db", share=share, gateway_port=gateway_port)))
     # Without `-P` it would be the statusproxy of the present directory, whatever `version` says.
-    command = [python, "-P", "-m", "statusproxy", "run", "--config", str(path)]
-    proxy = _add(fleet, stack, name, command, port, environment=environment)
+    command = [*under, python, "-P", "-m", "statusproxy", "run", "--config", str(path)]
+    patience = _SLOW if under else PATIENCE
+    proxy = _add(fleet, stack, name, command, port, environment=environment, patience=patience)
     if tell:
         disconnect(port)
     return proxy
@@ -175,9 +183,12 @@ def _add(
     corrects: bool = True,
     environment: dict[str, str] | None = None,
     works_in_child: bool = False,
+    patience: float = PATIENCE,
 ) -> Proxy:
     log = fleet.folder / f"{name.replace(' ', '-')}.log"
-    process = Process(command, cores()[0], log, port=port, environment=environment, works_in_child=works_in_child)
+    process = Process(
+        command, cores()[0], log, port=port, environment=environment, works_in_child=works_in_child, patience=patience
+    )
     stack.callback(process.stop)
     proxy = fleet.proxies[name] = Proxy(name, process, port, corrects)
     return proxy

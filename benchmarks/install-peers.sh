@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what `make bench` needs: nginx with Lua, haproxy and wrk (Debian, as root or with sudo), mitmproxy and py-spy
-# (PyPI, each in an environment of its own), http-proxy-middleware and Express (npm). All but the Debian packages go
-# into benchmarks/.peers. Safe to run again; what cannot be had is named, and the benchmark goes on without it.
+# Installs what `make bench` needs: nginx with Lua, haproxy, wrk and valgrind (Debian, as root or with sudo), mitmproxy
+# and py-spy (PyPI, each in an environment of its own), http-proxy-middleware and Express (npm). All but the Debian
+# packages go into benchmarks/.peers. Safe to run again; what cannot be had is named, and the benchmark goes on without.
 set -uo pipefail
 cd "$(dirname "$0")"
 peers=.peers
@@ -15,6 +15,7 @@ missing=()
 have nginx || missing+=(nginx)
 have haproxy || missing+=(haproxy)
 have wrk || missing+=(wrk)
+have valgrind || missing+=(valgrind)
 if have dpkg-query; then
   for package in libnginx-mod-http-lua lua-cjson; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")

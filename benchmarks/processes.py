@@ -49,6 +49,7 @@ class Process:
         port: int | None = None,
         environment: Mapping[str, str] | None = None,
         works_in_child: bool = False,
+        patience: float = PATIENCE,
     ) -> None:
         self._log = log.open("wb")
         pinned = [program("taskset") or "taskset", "-c", core, *command]
@@ -63,15 +64,15 @@ class Process:
         self.pid = self._popen.pid
         try:
             if port is not None:
-                self._await_port(port, log)
+                self._await_port(port, log, patience)
             if works_in_child:
                 self.pid = self._worker()
         except BaseException:
             self.stop()
             raise
 
-    def _await_port(self, port: int, log: Path) -> None:
-        end = time.monotonic() + PATIENCE
+    def _await_port(self, port: int, log: Path, patience: float) -> None:
+        end = time.monotonic() + patience
         while time.monotonic() < end:
             if self._popen.poll() is not None:
                 break

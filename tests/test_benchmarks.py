@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import changes, machines, profile, rates
+from benchmarks import changes, fleet, instructions, machines, profile, rates
 from benchmarks.__main__ import chosen
 from benchmarks.load import Sample
 from benchmarks.results import Cost, Finding, Median, Results, Section
+from tests.upgrade.version import TODAY
 
 
 def sample(*, rate: float = 1_000.0, p50: float = 100.0, cpu: float = 50.0) -> Sample:
@@ -131,6 +132,19 @@ def test_the_parts_of_a_column_make_up_all_of_it() -> None:
         [profile.ELSEWHERE, "10.0 (25%)", "–"],
         ["all of it", "40 µs", "5 µs"],
     ]
+
+
+@pytest.mark.parametrize("said", ["==7== I refs:      1,234,567\n", "==7== I   refs:      1,234,567\n"])
+def test_the_instructions_are_read_from_the_log_of_valgrind(said: str) -> None:
+    assert instructions.counted("==7== Command: python -m statusproxy run\n==7== \n" + said) == 1_234_567
+    assert instructions.counted("==7== Process terminating with default action of signal 9\n") is None
+
+
+def test_without_valgrind_the_report_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instructions, "program", {}.get)
+    running = fleet.Fleet(tmp_path)
+    assert instructions.measure(running, TODAY) == []
+    assert running.missing == {"valgrind": "valgrind is not installed: benchmarks/install-peers.sh"}
 
 
 def test_the_report_names_the_commit_that_was_measured() -> None:

@@ -101,7 +101,8 @@ def _none_match(fields: list[bytes], tag: bytes) -> bool:
 
 
 def _vary(headers: list[Header], said: WellKnown) -> list[Header]:
-    if not _VARIES.isdisjoint(members(map(bytes.lower, said.get(b"vary", ())))):
+    vary = said.get(b"vary")
+    if vary is not None and not _VARIES.isdisjoint(members(map(bytes.lower, vary))):
         return headers
     return [*headers, (b"Vary", b"Accept-Encoding")]
 

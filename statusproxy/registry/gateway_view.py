@@ -60,12 +60,9 @@ class Word(NamedTuple):
     at: float
 
 
-class _Key(NamedTuple):
-    rule: int
-    """The rule's identity. The answer holds its rule, so this cannot be another's while it is a key."""
-    channel: str | None
-    """The one channel that the answer is about; None for a list."""
-    query: str
+_Key = tuple[int, str | None, str]
+"""The rule's identity (the answer holds its rule, so this cannot be another's while it is a key); the one channel that
+the answer is about, None for a list; and the list's query."""
 
 
 class _Answer:
@@ -141,11 +138,11 @@ class GatewayView:
                 listing.read()  # it alone names the channel that it is about
                 channel = listing.subject
             single = listing.single
-        key = _Key(id(rule), channel, "" if single else query)
+        key = id(rule), channel, "" if single else query
         self.version += 1
-        if key.query and key not in self._answers:
-            self._move_same(body, key)
         kept = self._answers.get(key)
+        if kept is None and query and not single:
+            kept = self._move_same(body, key)
         if kept is not None and kept.listing.body == body:
             kept.at, kept.is_over = now, False
             self._answers.move_to_end(key)
@@ -161,29 +158,30 @@ class GatewayView:
             self._make_room()
         return listing
 
-    def _move_same(self, body: bytes, key: _Key) -> None:
+    def _move_same(self, body: bytes, key: _Key) -> _Answer | None:
         """Have the same answer to another query stand for this one: a query may hold a number that is never the same.
 
-        It is as new as this one then, and is kept and read once.
+        It is as new as this one then, and is kept and read once. Gives it; None if there is no such answer.
         """
         for other, answer in self._answers.items():
-            if other.query and other.rule == key.rule and answer.listing.body == body:
+            if other[2] and other[0] == key[0] and answer.listing.body == body:
                 self._answers[key] = self._answers.pop(other)
-                return
+                return answer
+        return None
 
     def _make_room(self) -> None:
         """Keep to the bounds. Lists stay longest, for they are about every session; those without a query before
         others."""
-        queried = [key for key in self._answers if key.query]
+        queried = [key for key in self._answers if key[2]]
         size = sum(len(self._answers[key].listing.body) for key in queried)
         while len(queried) > QUERIES or size > QUERIED:
             size -= len(self._answers[queried[0]].listing.body)
             self._drop(queried.pop(0))
         while len(self._answers) - len(queried) > KEPT or self._size > TOTAL:
-            single = next((key for key in self._answers if key.channel is not None), None)
+            single = next((key for key in self._answers if key[1] is not None), None)
             if single is None and self._size > TOTAL and queried:
                 single = queried.pop(0)
-            self._drop(single or next(key for key in self._answers if not key.query))
+            self._drop(single or next(key for key in self._answers if not key[2]))
 
     def word(self, session: str, aliases: Aliases) -> Word | None:
         """The gateway's last word for this session, if any of the answers kept speaks of it. Never raises: what changed

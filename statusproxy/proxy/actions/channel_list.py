@@ -1,5 +1,6 @@
 """The action of corrected routes: the gateway's channel list, answered with corrections."""
 
+from functools import lru_cache
 from typing import Final
 
 from statusproxy.proxy.actions import answers
@@ -16,6 +17,9 @@ from statusproxy.status.channels import Correction
 
 #: Bytes of a list, some hundred channels, from which on it is corrected step by step.
 _LONG_LIST: Final = 16 * 1024
+
+#: Stands for the query of a request that has a body instead: no query has a line end.
+_BODY: Final = "\n"
 
 
 async def serve(exchange: Exchange) -> None:
@@ -45,7 +49,8 @@ async def serve(exchange: Exchange) -> None:
             registry.unreadable("channels", common.failure)
         await response.answer(head.status, head.reason, common.fields(request_id), body)
         return
-    session, query = exchange.match.session, _query(exchange)
+    session = exchange.match.session
+    query = _query(exchange.target) or (_BODY if exchange.request.has_body else "")
     try:
         if len(text) > _LONG_LIST:
             correction, durable = await registry.correct_in_steps(text, entry.rule, exchange.asked_at, session, query)
@@ -72,10 +77,10 @@ async def serve(exchange: Exchange) -> None:
     await response.answer(answer.status, answer.reason, answer.headers, wire)
 
 
-def _query(exchange: Exchange) -> str:
-    """What may make the gateway leave channels out of its list: the query, or else that the request has a body."""
-    query = exchange.target.partition(b"?")[2].decode("latin-1")
-    return query or ("\n" if exchange.request.has_body else "")
+@lru_cache(maxsize=64)
+def _query(target: bytes) -> str:
+    """What may make the gateway leave channels out of its list. Remembered, as polls ask for the same."""
+    return target.partition(b"?")[2].decode("latin-1")
 
 
 async def _ask(exchange: Exchange, asked: PreparedHead) -> Result:
