@@ -7,13 +7,15 @@ from statusproxy.config.spot import Block
 
 
 def check_gateway(block: Block, settings: Settings) -> None:
-    """Refuse a gateway that is this proxy itself, and TLS settings for one that does not use TLS."""
+    """Refuse a gateway that is this proxy itself or its admin listener, and TLS settings without TLS to it."""
     gateway = parse_gateway(settings.gateway)
     spot = block.at("gateway")
     if leads_back(gateway, settings.listen):
         raise spot.found(
             "it is in listen too, so requests would come back to this proxy; allowed: the gateway's own address"
         )
+    if settings.admin.listen is not None and leads_back(gateway, [settings.admin.listen]):
+        raise spot.found("it is admin.listen too; allowed: the gateway's own address, or another admin.listen")
     files = settings.gateway_tls
     written = [name for name in ("ca", "certificate", "key", "server_name") if getattr(files, name) is not None]
     if written and gateway.scheme != "https" and not spot.is_from_command_line:

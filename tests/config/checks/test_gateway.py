@@ -44,3 +44,10 @@ def test_a_gateway_that_is_this_proxy_is_refused() -> None:
         'config.yaml:2: gateway: found "http://127.0.0.1:3000"; it is in listen too, so requests would come back to this proxy; '
         "allowed: the gateway's own address"
     )
+
+
+def test_a_gateway_that_is_the_admin_listener_is_refused() -> None:
+    assert refused("gateway: http://127.0.0.1:9090\nadmin: {listen: 127.0.0.1:9090}") == (
+        'config.yaml:1: gateway: found "http://127.0.0.1:9090"; it is admin.listen too; '
+        "allowed: the gateway's own address, or another admin.listen"
+    )
