@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+#: What a run itself writes, from the top of the repository.
+_WRITTEN = (":!/benchmarks/RESULTS.md", ":!/benchmarks/machines.json")
+
 MET, MISSED, NO_GOAL, UNKNOWN = "met", "**missed**", "", "not measured"
 
 
@@ -149,12 +152,15 @@ class Results:
 
 def commit() -> str:
     """The commit that is measured, and whether files were changed since; words where this is no checkout."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=, with changes", "--exclude=*"]
-    with contextlib.suppress(OSError):
-        done = subprocess.run(git, capture_output=True, text=True, timeout=30, check=False)
-        if not done.returncode:
-            return f"commit {done.stdout.strip()}"
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", *_WRITTEN)
+        return f"commit {_git('rev-parse', '--short=8', 'HEAD')}{', with changes' if changed else ''}"
     return "an unknown commit"
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
 
 
 def processors() -> tuple[int, str]:

@@ -22,7 +22,7 @@ from tests.faults.wire import ask, connect, reset
 from tests.faults.worker import ROOT, working
 
 #: Connections that the kernel queues: as many as the proxy asks for (`statusproxy/listeners.py`).
-_QUEUED: Final = 1024
+QUEUED: Final = 1024
 
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
@@ -69,9 +69,9 @@ def wait_behind(count: int, loop: Loop) -> float:
 
 async def serve() -> None:
     """Serve on a free loopback port until standard input ends."""
-    attacks.allow_open_files(2 * _QUEUED)
+    attacks.allow_open_files(2 * QUEUED)
     loop = asyncio.get_running_loop()
-    await stay(await loop.create_server(_Connection, "127.0.0.1", 0, backlog=_QUEUED))
+    await stay(await loop.create_server(_Connection, "127.0.0.1", 0, backlog=QUEUED))
 
 
 def _run(loop: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.faults import attacks
+from tests.faults.bare_server import QUEUED
 from tests.faults.fault import Fault
 from tests.faults.probe import FRESH
 from tests.faults.stage import MIB, Stage, lost
@@ -77,6 +78,7 @@ def idle_connections(stage: Stage) -> None:
     for part, attack in (("asked once", attacks.idle), ("silent", attacks.silent))[: stage.size(2, 1)]:
         stage.beside(
             proxy, attack, at_most=seconds + 5, kinds=("pass", FRESH), floor=_OPENING, part=part,
+            behind={FRESH: QUEUED} if attack is attacks.idle else {},
             port=proxy.port, count=limit + 104, seconds=seconds, source=_ELSEWHERE,
         )  # fmt: skip
 

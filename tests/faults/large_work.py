@@ -107,8 +107,9 @@ def crowd(stage: Stage) -> None:
     proxy = stage.proxy()
     seconds, count = stage.size(*_LASTS), stage.size(500, 200)
     answers = stage.beside(
-        proxy, attacks.crowd, at_most=seconds + 5, port=proxy.port, count=count, seconds=seconds, source=_ELSEWHERE
-    )
+        proxy, attacks.crowd, at_most=seconds + 5, behind={"pass": count, "list": count},
+        port=proxy.port, count=count, seconds=seconds, source=_ELSEWHERE,
+    )  # fmt: skip
     stage.check("the crowd is served too", set(answers) == {"200"}, answers, "200 only")
 
 
@@ -237,8 +238,8 @@ def falling(stage: Stage) -> None:
         with Client(proxy.port) as client:
             client.ask("GET", f"/api/channels?channels={channels}")
         stage.beside(
-            proxy, attacks.falling, at_most=15.0, kinds=("pass", "webhook"), part=f"{channels} channels,",
-            port=proxy.port, count=count, connections=count, seconds=15.0,
+            proxy, attacks.falling, at_most=15.0, kinds=("pass", "webhook"), behind={"webhook": count},
+            part=f"{channels} channels,", port=proxy.port, count=count, connections=count, seconds=15.0,
         )  # fmt: skip
         proxy.stop()
 

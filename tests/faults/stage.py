@@ -132,6 +132,7 @@ class Stage:
         times: float = TIMES,
         floor: float = FLOOR,
         floors: Mapping[str, float] = {},
+        behind: Mapping[str, int] = {},
         memory: int = MEMORY,
         descriptors: int = DESCRIPTORS,
         truthful: bool = True,
@@ -143,8 +144,9 @@ class Stage:
 
         `attack` runs with `arguments` in another process and ends by itself within `at_most` seconds; what it gives
         is returned. `kinds` are the ordinary client's; `times` and `floor` (of some kinds `floors`) bound what it may
-        wait, `memory` (bytes) and `descriptors` by how much the proxy may grow. `refusals` are answers that count as
-        served. `part` names the attack where a fault has several.
+        wait. `behind` is how many requests that come at once have their turn before one of a kind. `memory` (bytes)
+        and `descriptors` bound by how much the proxy may grow. `refusals` are answers that count as served. `part`
+        names the attack where a fault has several.
         """
         self._report(clear=True)
         with working(attack) as worker, Probe(proxy.port, self.gateway.port, kinds) as probe:
@@ -164,7 +166,7 @@ class Stage:
             samples = [_allowing(sample, refusals) for sample in report.samples if sample.kind == kind]
             idle = summary(s for s in samples if idle_from <= s.begun and s.begun + s.wait < begun)
             beside = summary(between(samples, begun, ended))
-            limit = allowed(idle, straight, times=times, floor=floors.get(kind, floor))
+            limit = allowed(idle, straight, times=times, floor=floors.get(kind, floor), behind=behind.get(kind, 0))
             self.waited(f"{part} {kind}".strip(), Measured(idle, beside, limit))
         peak, after = proxy.peak(), self._settled(proxy, before.descriptors + descriptors)
         self.grew(before, peak, after, memory=memory, descriptors=descriptors, part=part)

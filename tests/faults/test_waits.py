@@ -26,6 +26,11 @@ def test_a_wait_is_judged_by_idle_and_by_the_machine(idle: float, straight: floa
     assert found == pytest.approx(limit)
 
 
+def test_a_request_may_wait_for_those_that_came_just_before_it() -> None:
+    assert allowed(waits(FLOOR / 100), behind=300) == pytest.approx(1.5 * FLOOR)
+    assert allowed(waits(FLOOR / 100), behind=100) == FLOOR
+
+
 def test_what_was_not_served_is_counted_by_what_came_instead() -> None:
     samples = [Sample("pass", 0, 1, "ok"), Sample("pass", 1, 3, "503"), Sample("pass", 5, 2, "503")]
     assert summary(samples) == Waits(count=3, p50=2, p99=3, worst=3, failed={"503": 2})

@@ -15,6 +15,10 @@ TIMES: Final = 10.0
 #: it is scheduled in three processes in place of two, and carried twice.
 _TIMES_STRAIGHT: Final = 4.0
 
+#: Of the time that requests take one after the other on the idle proxy, how much they may take if they come at once:
+#: then they wait for the gateway and the disk together.
+_OF_ALONE: Final = 0.5
+
 #: Seconds below which no wait is too long, whatever the ratio: on a machine with two cores the scheduler alone makes
 #: a request wait for some of its slices when proxy, gateway, attacker and probe all want to run.
 FLOOR: Final = 0.1
@@ -69,10 +73,14 @@ def between(samples: Iterable[Sample], start: float, end: float) -> list[Sample]
     return [sample for sample in samples if sample.begun <= end and sample.begun + sample.wait >= start]
 
 
-def allowed(idle: Waits, straight: Waits | None = None, *, times: float = TIMES, floor: float = FLOOR) -> float:
+def allowed(
+    idle: Waits, straight: Waits | None = None, *, times: float = TIMES, floor: float = FLOOR, behind: int = 0
+) -> float:
     """Seconds that a request may wait beside an attack.
 
     `idle` is the same request without the attack. `straight` is what requests that go straight to the gateway waited
-    beside the attack: what the machine itself could not do better, a busy one included.
+    beside the attack: what the machine itself could not do better, a busy one included. `behind` is how many requests
+    may have come just before it, all at once: first come, first served.
     """
-    return max(floor, times * idle.worst, _TIMES_STRAIGHT * straight.worst if straight is not None else 0.0)
+    at_gateway = _TIMES_STRAIGHT * straight.worst if straight is not None else 0.0
+    return max(floor, times * idle.worst, at_gateway, _OF_ALONE * behind * idle.p50)
