@@ -28,9 +28,11 @@ def main() -> None:
     if serving:
         with _without_certificates():
             import statusproxy.server  # noqa: F401 - here, while nothing is collected
+        from statusproxy import allocator
         from statusproxy.proxy import decoders
 
         decoders.preload()
+        allocator.keep_freed_memory(os.environ)
     gc.freeze()
     gc.enable()
     commands.main()

@@ -255,13 +255,13 @@ async def collected_of(size: int, monkeypatch: pytest.MonkeyPatch, *, threads: b
     return await task or b"", len(asked)
 
 
-@pytest.mark.parametrize(("size", "threads", "asked"), [(2**20, True, 0), (2**20 + 1, True, 1), (2**20 + 1, False, 1)])
+@pytest.mark.parametrize(("size", "threads", "asked"), [(2**22, True, 0), (2**22 + 1, True, 1), (2**22 + 1, False, 1)])
 async def test_a_long_body_is_joined_in_a_thread_where_there_is_one(
     monkeypatch: pytest.MonkeyPatch, size: int, threads: bool, asked: int
 ) -> None:
     """The join of 32 MiB takes 40 ms."""
     body, times = await collected_of(size, monkeypatch, threads=threads)
-    assert body == b"".join(b"%c" % number * SMALL for number in range(17))[:size]
+    assert body == b"".join(b"%c" % number * SMALL for number in range(65))[:size]
     assert times == asked
 
 
