@@ -74,12 +74,12 @@ def correct_at_once(answer: ChannelList, sessions: SessionMap, asked_at: float, 
     if not sessions.has_overrides:
         return Correction(answer.body)
     wanted = sessions.answers.unmistakable()
-    if wanted and answer.find(wanted):
-        return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
-    answer.read()
-    if answer.failure is not None:
-        return Correction(answer.body, failure=answer.failure)
     try:
+        if wanted and answer.find(wanted):
+            return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
+        answer.read()
+        if answer.failure is not None:
+            return Correction(answer.body, failure=answer.failure)
         assigned = sessions.answers.assign(answer.ids, whole=answer.whole, partly=not answer.single)
         if not assigned:
             return Correction(answer.body)
@@ -100,15 +100,15 @@ def correct_in_steps(
     if not sessions.has_overrides:
         return Correction(answer.body)
     wanted = sessions.answers.unmistakable()
-    if wanted:
-        yield from _silent(answer.find_in_steps(wanted))
-        wanted = sessions.answers.unmistakable()
-        if answer.has_found(wanted) and not answer.take_long(wanted):
-            return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
-    yield from _silent(answer.steps())
-    if answer.failure is not None:
-        return Correction(answer.body, failure=answer.failure)
     try:
+        if wanted:
+            yield from _silent(answer.find_in_steps(wanted))
+            wanted = sessions.answers.unmistakable()
+            if answer.has_found(wanted) and not answer.take_long(wanted):
+                return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
+        yield from _silent(answer.steps())
+        if answer.failure is not None:
+            return Correction(answer.body, failure=answer.failure)
         return (yield from _correct_read(answer, sessions, asked_at, now))
     except RecursionError:
         return Correction(answer.body, failure="too-deep")

@@ -774,6 +774,17 @@ def test_no_depth_makes_it_raise(depth: int, inner: str) -> None:
     assert result.failure == "too-deep" or result.corrected == ("sales",)
 
 
+def test_no_depth_at_which_one_reader_still_reads_and_the_next_cannot_makes_it_raise() -> None:
+    """Which depth that is depends on how deep the caller is: so all that come into question."""
+    for depth in range(700, 1_010):
+        body = f'[{{"id":"sales","status":"x","deep":{"[" * depth}1{"]" * depth}}}]'.encode()
+        result = corrected(body)
+        assert result.failure == "too-deep" or result.corrected == ("sales",)
+        assert in_steps(body, down("sales"))[:3] in (
+            (body, (), "too-deep"), (body.replace(b'"x"', b'"disconnected"'), ("sales",), None)
+        )  # fmt: skip
+
+
 @given(st.binary(max_size=40) | st.tuples(documents, st.binary(max_size=3), st.integers(0, 200)).map(
     lambda parts: parts[0][: parts[2]] + parts[1] + parts[0][parts[2] :]
 ))  # fmt: skip
