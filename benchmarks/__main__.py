@@ -28,6 +28,7 @@ from benchmarks import (
     instructions,
     machines,
     memory,
+    other,
     polls,
     profile,
     rates,
@@ -56,15 +57,12 @@ def main() -> int:
     results = Results(quick=arguments.quick, versions=fleet.versions())
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="statusproxy-bench-")))
-        try:
-            other = Version.of(arguments.against, folder) if arguments.against else None
-        except ValueError as error:
-            raise SystemExit(f"benchmarks: {error}") from None
+        before = other.version(arguments.against, folder) if arguments.against else None
         running = stack.enter_context(fleet.running(folder))
         results.missing = running.missing
         for peer, why in running.missing.items():
             print(f"skipped: {peer}: {why}")
-        for title, step in chosen(_steps(running, other, quick=arguments.quick), arguments.only or ()):
+        for title, step in chosen(_steps(running, before, quick=arguments.quick), arguments.only or ()):
             print(f"{title} …", flush=True)
             for section, findings in step():
                 results.add(section, findings)
@@ -105,7 +103,7 @@ def _arguments() -> Any:
     return parser.parse_args()
 
 
-def _steps(running: fleet.Fleet, other: Version | None, *, quick: bool) -> list[tuple[str, Step]]:
+def _steps(running: fleet.Fleet, before: Version | None, *, quick: bool) -> list[tuple[str, Step]]:
     turns, factor = (1, 1) if quick else (5, 2)
     seconds, times = (2, 1) if quick else (5, 3)
     told = rates.scripts(running.folder)
@@ -135,15 +133,15 @@ def _steps(running: fleet.Fleet, other: Version | None, *, quick: bool) -> list[
     steps.append(
         (
             "profile: where the time goes",
-            lambda: [(section, []) for section in profile.measure(running, told, other, seconds=seconds)],
+            lambda: [(section, []) for section in profile.measure(running, told, before, seconds=seconds)],
         )
     )
-    if other is not None:
+    if before is not None:
         steps += [
-            (f"against {other.name}: rates", lambda: [against.measure(running, other, told, turns=turns)]),
-            (f"against {other.name}: start and memory", lambda: [against.starts(running, other, turns=turns)]),
-            (f"against {other.name}: steps", lambda: [against.steps(other, turns=turns)]),
-            (f"against {other.name}: instructions", lambda: instructions.measure(running, other)),
+            (f"against {before.name}: rates", lambda: [against.measure(running, before, told, turns=turns)]),
+            (f"against {before.name}: start and memory", lambda: [against.starts(running, before, turns=turns)]),
+            (f"against {before.name}: steps", lambda: [against.steps(before, turns=turns)]),
+            (f"against {before.name}: instructions", lambda: instructions.measure(running, before)),
         ]
     return steps
 

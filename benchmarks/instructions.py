@@ -1,28 +1,25 @@
 """Instructions of the processor for one answer, here and in another version: `make bench-instructions BEFORE=…`.
 
 Processor time for the same work varies by a tenth and more from second to second on a shared machine. The number of
-instructions that the process runs in user mode does not: two counts of the same version differ by less than 0.5 %, so
-a change of one percent shows. Cachegrind counts them (valgrind runs the whole process, some 25 times slower). Not
+instructions that the process runs in user mode does not: two counts of the same version differ by less than 1 %, so
+a change of two percent shows. Cachegrind counts them (valgrind runs the whole process, some 25 times slower). Not
 counted: the kernel's work, and what a cache that misses costs.
 
 One process of a version answers a few requests of each kind, and another for each kind the same and `_MORE` of that
 kind: the difference is what these took. One connection, one request after the other.
 """
 
-import argparse
 import contextlib
 import http.client
 import re
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from benchmarks import fleet
+from benchmarks import fleet, other, rates
 from benchmarks.load import LoadError
 from benchmarks.processes import program
-from benchmarks.rates import presence_event
 from benchmarks.results import Finding, Goal, Section, grouped
 from tests.upgrade.version import TODAY, Version
 
@@ -34,39 +31,36 @@ _NO_MORE: Final = Goal("instructions ≤ 1.03 × before", 1.03, at_least=False)
 _COUNT: Final = re.compile(r"\bI\s+refs:\s+([\d,]+)")
 
 Request = tuple[str, str, bytes | None, dict[str, str]]
-_HUB: Final = {"Accept": "application/json", "X-Gateway-Secret": "made-up"}
+_GET: Final = ("GET", None, {})
+_OWN_ID: Final = {"Accept": "application/json", "X-Gateway-Secret": "made-up", "X-Request-Id": "req-{n:010d}"}
 
 
 def kinds(*, differs: bool) -> dict[str, Request]:
     """The work: method, target, body and fields of each kind. `{n}` in a field becomes the request's number."""
-    event = presence_event(1_000).encode()
-    work: dict[str, Request] = {
-        "passing on a small answer": ("GET", "/small", None, {}),
-        "watched webhook of 1 kB": ("POST", "/v1/webhooks/receive", event, {"Content-Type": "application/json"}),
-        "10 channels, one corrected, same answer each time": ("GET", "/api/channels?n=10", None, {}),
-        "10 channels, one corrected, each request with its own id": (
-            "GET", "/api/channels?n=10", None, {**_HUB, "X-Request-Id": "req-{n:010d}"},
-        ),
-    }  # fmt: skip
-    if differs:
-        work["10 channels, one corrected, answer differs each time"] = ("GET", "/api/differing?n=10", None, {})
-    return work
+    event = rates.presence_event(1_000).encode()
+    work: dict[str, tuple[str, bytes | None, dict[str, str]]] = {
+        "passing on a small answer": _GET,
+        "watched webhook of 1 kB": ("POST", event, {"Content-Type": "application/json"}),
+        "10 channels, one corrected, same answer each time": _GET,
+        "10 channels, one corrected, each request with its own id": ("GET", None, _OWN_ID),
+        "10 channels, one corrected, answer differs each time": _GET,
+    }
+    points = {point.what: point for point in rates.points()}
+    return {
+        what: (method, points[what].target, body, fields)
+        for what, (method, body, fields) in work.items()
+        if differs or not points[what].needs_lua
+    }
 
 
 def main() -> None:
     """Print a Markdown table."""
-    arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="statusproxy-bench-") as name:
-        folder = Path(name)
-        try:
-            version = Version.of(arguments.before, folder)
-        except ValueError as error:
-            raise SystemExit(f"benchmarks: {error}") from None
-        with fleet.running(folder, peers=False) as running:
-            found = measure(running, version)
-        if not found:
-            raise SystemExit(f"benchmarks: {running.missing['valgrind']}")
-        print(found[0][0].markdown())
+    arguments = other.parser("instructions", __doc__).parse_args()
+    with other.unpacked(arguments.before) as (version, folder), fleet.running(folder, peers=False) as running:
+        found = measure(running, version)
+    if not found:
+        raise SystemExit(f"benchmarks: {running.missing['valgrind']}")
+    print(found[0][0].markdown())
 
 
 def measure(running: fleet.Fleet, version: Version) -> list[tuple[Section, list[Finding]]]:
@@ -79,7 +73,7 @@ def measure(running: fleet.Fleet, version: Version) -> list[tuple[Section, list[
     section = Section(
         f"Instructions against {version.name}",
         "Of the process in user mode, for one answer, counted by Cachegrind: without the kernel's work. Two counts of"
-        " one version differ by less than 0.5 %.",
+        " one version differ by less than 1 %.",
         ["work", "now", "before", "× before"],
         [[kind, grouped(now[kind]), grouped(before[kind]), f"{now[kind] / before[kind]:.3f}"] for kind in work],
     )
@@ -137,14 +131,6 @@ def _ask(connection: http.client.HTTPConnection, request: Request, times: int) -
         answer.read()
         if answer.status >= 300:
             raise LoadError(f"{method} {target}: {answer.status}")
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.instructions", description=(__doc__ or "").partition("\n")[0]
-    )
-    parser.add_argument("before", help="the other version: a checkout with its .venv, or a revision of this one")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

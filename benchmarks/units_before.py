@@ -4,18 +4,16 @@ BEFORE is a checkout with its `.venv`, or a revision of this one. Each turn meas
 before reversed; the ratio is ours to the other's within a turn. Both run with this interpreter and its packages.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from benchmarks import other
 from benchmarks.fleet import SESSION, channels
 from benchmarks.rates import media_event, presence_event
 from benchmarks.results import Median, table
-from tests.upgrade.version import Version
 
 COLUMNS = ("step", "now", "before", "× before")
 
@@ -24,12 +22,10 @@ _HERE = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     """Print a Markdown table."""
-    arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="statusproxy-bench-") as folder:
-        try:
-            version = Version.of(arguments.before, Path(folder))
-        except ValueError as error:
-            raise SystemExit(f"benchmarks: {error}") from None
+    parser = other.parser("units_before", __doc__)
+    parser.add_argument("--turns", type=int, default=9, help="turns of some seconds")
+    arguments = parser.parse_args()
+    with other.unpacked(arguments.before) as (version, _):
         found = rows(Path(version.environment["PYTHONPATH"]), arguments.turns)
     print(table(COLUMNS, found))
 
@@ -75,15 +71,6 @@ def _measured(checkout: Path, bodies: str) -> dict[str, float]:
     ended = subprocess.run(program, input=bodies, env=environment, check=True, capture_output=True, text=True)
     costs: dict[str, float] = json.loads(ended.stdout)
     return costs
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.units_before", description=(__doc__ or "").partition("\n")[0]
-    )
-    parser.add_argument("before", help="the other version: a checkout with its .venv, or a revision of this one")
-    parser.add_argument("--turns", type=int, default=9, help="turns of some seconds")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Mapping
 from typing import Final
 
-#: Bytes from which on a block is the kernel's own business: fetched from it, and given back when it is freed.
+#: A block of so many bytes or more comes from the kernel, and goes back to it when it is freed.
 LARGE: Final = 4 * 1024 * 1024
 
 #: Bytes at the end of the heap that stay when they are freed.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import changes, fleet, instructions, machines, profile, rates
+from benchmarks import changes, fleet, instructions, machines, other, profile, rates
 from benchmarks.__main__ import chosen
 from benchmarks.load import Sample
 from benchmarks.results import Cost, Finding, Median, Results, Section
@@ -145,6 +145,21 @@ def test_without_valgrind_the_report_says_what_is_missing(tmp_path: Path, monkey
     running = fleet.Fleet(tmp_path)
     assert instructions.measure(running, TODAY) == []
     assert running.missing == {"valgrind": "valgrind is not installed: benchmarks/install-peers.sh"}
+
+
+def test_a_version_that_is_not_there_ends_the_run_with_one_message(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="benchmarks: no-such-version is neither a folder nor a revision"):
+        other.version("no-such-version", tmp_path)
+
+
+def test_each_kind_that_is_counted_is_a_row_of_the_rates() -> None:
+    targets = {point.what: point.target for point in rates.points()}
+    counted = {what: target for what, (_, target, _, _) in instructions.kinds(differs=True).items()}
+    assert len(counted) == 5
+    assert counted.items() <= targets.items()
+    assert instructions.kinds(differs=False).keys() == counted.keys() - {
+        "10 channels, one corrected, answer differs each time"
+    }
 
 
 def test_the_report_names_the_commit_that_was_measured() -> None:

@@ -288,8 +288,7 @@ class SessionMap:
 
     def expire(self, now: float, at_most: int | None = None) -> tuple[Change, ...]:
         """End the overrides about which nothing new came for `max_age`; at most `at_most` at once."""
-        expired = self._overdue.expired(now, at_most)
-        return self._records.own(expired, Statement.TOO_OLD, now) if expired else ()
+        return self._records.own(self._overdue.expired(now, at_most), Statement.TOO_OLD, now)
 
     # What must be saved
 
