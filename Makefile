@@ -20,7 +20,7 @@ help:
 	@echo "             (AGAINST=main~1: and against another revision or checkout)"
 	@echo "make bench-before BEFORE=main~1  measure side by side with another revision or checkout, and nothing else"
 	@echo "make bench-units BEFORE=main~1   the same for reading an event and correcting a list, without sockets"
-	@echo "make bench-instructions BEFORE=main~1   instructions for one answer: a change of one percent shows"
+	@echo "make bench-instructions BEFORE=main~1   instructions for one answer: a change of two percent shows"
 	@echo "make faults  repeat every fault of docs/reliability.md against the proxy: at most ten minutes"
 	@echo "make kills   kill proxy and gateway in random order under load, KILLS=40 times, and look for what is lost"
 	@echo "             (STORE=redis: two proxies and their Redis)"
