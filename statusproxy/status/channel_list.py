@@ -197,7 +197,9 @@ class ChannelList:
         """Find channels as `find` does; yields after each short step of a long answer. See `has_found`."""
         if self.is_read or self.single:
             return
-        named = yield from self.rule.named_elements.find_in_steps(self.body, channels)
+        elements = self.rule.named_elements
+        yield  # it may be new
+        named = yield from elements.find_in_steps(self.body, channels)
         if not self.is_read:  # as another one may have done between two steps
             self.found, self._sought = named or _NONE_FOUND, channels
 
@@ -214,8 +216,11 @@ class ChannelList:
         """Read the ids as `read` does, but yield after each step of some milliseconds at most."""
         if self.is_read:
             return
+        reader = self.rule.list_reader
+        if len(self.body) > SMALL:
+            yield  # the reader may be new, which takes some milliseconds
         try:
-            found = yield from self.rule.list_reader.find(self.body, one=self.single)
+            found = yield from reader.find(self.body, one=self.single)
             if found is None:
                 self.failure = "no-list"
             else:

@@ -99,6 +99,7 @@ class ObjectReader:
         start, end = span
         if not document.startswith(b"{", start):
             return _NOTHING
+        yield
         yield from prepare()
         last: dict[str, _Value] = {}
         edits: list[Edit] = []

@@ -118,6 +118,8 @@ def _correct_read(
     answer: ChannelList, sessions: SessionMap, asked_at: float, now: float
 ) -> Generator[Sequence[Change], None, Correction]:
     """Correct an answer whose ids have been read."""
+    reader = answer.rule.object_reader
+    yield ()  # the reader may be new, which takes some milliseconds
     observed: set[str] = set()
     attempt = 0
     while True:
@@ -130,7 +132,7 @@ def _correct_read(
         unobserved = [channel for channel in assigned if channel not in observed]
         for start in range(0, len(unobserved), _STEP):
             step = unobserved[start : start + _STEP]
-            yield from _silent(answer.read_objects(step, answer.rule.object_reader))
+            yield from _silent(answer.read_objects(step, reader))
             yield sessions.answers.observe(map(answer.said, step), assigned, asked_at, now, answer.rule.source).changes
             observed.update(step)
         if sessions.version != version and attempt < _ATTEMPTS:
@@ -192,7 +194,10 @@ def _read_by_word(answer: ChannelList, shown: Mapping[str, str | None]) -> Gener
         return
     by_reader: dict[ObjectReader, list[str]] = {}
     for channel, word in shown.items():
-        by_reader.setdefault(answer.rule.reader_for(word), []).append(channel)
+        reader = answer.rule.reader_for(word)
+        if reader not in by_reader:
+            yield
+        by_reader.setdefault(reader, []).append(channel)
     for reader, channels in by_reader.items():
         yield from answer.read_objects(channels, reader)
 

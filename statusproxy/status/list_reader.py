@@ -163,9 +163,10 @@ class ListReader:
             else:
                 root = self._one.decode(document) if one else _decode(self._several, document)
         except ValueError:
+            if one and len(document) > SMALL:
+                raise TooLargeError from None
+            yield
             if len(document) > SMALL:
-                if one:
-                    raise TooLargeError from None
                 return (yield from self._find_in_pieces(document, offset))
             return (yield from self._find_slowly(document, offset, one))
         yield
@@ -223,31 +224,30 @@ class ListReader:
                     if count > _CHANNELS:
                         raise TooLargeError
                 else:
-                    self._check(_piece(document, (first, last)))
+                    yield from self._check(_piece(document, (first, last)))
+        yield
         return None if where is None else Found(where, parts)
 
     def _read_piece(self, document: bytes, place: Span, offset: int) -> Generator[None, None, Part]:
         piece = _piece(document, place)
-        try:
-            nodes = _decode(self._piece, piece)
-        except ValueError:
-            self._check(piece, slowly=True)
-            yield
-            return (yield from self._read_slowly(piece, offset + place[0] - 1, elements(as_text(piece), 0)))
-        return Part((yield from self._read_ids(nodes)), partial(self._piece_spans, document, place, offset))
-
-    def _check(self, piece: bytes, *, slowly: bool = False) -> None:
-        """Raise ValueError unless the piece is JSON."""
-        if not slowly:
+        for decoder in self._piece:
             try:
-                self._piece_elements.decode(piece)
+                nodes = decoder.decode(piece)
             except ValueError:
-                slowly = True
-        if slowly:
-            if len(piece) > _SLOW:
-                raise TooLargeError
-            # A value that begins here ends with the piece: `cut` has counted the brackets, outside of strings.
-            after_value(as_text(piece), 0)
+                yield
+            else:
+                return Part((yield from self._read_ids(nodes)), partial(self._piece_spans, document, place, offset))
+        _check_slowly(piece)
+        yield
+        return (yield from self._read_slowly(piece, offset + place[0] - 1, elements(as_text(piece), 0)))
+
+    def _check(self, piece: bytes) -> Generator[None, None, None]:
+        """Raise ValueError unless the piece is JSON."""
+        try:
+            self._piece_elements.decode(piece)
+        except ValueError:
+            yield
+            _check_slowly(piece)
 
     def _read_ids(self, nodes: Sequence[object]) -> Generator[None, None, list[str | None]]:
         if self._first_id is not None and nodes:
@@ -306,12 +306,21 @@ class ListReader:
     def _piece_spans(self, document: bytes, place: Span, offset: int) -> Generator[None, None, Spans]:
         piece = _piece(document, place)
         raws = self._piece_elements.decode(piece)
+        yield
         return (yield from _found_spans(piece, 0, _lay_out(piece, 0, raws), raws, offset + place[0] - 1))
 
 
 def _piece(document: bytes, place: Span) -> bytes:
     """A piece of an array as an array by itself, which begins one byte before `place`."""
     return b"[%b]" % document[place[0] : place[1]]
+
+
+def _check_slowly(piece: bytes) -> None:
+    """Raise ValueError unless the piece is JSON as JavaScript reads it."""
+    if len(piece) > _SLOW:
+        raise TooLargeError
+    # A value that begins here ends with the piece: `cut` has counted the brackets, outside of strings.
+    after_value(as_text(piece), 0)
 
 
 def _is_long(document: bytes) -> bool:

@@ -2,13 +2,16 @@
 
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -37,7 +40,9 @@ from statusproxy.status.channels import (
     correct_in_steps,
 )
 from statusproxy.status.fields import fold_word, parse_path
+from statusproxy.status.list_reader import ListReader
 from statusproxy.status.model import Change, Observed, Release, Said, SessionRules
+from statusproxy.status.named_elements import NamedElements
 from statusproxy.status.observation import Observer
 from statusproxy.status.pieces import cut
 from statusproxy.status.sessions import SessionMap
@@ -1067,6 +1072,56 @@ def test_a_correction_gives_way_while_it_reads_locates_and_observes() -> None:
         assert told.index(["s2", "s3"]) > told.index(["s0", "s1"]) + 2
 
 
+_CROWDED = {
+    "members": b'"x":1,' * 60_000,
+    "objects": b'"n":{"a":{"b":1}},' * 40_000,
+    "another element": b'"n":{"a":{"b":1}},' * 40_000 + b'"z":1},"text",{',
+    "not for the quick decoder": (b'"n":{"a":{"b":1}},' * 7_000 + b'"half":"\\ud800","big":1e400},{') * 3,
+    "another array": b'"z":1}],"more":[{' + b'"n":{"a":{"b":1}},' * 40_000,
+}
+
+
+@pytest.mark.parametrize("crowd", _CROWDED.values(), ids=_CROWDED)
+def test_each_costly_part_of_a_first_correction_has_a_step_of_its_own(
+    crowd: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costly: list[str] = []
+
+    def note(owner: object, name: str, costs: Callable[..., bool]) -> None:
+        original = getattr(owner, name)
+
+        def noted(*arguments: Any) -> Any:
+            costly.extend([f"{owner} {name}"] * costs(*arguments))
+            return original(*arguments)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    class Decoder:
+        def __init__(self, *kind: Any) -> None:
+            self._decode = msgspec.json.Decoder(*kind).decode
+
+        def decode(self, document: bytes) -> Any:
+            costly.extend(["decode"] * (len(document) > 64 * 1024))
+            return self._decode(document)
+
+    for reader in (ListReader, NamedElements, ObjectReader):
+        note(reader, "__init__", lambda *_: True)
+    for pattern in (long_values.between_brackets, long_values.whole_members):
+        pattern.cache_clear()
+    note(re, "compile", lambda pattern, *_: isinstance(pattern, bytes))
+    note(list_reader, "after_value", lambda text, _: len(text) > 64 * 1024)
+    monkeypatch.setattr(
+        list_reader, "msgspec", SimpleNamespace(json=SimpleNamespace(Decoder=Decoder), Struct=msgspec.Struct)
+    )
+    body = b'{"channels":[{"id":"sales","status":"connected",%b"z":1}]}' % crowd
+    done: list[list[str]] = []
+    for _ in correct_in_steps(ChannelList(body, replace(LIST)), down("sales"), 200.0, 201.0):
+        done.append(costly[:])
+        costly.clear()
+    assert {len(step) for step in done} == {0, 1}
+    assert {"decode", f"{ListReader} __init__"} <= {step[0] for step in done if step}
+
+
 def test_each_channel_is_observed_in_one_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
     body = json.dumps([{"id": name, "status": "unknown"} for name in NAMES[:5]]).encode()
     told: list[list[str]] = []
@@ -1297,6 +1352,7 @@ def test_in_steps_a_list_is_corrected_or_left_as_in_one_go(
 # What is written goes by the event's word
 
 
+initialise = ObjectReader.__init__
 BY_WORD = replace(
     LIST,
     set={
@@ -1343,3 +1399,16 @@ def test_what_a_word_says_nothing_for_stays_as_it_is() -> None:
     body = b'[{"id":"s0","status":"WORKING"}]'
     assert correct(body, rule, lost_with("other"), 200.0, 201.0).body is body
     assert b"FAILED" in correct(body, rule, lost_with("failed"), 200.0, 201.0).body
+
+
+def test_in_steps_the_reader_for_each_word_is_made_in_a_step_of_its_own() -> None:
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
+    rule, sessions = replace(BY_WORD), lost_with("failed", "connecting", "other", None)
+    made: list[int] = []
+    with every_channel_is_read(), mock.patch.object(ObjectReader, "__init__", autospec=True) as make:
+        make.side_effect = initialise
+        for _ in correct_in_steps(ChannelList(body, rule), sessions, 200.0, 201.0):
+            made.append(make.call_count)
+            make.reset_mock()
+        made.append(make.call_count)
+    assert (max(made), sum(made)) == (1, 4)  # one that reads what is said, and one for each word of the rule
