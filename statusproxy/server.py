@@ -31,7 +31,7 @@ from statusproxy.proxy.handler import Proxy
 from statusproxy.proxy.upstream.watch import UNREACHED, GatewayWatch
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.store import StoreError
-from statusproxy.supervision import Watchdog, status_line
+from statusproxy.supervision import Watchdog, kept_events, status_line
 from statusproxy.tls import load_certificate, server_context
 
 log = logging.getLogger("statusproxy")
@@ -216,6 +216,7 @@ class Server:
             systemd.notify(self._status())
 
     def _status(self) -> str:
+        spool = self.rooms.spool
         return status_line(
             self.settings.gateway_shown,
             self.addresses,
@@ -224,17 +225,9 @@ class Server:
                 "the store accepts no writes": None if self._watchdog is None else self._watchdog.error,
                 "the new configuration was rejected": self._refused,
                 "waits for a restart": ", ".join(self.waiting),
-                "events are kept": self._kept(),
+                "events are kept": None if spool is None else kept_events(spool.control.totals),
             },
         )
-
-    def _kept(self) -> str | None:
-        """How many events the spool holds, for the status line."""
-        spool = self.rooms.spool
-        totals = None if spool is None else spool.control.totals
-        if totals is None or not totals.entries:
-            return None
-        return f"{totals.waiting} wait, {totals.unknown} unknown, {totals.dead} dead"
 
     # ---- reload ----
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from statusproxy import systemd
+from statusproxy.spool.order import Totals
 
 
 class Store(Protocol):
@@ -30,6 +31,13 @@ def status_line(gateway: str, addresses: Sequence[str], errors: Mapping[str, str
     """The `STATUS=` line: what is served and, for each error that there is, what and why."""
     serving = f"Serving {gateway} on {', '.join(addresses)}"
     return systemd.status("; ".join([serving, *(f"{what}: {why}" for what, why in errors.items() if why)]))
+
+
+def kept_events(totals: Totals | None) -> str | None:
+    """How many events the spool holds, for the status line; None where it holds none, or is not open."""
+    if totals is None or not totals.entries:
+        return None
+    return f"{totals.waiting} wait, {totals.unknown} unknown, {totals.dead} dead"
 
 
 class Watchdog:

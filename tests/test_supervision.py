@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from statusproxy.supervision import Watchdog, status_line
+from statusproxy.spool.order import Totals
+from statusproxy.supervision import Watchdog, kept_events, status_line
 
 
 def test_the_status_names_what_is_served_and_each_error() -> None:
@@ -13,6 +14,12 @@ def test_the_status_names_what_is_served_and_each_error() -> None:
     assert status_line("http://gw", [":80"], errors) == (
         "STATUS=Serving http://gw on :80; the store accepts no writes: disk full"
     )
+
+
+def test_the_status_counts_the_events_that_are_kept() -> None:
+    assert kept_events(Totals(entries=6, size=900, waiting=3, unknown=2, dead=1)) == "3 wait, 2 unknown, 1 dead"
+    assert kept_events(Totals(0, 0, 0, 0, 0)) is None
+    assert kept_events(None) is None
 
 
 class Store:

@@ -233,10 +233,7 @@ class ClientConnection(FlowControl):
         transport, task, request = self.transport, self._task, self._request
         if task is not None:
             if request is not None:
-                await asyncio.wait([task], timeout=timeout)
-                if not (task.done() or request.content.is_eof()):
-                    request.content.set_exception(asyncio.CancelledError())
-                    await asyncio.wait([task], timeout=timeout)
+                await _end_within(timeout, task, request.content)
             task.cancel()
         self.force_close()
         # A transport that was closed just now is lost in the loop's next turn at the earliest.
@@ -435,6 +432,14 @@ def _configure(sock: socket.socket, response_body: float | None) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if response_body is not None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(response_body * 1000))
+
+
+async def _end_within(timeout: float | None, task: asyncio.Task[None], content: RequestBody) -> None:  # noqa: ASYNC109
+    """Wait `timeout` seconds for the task that serves a request, then as long again, without the rest of its body."""
+    await asyncio.wait([task], timeout=timeout)
+    if not (task.done() or content.is_eof()):
+        content.set_exception(asyncio.CancelledError())
+        await asyncio.wait([task], timeout=timeout)
 
 
 async def _throw_away(content: RequestBody) -> bool:
