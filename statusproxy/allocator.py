@@ -6,7 +6,6 @@ or never. A list of 10 000 channels (1.8 MB, read in pieces of 256 KB) took 100 
 its processor time.
 """
 
-import ctypes
 from collections.abc import Mapping
 from typing import Final
 
@@ -27,12 +26,15 @@ _DECIDED: Final = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TU
 def keep_freed_memory(environment: Mapping[str, str]) -> bool:
     """Fix both limits for this process; whether that was done.
 
-    Not where the environment sets them, and not with a C library that has no such limits.
+    Not where the environment sets them, and not with a C library that has no such limits, or a Python without
+    `ctypes`.
     """
     if any(name in environment for name in _DECIDED):
         return False
     try:
+        import ctypes  # some builds of Python have none, and do without this
+
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError, MemoryError):
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, LARGE) and mallopt(_M_TRIM_THRESHOLD, KEPT))

@@ -1,6 +1,7 @@
 """The C library keeps the memory of one long list for the next, and an operator may decide otherwise."""
 
 import ctypes
+import importlib
 import subprocess
 import sys
 
@@ -50,3 +51,10 @@ def test_what_the_operator_sets_stays(name: str) -> None:
 def test_a_c_library_without_such_limits_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     assert not allocator.keep_freed_memory({})
+
+
+def test_a_python_without_ctypes_starts_with_the_limits_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    assert not allocator.keep_freed_memory({})
+    monkeypatch.delitem(sys.modules, "statusproxy.allocator")
+    importlib.import_module("statusproxy.allocator")
