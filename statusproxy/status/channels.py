@@ -157,10 +157,16 @@ def _finish(
     asked_at: float,
     now: float,
 ) -> Correction:
-    """Observe what has not been observed yet, and write what must be shown."""
-    said = map(answer.said, unobserved)
+    """Observe what has not been observed yet, and write what must be shown.
+
+    Raises RecursionError where a channel is nested too deep, before anything is observed.
+    """
+    said = [answer.said(channel) for channel in unobserved]
     changes = sessions.answers.observe(said, assigned, asked_at, now, answer.rule.source).changes
-    body, corrected = rewrite(answer, _shown(sessions, assigned))
+    try:
+        body, corrected = rewrite(answer, _shown(sessions, assigned))
+    except RecursionError:  # what it changed in the map must be told all the same
+        return Correction(answer.body, changes=changes, failure="too-deep")
     if corrected:
         sessions.answers.answer_changed(corrected, assigned, now)
     return Correction(body, corrected, changes)

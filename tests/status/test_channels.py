@@ -779,6 +779,19 @@ def test_no_depth_makes_it_raise(depth: int, inner: str) -> None:
     assert result.failure == "too-deep" or result.corrected == ("sales",)
 
 
+@pytest.mark.parametrize("rule", [LIST, replace(LIST, set={"status": ByWord({"x": "off", "*": "disconnected"})})])
+def test_what_an_answer_too_deep_for_one_channel_ends_for_another_is_told(rule: ChannelRule) -> None:
+    for depth in range(300, 1_010):
+        sessions = down("sales", "support")
+        seen = b'[{"id":"sales","status":"qr_required"},{"id":"support","status":"x"}]'
+        correct(seen, rule, sessions, 150.0, 151.0)
+        nested = b"[" * depth + b"1" + b"]" * depth
+        body = b'[{"id":"sales","status":"connected"},{"id":"support","status":"x","deep":%b}]' % nested
+        result = correct(body, rule, sessions, 200.0, 201.0)
+        ended = sessions.override_of(["sales"]) is None
+        assert [change.session for change in result.changes] == ["sales"] * ended, depth
+
+
 def test_no_depth_at_which_one_reader_still_reads_and_the_next_cannot_makes_it_raise() -> None:
     """Which depth that is depends on how deep the caller is: so all that come into question."""
     for depth in range(700, 1_010):
