@@ -40,7 +40,7 @@ LONGEST: Final = 50_000
 
 #: Steps of reading lists in one look-up, mostly of a millisecond each. What is not read by then counts as unknown; the
 #: next look-up continues.
-_STEPS: Final = 12
+_STEPS: Final = 13
 
 #: Seconds by which the list of one route may be older than that of another and still count: a site asks for its lists
 #: every few minutes, and a list that nobody asks for any more must not show channels that are gone.

@@ -64,6 +64,11 @@ class ChannelRule(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         """What finds the channels."""
         return ListReader(self.list, self.id)
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether `list_reader` has been built, which takes some milliseconds."""
+        return "list_reader" in self.__dict__
+
     @cached_property
     def named_elements(self) -> NamedElements:
         """What finds a few channels by their ids."""
@@ -216,9 +221,10 @@ class ChannelList:
         """Read the ids as `read` does, but yield after each step of some milliseconds at most."""
         if self.is_read:
             return
+        is_new = not self.rule.is_prepared
         reader = self.rule.list_reader
-        if len(self.body) > SMALL:
-            yield  # the reader may be new, which takes some milliseconds
+        if is_new and len(self.body) > SMALL:
+            yield
         try:
             found = yield from reader.find(self.body, one=self.single)
             if found is None:

@@ -286,8 +286,16 @@ def test_several_short_lists_are_read_in_one_look_up() -> None:
     assert words(gateway_view, "sales") == {"sales": Word("open", 1.0)}
 
 
+def test_a_session_spelt_otherwise_has_its_word_in_one_look_up_of_ten_thousand_channels() -> None:
+    body = a_list(**{f"Sess-{number:05d}": "open" for number in range(10_000)})
+    for rule in [replace(RULE)] * 2:  # with its first list, what reads it is built too
+        gateway_view = GatewayView()
+        gateway_view.note(body, rule, None, 5.0)
+        assert words(gateway_view, "sess-00007") == {"sess-00007": Word("open", 5.0)}
+
+
 def test_a_look_up_reads_so_much_at_most_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert gateway_view_module._STEPS == 12  # of a millisecond each: some way below what may hold the loop
+    assert gateway_view_module._STEPS == 13  # of a millisecond each: some way below what may hold the loop
     monkeypatch.setattr(gateway_view_module, "_STEPS", 2)
     channels = ",".join(f'{{"id":"\\ud800{number}"}}' for number in range(5_000))  # half a surrogate pair: the slow way
     gateway_view = GatewayView()
