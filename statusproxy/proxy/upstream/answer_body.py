@@ -16,7 +16,7 @@ from statusproxy.proxy.upstream.connection import UpstreamConnection
 #: holds in any case.
 SMALL: Final = 64 * 1024
 
-#: Bytes of collected pieces that are joined on the event loop: 1 to 4 ms, a list of 20 000 channels. 32 MiB take 40 ms,
+#: Bytes of collected pieces that are joined on the event loop: 1 to 5 ms, a list of 20 000 channels. 32 MiB take 40 ms,
 #: in a thread that lets the loop go on meanwhile.
 _JOINED_AT_ONCE: Final = 4 * 1024 * 1024
 
