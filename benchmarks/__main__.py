@@ -38,7 +38,7 @@ from benchmarks import (
     units,
     volumes,
 )
-from benchmarks.results import Finding, Goal, Median, Results, Section
+from benchmarks.results import Finding, Goal, Median, Results, Section, grouped
 from tests.upgrade.version import Version
 
 HERE = Path(__file__).parent
@@ -58,6 +58,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="statusproxy-bench-")))
         before = other.version(arguments.against, folder) if arguments.against else None
+        results.against = None if before is None else before.name
         running = stack.enter_context(fleet.running(folder))
         results.missing = running.missing
         for peer, why in running.missing.items():
@@ -77,7 +78,7 @@ def main() -> int:
         output.write_text(results.markdown(machines.side_by_side()), encoding="utf-8")
         print(f"\nwritten: {output} ({results.seconds:.0f} s)")
     met = "every goal met" if results.findings else "no goal is judged by these steps"
-    print(f"{len(results.missed)} goals missed" if results.missed else met)
+    print(f"goals missed: {len(results.missed)}" if results.missed else met)
     return 1 if results.missed else 0
 
 
@@ -148,7 +149,7 @@ def _steps(running: fleet.Fleet, before: Version | None, *, quick: bool) -> list
 
 def _store(runs: int) -> tuple[Section, list[Finding]]:
     """What `benchmarks/store.py` measures, for the report; on the disk of the working directory."""
-    goal = Goal(f"≥ {store.GOAL:,}/s".replace(",", " "), store.GOAL)
+    goal = Goal(f"≥ {grouped(store.GOAL)}/s", store.GOAL)
     section = Section(
         "Durable state changes",
         "Each sender waits until its change is on disk (SQLite, a real sync), as a webhook does.",
@@ -168,8 +169,8 @@ def _store(runs: int) -> tuple[Section, list[Finding]]:
             commits = Median.of([sample[1] for sample in samples])
             section.rows.append([str(senders), reached.text(), commits.text(), f"{p50:.2f} ms", f"{p99:.2f} ms"])
     finding = Finding(
-        f"durable changes, {store.SENDERS[-1]} senders", reached.text("/s"), f"the disk alone: {syncs:,.0f} syncs/s",
-        goal.text, goal.verdict(reached.value),
+        f"durable changes, {store.SENDERS[-1]} senders", reached.text("/s"),
+        f"the disk alone: {grouped(syncs)} syncs/s", goal.text, goal.verdict(reached.value),
     )  # fmt: skip
     return section, [finding]
 
@@ -184,8 +185,8 @@ def _memory(quick: bool) -> tuple[Section, list[Finding]]:
         ["body", "MB", "unchanged", "growth", "MB/s"],
         [
             [
-                passage.what, f"{passage.size / 1e6:,.0f}", "yes" if passage.unchanged else "**no**",
-                f"{passage.growth / memory.MIB:.1f} MiB", f"{passage.size / passage.seconds / 1e6:,.0f}",
+                passage.what, grouped(passage.size / 1e6), "yes" if passage.unchanged else "**no**",
+                f"{passage.growth / memory.MIB:.1f} MiB", grouped(passage.size / passage.seconds / 1e6),
             ]
             for passage in passages
         ],

@@ -106,6 +106,8 @@ class Results:
     findings: list[Finding] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    against: str | None = None
+    """The revision or checkout that was measured beside this one."""
     seconds: float = 0.0
 
     def add(self, section: Section, findings: Sequence[Finding]) -> None:
@@ -126,8 +128,9 @@ class Results:
         rows = [[f.what, f.figure, f.against, f.goal, f.verdict] for f in self.findings]
         overview = table(["what", "statusproxy", "against", "goal", "verdict"], rows)
         kind = "a quick run: short samples, large spread" if self.quick else "a full run"
+        command = f"make bench AGAINST={self.against}" if self.against else "make bench"
         about = (
-            f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, of {commit()}; {kind},"
+            f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, of {commit()}; {kind},"
             f" {self.seconds:.0f} s."
             " Medians of alternating runs, with the least and the greatest in brackets; ratios are medians of the"
             " ratios within one turn, in which each proxy ran once. Why the figures are what they are stands in"

@@ -7,7 +7,7 @@ import time
 
 from benchmarks.fleet import Fleet, Proxy, start_statusproxy
 from benchmarks.processes import cores
-from benchmarks.results import Finding, Section
+from benchmarks.results import Finding, Section, grouped
 
 TUNNELS = 1_000
 MESSAGES = 10
@@ -59,7 +59,7 @@ async def _run(proxy: Proxy, port: int) -> tuple[float, list[float], float, floa
 def measure(fleet: Fleet) -> tuple[Section, list[Finding]]:
     """statusproxy and nginx, one after the other."""
     section = Section(
-        f"{TUNNELS:,} WebSocket tunnels".replace(",", " "),
+        f"{grouped(TUNNELS)} WebSocket tunnels",
         f"Opened {_AT_ONCE} at a time, all open at once; then {MESSAGES} messages of {len(_MESSAGE)} bytes there and"
         f" back on each, {_AT_ONCE} at a time.",
         ["proxy", "opened/s", "round trip p50", "p99", "CPU for each message", "memory for each"],
@@ -78,10 +78,11 @@ def measure(fleet: Fleet) -> tuple[Section, list[Finding]]:
             p50, p99 = (trips[int(len(trips) * share)] * 1e6 for share in (0.5, 0.99))
             name = proxy.name.partition(" before")[0]
             section.rows.append([
-                name, f"{opened:,.0f}", f"{p50:,.0f} µs", f"{p99:,.0f} µs", f"{cpu:,.0f} µs", f"{each:.1f} KiB"
+                name, grouped(opened), f"{grouped(p50)} µs", f"{grouped(p99)} µs", f"{grouped(cpu)} µs",
+                f"{each:.1f} KiB",
             ])  # fmt: skip
             if name == "statusproxy":
-                figure = f"all open, {opened:,.0f} opened/s, {cpu:.0f} µs CPU a message, {each:.0f} KiB each"
+                figure = f"all open, {grouped(opened)} opened/s, {cpu:.0f} µs CPU a message, {each:.0f} KiB each"
                 findings.append(Finding("1 000 WebSocket tunnels", figure, "", "all open and echoing", "met"))
     finally:
         os.sched_setaffinity(0, pinned)

@@ -4,6 +4,7 @@ import gc
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -24,6 +25,9 @@ _BARE = {
     10_000: Goal("≤ 1.5 × bare msgspec", 1.5, at_least=False),
 }
 _FLAT = Goal("≤ 1.25 × from 10 to 10 000 sessions", 1.25, at_least=False)
+
+#: Lost sessions that a list contains.
+_LOST = (1, 8, 9, 300)
 
 #: Seconds for each figure, all its turns together.
 _TIME = 0.6
@@ -81,16 +85,17 @@ def _whole(body: bytes) -> Callable[[], object]:
     return lambda: encode(decode(body))
 
 
-def _sessions(known: int) -> SessionMap:
-    """A map of so many sessions of which one is disconnected."""
+def _sessions(known: int, *others: str) -> SessionMap:
+    """A map of so many sessions of which one is disconnected, and these others."""
     settings = _settings()
     sessions = SessionMap(settings.session_rules())
     now = time.time()
     sessions.load(
         [Record(f"session-{n:05d}", SignalKind.CONNECTED, now - 60, event="status-find") for n in range(known)]
     )
-    event = json.dumps({"event": "status-find", "session": SESSION, "status": "desconnectedMobile"}).encode()
-    sessions.hear(signals.read(event, settings.signal_rules(), now), now)
+    for lost in (SESSION, *others):
+        event = json.dumps({"event": "status-find", "session": lost, "status": "desconnectedMobile"}).encode()
+        sessions.hear(signals.read(event, settings.signal_rules(), now), now)
     return sessions
 
 
@@ -101,7 +106,7 @@ def _settings() -> Any:
 
 def measure() -> list[tuple[Section, list[Finding]]]:
     """All of them."""
-    return [_lists(), _webhooks(), _growth()]
+    return [_lists(), _overrides(), _webhooks(), _growth()]
 
 
 def _lists() -> tuple[Section, list[Finding]]:
@@ -132,7 +137,7 @@ def _lists() -> tuple[Section, list[Finding]]:
         ratio = Median.of_ratios(took[0], took[1]).value
         mine, *others = map(Median.of, took)
         section.rows.append([
-            f"{size:,}", f"{len(body):,}", mine.text("µs", 1), *(each.text("µs", 1) for each in others),
+            grouped(size), grouped(len(body)), mine.text("µs", 1), *(each.text("µs", 1) for each in others),
             f"{ratio:.2f} ×",
         ])  # fmt: skip
         if size in _BARE:
@@ -140,6 +145,26 @@ def _lists() -> tuple[Section, list[Finding]]:
             against = f"{ratio:.2f} × bare msgspec"
             findings.append(Finding(what, mine.text("µs", 1), against, goal.text, goal.verdict(ratio)))
     return section, findings
+
+
+def _overrides() -> tuple[Section, list[Finding]]:
+    rule = _settings().channels[0].rule()
+    section = Section(
+        "Correcting a list with several lost sessions, in the process",
+        "Nothing is remembered from one call to the next. From the ninth on, all ids of the list are read.",
+        ["channels", *(f"{grouped(lost)} lost" for lost in _LOST)],
+    )
+    now = time.time()
+    for size in (10, 1_000, 10_000):
+        listed = channels(size)
+        body = json.dumps(listed, separators=(",", ":")).encode()
+        ids = [channel["id"] for channel in listed["channels"] if channel["id"] != SESSION]
+        row = [grouped(size)]
+        for lost in _LOST:
+            sessions = _sessions(0, *ids[: lost - 1])
+            row.append(_cost(partial(correct, body, rule, sessions, now, now)).text("µs") if lost <= size else "")
+        section.rows.append(row)
+    return section, []
 
 
 def _webhooks() -> tuple[Section, list[Finding]]:
@@ -179,7 +204,7 @@ def _growth() -> tuple[Section, list[Finding]]:
 
     fixed, heard = (_in_turn(*map(step, maps.values())) for step in (fixes, hears))
     for known, *took in zip(maps, fixed, heard, strict=True):
-        row = [f"{known:,}"]
+        row = [grouped(known)]
         for turns, fewest in zip(took, (fixed[0], heard[0]), strict=True):
             row += [Median.of(turns).text("µs", 1), Median.of_ratios(turns, fewest).text("", 2)]
         section.rows.append(row)

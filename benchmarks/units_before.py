@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import other
 from benchmarks.fleet import SESSION, channels
 from benchmarks.rates import media_event, presence_event
-from benchmarks.results import Median, table
+from benchmarks.results import Median, grouped, table
 
 COLUMNS = ("step", "now", "before", "× before")
 
@@ -59,7 +59,7 @@ def _bodies() -> dict[str, dict[str, str]]:
             "a message with a picture, 1 MB": media_event(1_000_000),
         },
         "lists": {
-            f"a list of {size:,} channels, one corrected": json.dumps(channels(size), separators=(",", ":"))
+            f"a list of {grouped(size)} channels, one corrected": json.dumps(channels(size), separators=(",", ":"))
             for size in (10, 1_000, 10_000)
         },
     }
