@@ -17,6 +17,7 @@ from aiohttp import web
 from statusproxy.admin.ids import natural_keys
 from statusproxy.admin.json_answers import refuse
 from statusproxy.admin.messages import History, OutageList, Uptime, to_text
+from statusproxy.admin.past import changes
 from statusproxy.admin.report import change_report, moment, month_report, outage_report
 from statusproxy.admin.since import parse_since
 from statusproxy.pacing import Pacer
@@ -124,11 +125,10 @@ class HistoryAnswers:
 
     async def _lines(self, session: str | None, since: float | None, limit: int) -> AsyncGenerator[str, None]:
         left = limit
-        async with aclosing(self._registry.store.history_pages(session, since)) as pages:
-            async for page in pages:
-                for change in page[:left]:
-                    yield to_text(change_report(change))
-                left -= len(page)
+        async with aclosing(changes(self._registry.store, await self._names(session), since)) as found:
+            async for change in found:
+                yield to_text(change_report(change))
+                left -= 1
                 if left <= 0:
                     return
 
@@ -145,7 +145,7 @@ class HistoryAnswers:
                     (heapq.heappush if len(newest) < limit else heapq.heappushpop)(newest, (one.since, count, one))
 
         self._registry.judge()
-        for name in (None,) if session is None else self._spellings(session):
+        for name in await self._names(session):
             pairing = Pairing(await self._standing(name))
             async with aclosing(self._registry.store.history_pages(name, None)) as pages:
                 async for page in pages:
@@ -171,10 +171,9 @@ class HistoryAnswers:
                 lost[name] = outage
         return lost
 
-    def _spellings(self, session: str) -> Sequence[str]:
-        """The ids that lines of the history may have for a session; a forgotten session has only the id given here."""
-        row = self._registry.rows.row(session)
-        return row.spellings if row is not None and row.spellings else (session,)
+    async def _names(self, session: str | None) -> Sequence[str | None]:
+        """The ids that lines of the history may have for a session; None for all sessions."""
+        return (None,) if session is None else await self._registry.rows.names(session)
 
     def _row(self, session: str) -> Sequence[Row]:
         row = self._registry.rows.row(session)

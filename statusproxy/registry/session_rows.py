@@ -89,6 +89,18 @@ class SessionRows:
             return None
         return self._row(channel, spellings, channels)
 
+    async def names(self, session: str) -> Sequence[str]:
+        """The ids that lines of the history may have for a session, named as in `row`. Reads the newest lists first.
+
+        A session that is not known has only the id given here.
+        """
+        await self.read()
+        row = self.row(session)
+        if row is None:
+            return (session,)
+        # What was forgotten may have had the id given here, or the channel's.
+        return tuple(dict.fromkeys((*row.spellings, session, row.channel or session)))
+
     def kin(self, session: str) -> Kin | None:
         """The records of a session, named as in `row`, without a look at what the gateway says of it.
 

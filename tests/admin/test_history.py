@@ -148,6 +148,28 @@ async def test_a_session_spelt_in_several_ways_has_the_outages_of_all_spellings(
     assert sorted(one["session"] for one in await outages(admin, "?session=sales")) == ["SALES", "sales"]
 
 
+@pytest.mark.parametrize("asked", ["Front%20Desk", "frontdesk", "FRONTDESK"])
+async def test_a_session_is_found_by_every_spelling_in_its_history(admin: Admin, asked: str) -> None:
+    await admin.list_channels(**{"Front Desk": "connected"})
+    await admin.lose("frontdesk")
+    for target in (f"/sessions/{asked}/history", f"/history?session={asked}"):
+        (one,) = (await admin.json(target))["history"]
+        assert (one["session"], one["change"]) == ("frontdesk", "started")
+    assert len(await outages(admin, f"?session={asked}")) == 1
+
+
+async def test_the_history_of_a_session_begins_with_the_newest_line_of_all_its_spellings(admin: Admin) -> None:
+    await admin.list_channels(**{"Front Desk": "connected"})
+    await admin.lose("frontdesk")
+    await admin.ask("/sessions/frontdesk/release", method="POST")
+    await admin.lose("FrontDesk")
+    found = (await admin.json("/sessions/frontdesk/history"))["history"]
+    assert [(one["session"], one["change"]) for one in found] == [
+        ("FrontDesk", "started"), ("frontdesk", "released"), ("frontdesk", "started"),
+    ]  # fmt: skip
+    assert (await admin.json("/sessions/frontdesk/history?limit=2"))["history"] == found[:2]
+
+
 @pytest.mark.parametrize(
     ("target", "status", "error"),
     [

@@ -282,3 +282,24 @@ async def test_a_session_of_which_no_event_came_has_no_kin() -> None:
     world = World()
     await world.lists(sales="connected")
     assert world.rows.kin("sales") is None
+
+
+async def test_the_past_is_told_of_every_id_of_a_session_and_of_its_channel() -> None:
+    world = World(connected("frontdesk"), connected("FrontDesk"), connected("5511"), **{"5511": "Front Desk"})
+    await world.lists(**{"Front Desk": "connected"})
+    for asked in ("Front Desk", "frontdesk", "5511"):
+        assert set(await world.rows.names(asked)) == {"frontdesk", "FrontDesk", "5511", "Front Desk"}
+    assert "FRONT DESK" in await world.rows.names("FRONT DESK"), "the past may have it although the map forgot it"
+
+
+async def test_the_past_of_a_session_that_is_not_known_has_the_one_id_given() -> None:
+    world = World(connected("sales"))
+    await world.lists(support="connected", Support="connected")
+    assert await world.rows.names("nobody") == ("nobody",)
+    assert await world.rows.names("SUPPORT") == ("SUPPORT",), "it fits several"
+
+
+async def test_the_channel_of_a_list_that_is_not_read_yet_is_found_in_the_past() -> None:
+    world = World(connected("frontdesk"))
+    world.registry.correct(b'{"channels": [{"id": "Front Desk"}]}', RULE, world.registry.now(), None, "")
+    assert "frontdesk" in await world.rows.names("Front Desk")
