@@ -82,7 +82,7 @@ class Answers:
         self._health = HealthCheck(registry, proxy)
         self._kept = spool
         self._polling = PollAnswers(registry, lambda: self.settings.language)
-        self._spool = SpoolAnswers(spool, lambda: self.settings, registry.pacer)
+        self._spool = SpoolAnswers(spool, lambda: self.settings, registry.pacer, registry.rows.names)
         self.alerts = AlertAnswers(exposition.metrics.alerts.heartbeat)
         """The answers about alerts; `alerts.alerts` is None while alerts are switched off."""
         self.feed = Feed(registry, self._health, lambda: self._gateway, self._spool.totals, self.alerts)

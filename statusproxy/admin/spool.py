@@ -62,20 +62,28 @@ class Wanted(NamedTuple):
     """Which entries a query is about."""
 
     state: EntryState | None
-    queue: str | None
-    """The session as the map folds it; None for all."""
+    queues: frozenset[str] | None
+    """The session's ids as the map folds them; None for all."""
 
     def has(self, entry: Entry) -> bool:
         """Whether it is about this entry."""
-        return (self.state is None or entry.state is self.state) and (self.queue is None or entry.queue == self.queue)
+        return (self.state is None or entry.state is self.state) and (self.queues is None or entry.queue in self.queues)
+
+
+Names = Callable[[str], Awaitable[Sequence[str]]]
+"""Gives every id of a session that is named by one of them."""
 
 
 class SpoolAnswers:
     """The handlers of one `Spool`."""
 
-    def __init__(self, spool: Spool | None, settings: Callable[[], Settings], pacer: Pacer) -> None:
-        """`spool` is None where the state keeps none; `settings` gives those in force."""
+    def __init__(self, spool: Spool | None, settings: Callable[[], Settings], pacer: Pacer, names: Names) -> None:
+        """`spool` is None where the state keeps none; `settings` gives those in force.
+
+        `names` gives every id of a session (`SessionRows.names`).
+        """
         self._kept = spool
+        self._names = names
         self._pacer = pacer
         self._settings = settings
 
@@ -98,7 +106,7 @@ class SpoolAnswers:
         """As many entries as `limit` says, the oldest first, or as `order` says; `state` and `session` choose."""
         try:
             query = _read(request.query, "limit", "order", "state", "session")
-            limit, newest, wanted = _limit(query), _newest(query), _wanted(query)
+            limit, newest, wanted = _limit(query), _newest(query), await self._wanted(query)
             spool = self._spool()
         except RefusedError as refused:
             return _refuse(refused)
@@ -173,6 +181,15 @@ class SpoolAnswers:
             raise _gone(id_)
         return entry
 
+    async def _wanted(self, query: dict[str, str]) -> Wanted:
+        state, session = query.get("state"), query.get("session")
+        if state is not None and state not in list(EntryState):
+            raise RefusedError(400, f"state is one of {', '.join(EntryState)}")
+        if session is not None and not fold_id(session):
+            raise RefusedError(400, "a session's id cannot be empty")
+        queues = None if session is None else frozenset(map(fold_id, await self._names(session)))
+        return Wanted(None if state is None else EntryState(state), queues)
+
     async def _change_one(self, request: web.Request, change: "Change") -> web.StreamResponse:
         try:
             _read(request.query)
@@ -189,7 +206,7 @@ class SpoolAnswers:
     async def _change_all(self, request: web.Request, change: "Change") -> web.StreamResponse:
         changed = 0
         try:
-            wanted = _wanted(_read(request.query, "state", "session"))
+            wanted = await self._wanted(_read(request.query, "state", "session"))
             if wanted == Wanted(None, None):
                 raise RefusedError(400, "name the events: by a state, a session, or both, such as ?state=dead")
             spool = self._spool()
@@ -264,15 +281,6 @@ def _flag(query: dict[str, str], name: str) -> bool:
     if said not in ("0", "1"):
         raise RefusedError(400, f"{name} is 0 or 1")
     return said == "1"
-
-
-def _wanted(query: dict[str, str]) -> Wanted:
-    state, session = query.get("state"), query.get("session")
-    if state is not None and state not in list(EntryState):
-        raise RefusedError(400, f"state is one of {', '.join(EntryState)}")
-    if session is not None and not fold_id(session):
-        raise RefusedError(400, "a session's id cannot be empty")
-    return Wanted(None if state is None else EntryState(state), None if session is None else fold_id(session))
 
 
 # ---- answers ----

@@ -41,6 +41,11 @@ def configured(*, spool: bool = True, state: str = "sqlite:///state.db") -> Sett
     )
 
 
+async def names(session: str) -> list[str]:
+    """The ids of a session: `Team Two` is the alias of `Support Team`, every other has one."""
+    return [session, "Support Team"] if session == "Team Two" else [session]
+
+
 @pytest.fixture
 def serve(aiohttp_client: AiohttpClient) -> Serve:
     """A way to serve the answers about a spool."""
@@ -48,7 +53,7 @@ def serve(aiohttp_client: AiohttpClient) -> Serve:
     async def serve(spool: Spool | None, settings: Settings | None = None) -> Client:
         settings = settings or configured()
         application = web.Application()
-        application.add_routes(SpoolAnswers(spool, lambda: settings, Pacer()).routes())
+        application.add_routes(SpoolAnswers(spool, lambda: settings, Pacer(), names).routes())
         return await aiohttp_client(application)
 
     return serve
@@ -102,6 +107,7 @@ async def test_the_oldest_are_listed_first_without_any_content(serve: Serve) -> 
         ("?state=waiting", "14"),
         ("?state=dead&session=sales", ""),
         ("?session=support%20team", "34"),  # as the map folds it
+        ("?session=Team%20Two", "34"),  # by any id of the session
     ],
 )
 async def test_a_query_chooses(serve: Serve, query: str, listed: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,7 +417,7 @@ async def test_while_it_is_not_known_what_is_kept_it_says_why(serve: Serve, meth
     client = await serve(spool)
     said = "it is not known which events are stored: no connection"
     assert await asked(client, target, method) == (503, {"error": said})
-    assert SpoolAnswers(spool, configured, Pacer()).totals() is None
+    assert SpoolAnswers(spool, configured, Pacer(), names).totals() is None
     shelf.unreadable = None
     assert await spool.open()
     assert await ids(client) == ["1"]
@@ -419,6 +425,6 @@ async def test_while_it_is_not_known_what_is_kept_it_says_why(serve: Serve, meth
 
 async def test_the_totals_are_there_where_events_are_kept() -> None:
     spool = await spool_of(Shelf(entry(1)))
-    assert SpoolAnswers(spool, configured, Pacer()).totals() == totals_report(spool)
-    assert SpoolAnswers(None, configured, Pacer()).totals() is None
-    assert SpoolAnswers(await spool_of(Shelf()), lambda: configured(spool=False), Pacer()).totals() is None
+    assert SpoolAnswers(spool, configured, Pacer(), names).totals() == totals_report(spool)
+    assert SpoolAnswers(None, configured, Pacer(), names).totals() is None
+    assert SpoolAnswers(await spool_of(Shelf()), lambda: configured(spool=False), Pacer(), names).totals() is None
