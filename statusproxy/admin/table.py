@@ -26,7 +26,7 @@ def sessions_table(answer: Sessions) -> str:
     """`/sessions` as a table: one line a session, those shown as disconnected first; then how many are how."""
     rows = [
         (
-            delimited(one.session),
+            _named(one),
             _STATES.get(one.state, one.state or "–"),
             shown(one, answer),
             local(one.since),
@@ -44,6 +44,12 @@ def sessions_table(answer: Sessions) -> str:
         return f"No session is known yet: {untrusted or 'no webhook has come through since the start.'}"
     head = ("SESSION", "STATE", "LIST SHOWS", "SINCE", "WHY", "LAST EVENT", "RECEIVED", "GATEWAY SAID")
     return "\n\n".join([table(head, rows), *_totals(answer), *([f"Warning: {untrusted}"] if untrusted else [])])
+
+
+def _named(one: Session) -> str:
+    """Its id, and the channel's where the list spells it in another way."""
+    named = delimited(one.session)
+    return named if one.channel in (None, one.session) else f"{named} ({delimited(one.channel)})"
 
 
 def _totals(answer: Sessions) -> list[str]:

@@ -53,6 +53,13 @@ def test_white_space_at_the_edge_of_an_id_shows() -> None:
     assert history_table(History([]), "sales ") == '"sales " was not lost in the period that the history covers.'
 
 
+def test_a_channel_that_the_list_spells_in_another_way_stands_behind_the_id() -> None:
+    desk = session(session="frontdesk", channel="Front Desk")
+    _, first, second = sessions_table(sessions(desk, session(channel="sales"))).splitlines()
+    assert (first.split("  ")[0], second.split("  ")[0]) == ("frontdesk (Front Desk)", "sales")
+    assert '\nfrontdesk ("Front Desk ")  ' in sessions_table(sessions(replace(desk, channel="Front Desk ")))
+
+
 def test_what_no_answer_has_shown_yet_only_will_be() -> None:
     lost = session(shows="disconnected", shown_at=None, since="2026-01-15T19:07:06.490Z", reason="closesession")
     _, line = sessions_table(sessions(lost)).splitlines()
