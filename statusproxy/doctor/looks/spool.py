@@ -10,6 +10,7 @@ from statusproxy.config.state_url import Memory, parse_state_url
 from statusproxy.doctor.findings import Finding, ago, listed, note, ok, warning
 from statusproxy.doctor.paste import Written
 from statusproxy.doctor.subject import Subject
+from statusproxy.spool.circuit import PROBES
 
 #: Seconds after which an event has waited for long: longer than a restart or an upgrade of the gateway takes.
 _LONG: Final = 600.0
@@ -40,7 +41,9 @@ def configured(settings: Settings, written: Written) -> Iterator[Finding]:
 def judge(totals: SpoolTotals, now: float) -> Iterator[Finding]:
     """What is kept at `now`, as far as someone should know of it."""
     for away in totals.away:
-        yield warning("spool.away", receiver=away.receiver, since=ago(now - _seconds(away.since)))
+        first, second, last = map(round, PROBES)
+        since = ago(now - _seconds(away.since))
+        yield warning("spool.away", receiver=away.receiver, since=since, first=first, second=second, last=last)
     waited = now - _seconds(totals.waiting_since) if totals.waiting_since else 0.0
     if totals.waiting:
         facts = {"count": totals.waiting, "since": ago(waited), "max_age": ago(totals.max_age)}

@@ -729,7 +729,10 @@ WORDS: Final[Words] = {
         "write this into config.yaml, in place of `state` if it is there, and restart:{lines}",
     ),
     "spool.away": (
-        "{receiver} has accepted no events for {since}; they are stored, and it is tried again every half minute",
+        (
+            "{receiver} has accepted no events for {since}; they are stored, and one of them is tried after {first} s, "
+            "{second} s, then every {last} s; the gateway gets one as soon as it can be reached again"
+        ),
         "find out why it accepts none (docker ps, docker logs); when it is back, all are delivered in order",
     ),
     "spool.waits": ("{count} event(s) wait to be delivered, the oldest for {since}", None),

@@ -740,7 +740,10 @@ WORDS: Final[Words] = {
         "escreva isto em config.yaml, no lugar de `state` se já estiver lá, e reinicie:{lines}",
     ),
     "spool.away": (
-        "{receiver} não aceita eventos há {since}; eles são guardados, e há uma tentativa a cada meio minuto",
+        (
+            "{receiver} não aceita eventos há {since}; eles são guardados, e um deles é tentado após {first} s, "
+            "{second} s e depois a cada {last} s; o gateway recebe um assim que puder ser alcançado de novo"
+        ),
         "descubra por que não aceita (docker ps, docker logs); quando voltar, tudo é entregue em ordem, sozinho",
     ),
     "spool.waits": ("{count} evento(s) esperam pela entrega, o mais antigo há {since}", None),

@@ -12,8 +12,10 @@ from statusproxy.admin.messages import Health, SelfReport
 from statusproxy.admin.spool_messages import AwayReceiver, SpoolTotals
 from statusproxy.config.load import loads
 from statusproxy.doctor.looks.spool import judge, look
+from statusproxy.doctor.report import words
 from statusproxy.doctor.subject import Subject
 from statusproxy.observe.webhook_stats import WebhookStats
+from statusproxy.spool.circuit import PROBES
 from tests.doctor.looks.levels import levels
 
 NOW = 100_000.0
@@ -71,7 +73,14 @@ def test_what_waits_for_somebody_is_a_warning() -> None:
         "away": "warning", "unanswered": "warning", "dead": "warning",
     }  # fmt: skip
     (told,) = judge(msgspec.structs.replace(TOTALS, away=away), NOW)
-    assert told.facts == {"receiver": "gateway", "since": "10 min"}
+    assert told.facts == {"receiver": "gateway", "since": "10 min", "first": 1, "second": 5, "last": 30}
+
+
+def test_a_receiver_that_is_away_is_said_to_be_tried_when_the_spool_tries_it() -> None:
+    (told,) = judge(msgspec.structs.replace(TOTALS, away=[AwayReceiver("gateway", "1970-01-02T03:36:40.000Z")]), NOW)
+    first, second, last = map(round, PROBES)
+    assert f"one of them is tried after {first} s, {second} s, then every {last} s" in words(told, "en")[0]
+    assert f"um deles é tentado após {first} s, {second} s e depois a cada {last} s" in words(told, "pt-BR")[0]
 
 
 @pytest.mark.parametrize(
