@@ -83,7 +83,7 @@ async def lists(
             ids, answered = list(listing.ids.exact), True
             findings += own_words(entry.path, listing, told)
             if listing.whole:  # one session's answer says nothing of the others
-                findings += corrections(listing, sessions or (), aliases)
+                findings += corrections(listing, sessions, aliases)
                 findings += event_ids(sessions or (), listing.ids, aliases, written)
     if answered:
 
@@ -304,14 +304,17 @@ def transients(sessions: Sequence[Session]) -> list[Finding]:
 # What would be corrected
 
 
-def corrections(listing: ChannelList, sessions: Sequence[Session], aliases: Mapping[str, str]) -> list[Finding]:
-    """What the corrections in force now change in a list that was read; where there are none, one channel's loss."""
-    lost = [one for one in sessions if one.shows == "disconnected"]
+def corrections(listing: ChannelList, sessions: Sequence[Session] | None, aliases: Mapping[str, str]) -> list[Finding]:
+    """What the corrections in force now change in a list that was read; without any, one channel's loss."""
+    lost = [one for one in sessions or () if one.shows == "disconnected"]
     if not lost:
         first = next(iter(listing.ids.exact), None)
         if first is None:
             return []
-        return [ok("channels.rehearsal", channel=first, change=listed(_changes(listing, {first: None})[first]) or "–")]
+        change = listed(_changes(listing, {first: None})[first]) or "–"
+        if sessions is None:
+            return [note("channels.rehearsal-unasked", channel=first, change=change)]
+        return [ok("channels.rehearsal", channel=first, change=change)]
     known = Aliases(aliases)
     found = [(one, listing.ids.match(one.session, known).channel) for one in lost]
     standing = [(one, channel) for one, channel in found if channel is not None]  # the others are told among the ids

@@ -464,6 +464,13 @@ WORDS: Final[Words] = {
         "nothing is corrected now; if {channel} were lost, the list would say: {change}",
         None,
     ),
+    "channels.rehearsal-unasked": (
+        (
+            "what is corrected now is not known, as no running proxy could be asked; if {channel} were lost, the list "
+            "would say: {change}"
+        ),
+        None,
+    ),
     "channels.corrected": ("{session} is corrected: {change} (since {since}, {why})", None),
     "channels.kept": (
         "{session} is lost (since {since}, {why}); the gateway says so itself, so nothing is changed",

@@ -464,6 +464,13 @@ WORDS: Final[Words] = {
         "nada é corrigido agora; se {channel} caísse, a lista diria: {change}",
         None,
     ),
+    "channels.rehearsal-unasked": (
+        (
+            "não se sabe o que é corrigido agora, pois nenhum proxy em execução pôde ser consultado; se {channel} "
+            "caísse, a lista diria: {change}"
+        ),
+        None,
+    ),
     "channels.corrected": ("{session} é corrigida: {change} (desde {since}, {why})", None),
     "channels.kept": (
         "{session} caiu (desde {since}, {why}); o próprio gateway já diz isso, nada é mudado",

@@ -207,6 +207,14 @@ def test_with_nothing_to_correct_the_first_channel_is_lost_for_trial() -> None:
     assert corrections(read(b'{"channels":[]}'), [], {}) == []
 
 
+def test_what_is_corrected_is_not_said_to_be_nothing_where_no_proxy_was_asked() -> None:
+    (finding,) = corrections(read(BODY), None, {})
+    assert (finding.code, finding.level) == ("channels.rehearsal-unasked", "note")
+    assert "what is corrected now is not known, as no running proxy could be asked" in words(finding, "en")[0]
+    assert "não se sabe o que é corrigido agora" in words(finding, "pt-BR")[0]
+    assert corrections(read(b'{"channels":[]}'), None, {}) == []
+
+
 def test_hundreds_of_corrections_are_summed_up() -> None:
     names = [f"s{number}" for number in range(100)]
     body = json.dumps({"channels": [{"id": name, "status": "connected"} for name in names]}).encode()
