@@ -64,6 +64,13 @@ _UNCHECKED: Final[Mapping[str, Sequence[str]]] = {
 }
 
 
+#: What systemd cannot do to the proxy, by the finding that says why.
+_NOT_BY_SYSTEMD: Final[Mapping[str, Sequence[str]]] = {
+    "service.no-systemd": ("to_start", "to_restart", "to_reload"),
+    "service.not-installed": ("to_restart", "to_reload"),
+}
+
+
 #: Facts that are the id of a session or a channel.
 _NAMES: Final = frozenset({"session", "channel"})
 
@@ -78,14 +85,29 @@ class _Fact(str):
         return (one if self == "1" else many) if divided else super().__format__(spec)
 
 
-def words(finding: Finding, language: Language, secrets: Sequence[str] = ()) -> tuple[str, str | None]:
-    """A finding in words, and its fix. Of what came from elsewhere only printable characters show, and no secret."""
+def words(
+    finding: Finding, language: Language, secrets: Sequence[str] = (), others: Sequence[Finding] = ()
+) -> tuple[str, str | None]:
+    """A finding in words, and its fix. Of what came from elsewhere only printable characters show, and no secret.
+
+    `others` are the findings of the same report: what they say of the service decides how the proxy is restarted.
+    """
     text, fix = _LANGUAGES[language].WORDS[finding.code]
     facts = {
         name: _Fact(_clean(delimited(value) if name in _NAMES and isinstance(value, str) else value, secrets, language))
         for name, value in finding.facts.items()
     }
-    return text.format_map(facts), None if fix is None else fix.format_map(facts)
+    return text.format_map(facts), None if fix is None else fix.format_map({**_commands(others, language), **facts})
+
+
+def _commands(findings: Sequence[Finding], language: Language) -> dict[str, str]:
+    """How the proxy is started, restarted and reloaded on the machine of these findings."""
+    unable = {name for finding in findings for name in _NOT_BY_SYSTEMD.get(finding.code, ())}
+    users = "--user " if any(finding.facts.get("user") == "--user " for finding in findings) else ""
+    return {
+        name: otherwise if name in unable else by_systemd.format(user=users)
+        for name, (by_systemd, otherwise) in _LANGUAGES[language].COMMANDS.items()
+    }
 
 
 def as_text(
@@ -104,7 +126,7 @@ def as_text(
         if members:
             lines += ["", _style(said.GROUPS[group], colours, bold=True)]
         for finding in members:
-            text, fix = words(finding, language, secrets)
+            text, fix = words(finding, language, secrets, findings)
             level = _style(said.LEVELS[finding.level].ljust(_MARGIN - 4), colours, fg=_COLOURS[finding.level])
             lines += _wrapped(text, f"  {level}  ", " " * _MARGIN, width)
             for number, line in enumerate((fix or "").splitlines()):
@@ -136,7 +158,7 @@ def as_json(findings: Sequence[Finding], language: Language, secrets: Sequence[s
     """The report for programs: `status` is the gravest level; each finding has its code, words and facts."""
 
     def one(finding: Finding) -> dict[str, Any]:
-        text, fix = words(finding, language, secrets)
+        text, fix = words(finding, language, secrets, findings)
         return {
             "level": finding.level.value,
             "code": finding.code,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -89,6 +90,38 @@ def test_the_summary_says_what_was_not_checked() -> None:
         "1 warning(s). Not checked: The running proxy, Channel list and corrections, Webhooks."
     )
     assert summary([], "pt-BR") == "Está tudo certo."
+
+
+#: Findings whose fix is to start, restart or reload the proxy.
+TO_RESTART = (
+    warning("proxy.not-running", admin="x"), warning("proxy.admin-elsewhere", admin="x", address="y"),
+    warning("proxy.token-refused", admin="x"), warning("proxy.other-version", running="0", installed="1"),
+    warning("proxy.reload-pending", keys="x"), warning("proxy.restart-pending", keys="x"),
+    note("ports.held-unasked", address="x", who="y"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_no_command_of_systemd_is_suggested_where_systemd_does_not_run(language: Language) -> None:
+    findings = [*TO_RESTART, note("service.no-systemd")]
+    assert "systemctl" not in as_text(findings, language) + as_json(findings, language)
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_a_proxy_that_is_no_service_of_systemd_is_not_restarted_by_it(language: Language) -> None:
+    findings = [*TO_RESTART, note("service.not-installed")]
+    assert re.findall(r"systemctl (?:--user )?\w+", as_text(findings, language)) == ["systemctl start"]
+
+
+def test_the_unit_of_a_user_is_restarted_as_that_users() -> None:
+    found = as_text([*TO_RESTART, ok("service.active", user="--user ", state="active", said="x")], "en", width=1000)
+    verbs = ("start", "restart", "restart", "restart", "reload", "restart", "restart")
+    assert re.findall(r"systemctl (?:--user )?\w+", found) == [f"systemctl --user {verb}" for verb in verbs]
+
+
+def test_the_service_of_the_machine_is_restarted_by_systemd() -> None:
+    assert "systemctl restart statusproxy" in as_text(TO_RESTART, "en")
+    assert words(TO_RESTART[5], "pt-BR")[1] == "systemctl restart statusproxy"
 
 
 def test_a_fact_that_is_not_known_is_a_dash_and_a_number_stays_a_number() -> None:

@@ -249,7 +249,7 @@ async def the_admin_token_is_another(stage: Stage) -> AsyncIterator[Site]:
     yield site
 
 
-@situation(1, "systemctl reload statusproxy", "kill -HUP", proxy_reload__pending="warning")
+@situation(1, "kill -HUP", "nenhuma requisição se perde", proxy_reload__pending="warning")
 async def the_file_was_changed_and_not_reloaded(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.well()
     site.write(language="pt-BR")
@@ -340,7 +340,7 @@ async def the_admin_listener_is_off_in_the_file(stage: Stage) -> AsyncIterator[S
 
 
 @situation(
-    1, "that waits for a restart: systemctl restart statusproxy", "isso espera um reinício",
+    1, "that waits for a restart: ", "isso espera um reinício",
     proxy_admin__elsewhere="warning", ports_held__unasked="note",
 )  # fmt: skip
 async def the_admin_listener_has_another_address_in_the_file(stage: Stage) -> AsyncIterator[Site]:

@@ -65,9 +65,22 @@ MEANINGS: Final[Mapping[str, str]] = {
     "outdated": "the gateway is too old for WhatsApp",
 }
 
+#: How the proxy is started, restarted and made to read its file again: by systemd, and where that does not run it.
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "to_start": ("systemctl {user}start statusproxy", "`statusproxy run`, or start the container"),
+    "to_restart": (
+        "systemctl {user}restart statusproxy",
+        "stop it and run it again, or restart the container",
+    ),
+    "to_reload": (
+        "systemctl {user}reload statusproxy (or kill -HUP)",
+        "kill -HUP with its process id, or docker kill --signal HUP with its container",
+    ),
+}
+
 _SAY_FOR_WHOM: Final = """\
 in nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` where it passes requests on \
-to statusproxy; then nginx -t && systemctl reload nginx. If only your own programs send requests through {peer}, \
+to statusproxy; then nginx -t && nginx -s reload. If only your own programs send requests through {peer}, \
 leave it as it is"""
 
 WORDS: Final[Words] = {
@@ -130,7 +143,7 @@ WORDS: Final[Words] = {
     "proxy.running": ("statusproxy {version} has been running for {since} (pid {pid})", None),
     "proxy.not-running": (
         "statusproxy does not run here (nothing answers at {admin}); what only a running proxy knows was not checked",
-        "expected before the installation; after it: systemctl start statusproxy",
+        "expected before the installation; after it: {to_start}",
     ),
     "proxy.admin-elsewhere": (
         (
@@ -138,7 +151,7 @@ WORDS: Final[Words] = {
             "only the running proxy knows was not checked"
         ),
         (
-            "if `admin.listen` was changed in the file, that waits for a restart: systemctl restart statusproxy. If it "
+            "if `admin.listen` was changed in the file, that waits for a restart: {to_restart}. If it "
             "is another statusproxy, give each its own ports in `listen` and `admin.listen`"
         ),
     ),
@@ -153,21 +166,21 @@ WORDS: Final[Words] = {
     "proxy.token-refused": (
         "the program at {admin} refuses the admin token of this configuration, so it could not be asked",
         (
-            "if `admin` was changed in the file, restart: systemctl restart statusproxy; else set admin.token to the "
+            "if `admin` was changed in the file, restart: {to_restart}; else set admin.token to the "
             "one of the running proxy"
         ),
     ),
     "proxy.other-version": (
         "statusproxy {running} is still running, but {installed} is installed",
-        "restart it: systemctl restart statusproxy",
+        "restart it: {to_restart}",
     ),
     "proxy.reload-pending": (
         "the running proxy uses other settings than the file has: {keys}",
-        "systemctl reload statusproxy (or kill -HUP); no request is dropped",
+        "{to_reload}; no request is dropped",
     ),
     "proxy.restart-pending": (
         "changed in the file, in force after a restart only: {keys}",
-        "systemctl restart statusproxy",
+        "{to_restart}",
     ),
     "proxy.store-error": ("the running proxy cannot write its state: {why}", "look at the disk, below"),
     "proxy.state-damaged": (
@@ -202,8 +215,8 @@ WORDS: Final[Words] = {
         ),
         (
             "in nginx (docs/nginx.md): `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;` and "
-            "`proxy_set_header Connection $connection_upgrade;` with its map; then nginx -t && systemctl reload "
-            "nginx"
+            "`proxy_set_header Connection $connection_upgrade;` with its map; then nginx -t && "
+            "nginx -s reload"
         ),
     ),
     # ports
@@ -225,7 +238,7 @@ WORDS: Final[Words] = {
         "{address} is in use by a statusproxy that could not be asked: {who}",
         (
             "if it is the one of this file, nothing is wrong; a change of `admin` that it does not know of waits for a "
-            "restart (systemctl restart statusproxy)"
+            "restart ({to_restart})"
         ),
     ),
     "ports.another-of-us": (

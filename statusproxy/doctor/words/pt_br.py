@@ -62,9 +62,22 @@ MEANINGS: Final[Mapping[str, str]] = {
     "outdated": "o gateway está desatualizado para o WhatsApp",
 }
 
+#: As in English.
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "to_start": ("systemctl {user}start statusproxy", "`statusproxy run`, ou inicie o contêiner"),
+    "to_restart": (
+        "systemctl {user}restart statusproxy",
+        "encerre-o e inicie-o de novo, ou reinicie o contêiner",
+    ),
+    "to_reload": (
+        "systemctl {user}reload statusproxy (ou kill -HUP)",
+        "kill -HUP com o id do processo dele, ou docker kill --signal HUP com o contêiner dele",
+    ),
+}
+
 _SAY_FOR_WHOM: Final = """\
 no nginx (docs/nginx.md): `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;` onde ele repassa requisições \
-ao statusproxy; depois nginx -t && systemctl reload nginx. Se só os seus programas enviam por {peer}, não há nada a \
+ao statusproxy; depois nginx -t && nginx -s reload. Se só os seus programas enviam por {peer}, não há nada a \
 fazer"""
 
 WORDS: Final[Words] = {
@@ -130,7 +143,7 @@ WORDS: Final[Words] = {
     "proxy.running": ("statusproxy {version} está em execução (pid {pid}) há {since}", None),
     "proxy.not-running": (
         "o statusproxy não está em execução (nada responde em {admin}); o que só ele sabe não foi verificado",
-        "esperado antes da instalação; depois dela: systemctl start statusproxy",
+        "esperado antes da instalação; depois dela: {to_start}",
     ),
     "proxy.admin-elsewhere": (
         (
@@ -138,7 +151,7 @@ WORDS: Final[Words] = {
             "arquivo; o que só o proxy em execução sabe não foi verificado"
         ),
         (
-            "se `admin.listen` mudou no arquivo, isso espera um reinício: systemctl restart statusproxy. Se for outro "
+            "se `admin.listen` mudou no arquivo, isso espera um reinício: {to_restart}. Se for outro "
             "statusproxy, dê a cada um suas portas em `listen` e `admin.listen`"
         ),
     ),
@@ -152,22 +165,19 @@ WORDS: Final[Words] = {
     ),
     "proxy.token-refused": (
         "o programa em {admin} recusa o token de administração desta configuração, e não pôde ser consultado",
-        (
-            "se `admin` mudou no arquivo, reinicie: systemctl restart statusproxy; senão, defina admin.token com o do "
-            "proxy em execução"
-        ),
+        ("se `admin` mudou no arquivo, reinicie: {to_restart}; senão, defina admin.token com o do proxy em execução"),
     ),
     "proxy.other-version": (
         "o statusproxy {running} ainda está em execução, mas o {installed} está instalado",
-        "reinicie: systemctl restart statusproxy",
+        "reinicie: {to_restart}",
     ),
     "proxy.reload-pending": (
         "o proxy em execução usa configurações diferentes das do arquivo: {keys}",
-        "systemctl reload statusproxy (ou kill -HUP); nenhuma requisição se perde",
+        "{to_reload}; nenhuma requisição se perde",
     ),
     "proxy.restart-pending": (
         "mudou no arquivo e só vale após um reinício: {keys}",
-        "systemctl restart statusproxy",
+        "{to_restart}",
     ),
     "proxy.store-error": ("o proxy em execução não consegue gravar seu estado: {why}", "veja o disco, abaixo"),
     "proxy.state-damaged": (
@@ -202,8 +212,8 @@ WORDS: Final[Words] = {
         ),
         (
             "no nginx (docs/nginx.md): `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;` e "
-            "`proxy_set_header Connection $connection_upgrade;` com o seu map; depois nginx -t && systemctl reload "
-            "nginx"
+            "`proxy_set_header Connection $connection_upgrade;` com o seu map; depois nginx -t && "
+            "nginx -s reload"
         ),
     ),
     # ports
@@ -225,7 +235,7 @@ WORDS: Final[Words] = {
         "{address} está em uso por um statusproxy que não pôde ser consultado: {who}",
         (
             "se é o deste arquivo, nada está errado; uma mudança em `admin` que ele não conhece espera um reinício "
-            "(systemctl restart statusproxy)"
+            "({to_restart})"
         ),
     ),
     "ports.another-of-us": (
