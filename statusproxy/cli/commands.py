@@ -55,6 +55,15 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(f"statusproxy.cli.{module}"), _FUNCTIONS.get(cmd_name, cmd_name))
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Called by click: the command that the arguments name. click itself suggests only what is imported."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=_COMMANDS, ctx=ctx) from None
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="statusproxy", message="%(prog)s %(version)s")

@@ -59,6 +59,17 @@ def test_the_service_imports_the_module_of_no_other_command() -> None:
 
 
 def test_a_command_that_does_not_exist_is_refused() -> None:
-    result = call("reverse")
+    result = call("magic")
     assert result.exit_code == 2
-    assert "No such command 'reverse'" in result.stderr
+    assert "No such command 'magic'" in result.stderr
+    assert "Did you mean" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [(["chekc"], "check"), (["sesions", "--json"], "sessions"), (["spool", "lst"], "list")]
+)
+def test_a_misspelt_command_gets_a_suggestion(said: list[str], meant: str) -> None:
+    result = call(*said)
+    assert result.exit_code == 2
+    _, _, suggested = result.stderr.partition("Did you mean")
+    assert f"'{meant}'" in suggested
