@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: coverage-own mutants
 .PHONY: help demo test check quick run lint types status unit programs code alone steady coverage format bench bench-before bench-units bench-instructions faults
-.PHONY: kills kills-alerts soak simulate upgrade pictures dist deb image clean
+.PHONY: kills kills-alerts soak simulate upgrade pictures dist deb image clean before-given
 
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
@@ -169,13 +169,17 @@ AGAINST ?=
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks $(if $(AGAINST),--against $(AGAINST))
 
-bench-before: $(VENV)/.ready
+# Said before anything is installed.
+before-given:
+	@test -n "$(BEFORE)" || { echo "BEFORE=REF is missing, for example BEFORE=HEAD~1" >&2; exit 2; }
+
+bench-before: before-given $(VENV)/.ready
 	$(BIN)/python -m benchmarks.before $(BEFORE)
 
-bench-units: $(VENV)/.ready
+bench-units: before-given $(VENV)/.ready
 	$(BIN)/python -m benchmarks.units_before $(BEFORE)
 
-bench-instructions: $(VENV)/.ready
+bench-instructions: before-given $(VENV)/.ready
 	$(BIN)/python -m benchmarks.instructions $(BEFORE)
 
 faults: $(VENV)/.ready
@@ -194,7 +198,7 @@ soak: $(VENV)/.ready
 	$(BIN)/python -m tests.kills --kills 300
 	$(BIN)/python -m tests.kills --kills 300 --store redis
 
-upgrade: $(VENV)/.ready
+upgrade: before-given $(VENV)/.ready
 	$(BIN)/python -m tests.upgrade $(BEFORE)
 
 simulate: SCHEDULES ?= 10000
