@@ -18,10 +18,11 @@ from typing import Any, Final
 import msgspec
 
 from statusproxy.status.channel_object import ChannelObject, ObjectReader
+from statusproxy.status.element_spans import FEW
 from statusproxy.status.fields import Path, fold_word, lookup, parse, parse_path
 from statusproxy.status.identity import ChannelIds
 from statusproxy.status.json_spans import Span, as_text
-from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Part
+from statusproxy.status.list_reader import SMALL, Found, ListReader, Part
 from statusproxy.status.long_spans import WINDOW, take_long
 from statusproxy.status.model import Said
 from statusproxy.status.named_elements import NamedElements
@@ -34,6 +35,9 @@ _LOOKED_AT: Final = 16_384
 
 _AN_OBJECT: Final = 64
 """Bytes for which each object counts that is read, besides its own: it takes some µs."""
+
+_MOST_REPEATED: Final = 50_000
+"""Channels of the longest list that have the id of another one."""
 
 _FEW_OBJECTS: Final = 16
 """Objects of one channel that are read in one go. Mostly there is one."""
@@ -259,6 +263,8 @@ class ChannelList:
                 yield
             else:
                 distinct, every = fresh, ids
+        if len(distinct) + missing + _MOST_REPEATED < len(every):
+            raise TooLargeError
         if len(distinct) + missing < len(every):  # an id is listed more than once
             yield from self._find_repeated(every)
         self._all = every
@@ -276,8 +282,11 @@ class ChannelList:
                 yield
         self._places, self._repeated = places, repeated
 
-    def number(self) -> Generator[None, None, None]:
-        """Note the place of each channel, so that `place` is quick for many; yields after each short step."""
+    def number(self, wanted: int) -> Generator[None, None, None]:
+        """Note the place of each channel, where so many are wanted that `place` is quick by that, or where the list is
+        so long that each is looked for too long; yields after each short step."""
+        if wanted <= FEW and len(self._all) <= _LOOKED_AT:
+            return
         if self._places is None and not self.found:
             places: dict[str | None, int] = {}
             for first in range(0, len(self._all), _LOOKED_AT):

@@ -14,7 +14,6 @@ import msgspec
 
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.channel_object import ObjectReader
-from statusproxy.status.list_reader import FEW
 from statusproxy.status.model import Change
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.splice import Edit, splice, splice_in_steps
@@ -127,8 +126,7 @@ def _correct_read(
         version = sessions.version
         assigning = sessions.answers.assign_in_steps(answer.ids, whole=answer.whole, partly=not answer.single)
         assigned = yield from _silent(assigning)
-        if len(assigned) > FEW:
-            yield from _silent(answer.number())
+        yield from _silent(answer.number(len(assigned)))
         unobserved = [channel for channel in assigned if channel not in observed]
         for start in range(0, len(unobserved), _STEP):
             step = unobserved[start : start + _STEP]

@@ -9,30 +9,42 @@ first.
 from __future__ import annotations
 
 import codecs
-from array import array
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
-from itertools import accumulate
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, Union
 
 import msgspec
 from msgspec import Raw
 
+from statusproxy.status.element_spans import Layout, Spans, as_spans, found_spans, given_spans, lay_out
 from statusproxy.status.fields import (
     LENIENT_AT_ONCE,
     LONGEST_TEXT,
+    Array,
     Path,
     first_scalar,
+    free_in_steps,
     lookup,
     parse,
     parse_members_in_steps,
     usable_text,
 )
 from statusproxy.status.json_spans import Span, after_space, after_value, as_text, elements, locate
-from statusproxy.status.long_spans import WINDOW, elements_in_steps, locate_in_steps
+from statusproxy.status.long_spans import WINDOW, locate_in_steps
 from statusproxy.status.long_values import Walk, after_blank, prepare, value_end
-from statusproxy.status.member_types import Tree, attribute, object_type, tree
+from statusproxy.status.member_types import (
+    ARRAY,
+    OBJECT,
+    Tree,
+    attribute,
+    first_byte,
+    follow_steps,
+    members_decoder,
+    object_type,
+    steps_along,
+    tree,
+)
 from statusproxy.status.pieces import LARGEST, TooLargeError, cut
 
 SMALL: Final = 256 * 1024
@@ -48,36 +60,14 @@ _CHANNELS: Final = 500_000
 _STEP: Final = 256
 """Elements between two yields where each takes some µs."""
 
-FEW: Final = 8
-"""Channels looked up one by one. Beyond, a table of all is made: it takes as long as so many look-ups."""
+_AN_ELEMENT: Final = 64
+"""Bytes for which each element counts that is read slowly, besides its own."""
+
+_SLOW_STEP: Final = 16 * 1024
+"""Bytes of elements that are read the slow way between two yields: 4 ms at most, but for a longer one."""
 
 _SLOW: Final = 256 * 1024
 """Bytes of the largest piece that is read the slow way: 5 ms in one call of the standard library."""
-
-
-class Spans:
-    """Where some channels stand: how long each is, and what is between two of them."""
-
-    __slots__ = ("_asked", "_first", "_separator", "_sizes", "_starts")
-
-    def __init__(self, first: int, sizes: list[int], separator: int, starts: Sequence[int] | None = None) -> None:
-        """`starts` is given where something else than `separator` bytes stands between some of them."""
-        self._first = first
-        self._sizes = sizes
-        self._separator = separator
-        self._starts = starts
-        self._asked = 0
-
-    def __getitem__(self, index: int) -> Span:
-        if self._starts is None:
-            self._asked += 1
-            if self._asked <= FEW:
-                start = self._first + sum(self._sizes[:index]) + index * self._separator
-                return start, start + self._sizes[index]
-            steps = map(self._separator.__add__, self._sizes)
-            self._starts = array("Q", accumulate(steps, initial=self._first))
-        start = self._starts[index]
-        return start, start + self._sizes[index]
 
 
 class Part:
@@ -130,14 +120,16 @@ class ListReader:
         id_tree, list_tree = tree(ids), tree(lists)
         either = tree([*lists, *(path + tail for path in lists for tail in ids)])
         element = object_type({name: _id_type(inner) for name, inner in id_tree.items()})
-        anything: Any = Union[element, list[Raw], str, int, float, bool, None]  # noqa: UP007
         decoder = msgspec.json.Decoder
         self._one = decoder(_node_type(either, element))
-        # The quick decoder first, then the one for lists in which not every element is an object.
-        self._several = (decoder(_node_type(list_tree, element)), decoder(_node_type(list_tree, anything)))
-        self._piece = (decoder(list[element]), decoder(list[anything]))  # type: ignore[valid-type]
+        # The quick decoders refuse a list in which not every element is an object, or an array stands for an id. Of
+        # such a list the elements are read one by one.
+        self._several = decoder(_node_type(list_tree, element))
+        self._piece = decoder(list[element])  # type: ignore[valid-type]
         self._elements = decoder(_node_type(list_tree, Raw))
         self._piece_elements = decoder(list[Raw])
+        self._raw_members = members_decoder(id_tree)
+        self._raw_ids = [(attribute(path[0]), steps_along(id_tree[path[0]], path[1:])) for path in ids if path]
         self._lists = [_attributes(path) for path in lists]
         self._ids = [_attributes(path) for path in ids]
         self._first_id = attrgetter(self._ids[0][0]) if self._ids and len(self._ids[0]) == 1 else None
@@ -157,19 +149,22 @@ class ListReader:
                 raise TooLargeError
         elif _is_long(document):
             return (yield from self._find_in_pieces(document, offset))
-        try:
-            if len(document) > SMALL:
-                root = (self._one if one else self._several[0]).decode(document)
-            else:
-                root = self._one.decode(document) if one else _decode(self._several, document)
-        except ValueError:
-            if one and len(document) > SMALL:
-                raise TooLargeError from None
-            yield
+        decoders = (self._one,) if one else (self._several, self._elements)
+        for decoder in decoders:
+            try:
+                root = decoder.decode(document)
+                yield
+                return (yield from self._find_in(root, document, offset, one))
+            except ValueError:
+                if one and len(document) > SMALL:
+                    raise TooLargeError from None
+                yield
             if len(document) > SMALL:
                 return (yield from self._find_in_pieces(document, offset))
-            return (yield from self._find_slowly(document, offset, one))
-        yield
+        return (yield from self._find_slowly(document, offset, one))
+
+    def _find_in(self, root: object, document: bytes, offset: int, one: bool) -> Generator[None, None, Found | None]:
+        """Find the channels in a document that has been decoded. ValueError if an element is not JSON."""
         for path, attributes in zip(self._list_paths, self._lists, strict=True):
             node = _follow(root, attributes)
             if type(node) is list:
@@ -197,22 +192,26 @@ class ListReader:
     def _read_slowly(self, document: bytes, offset: int, spans: Iterable[Span]) -> Generator[None, None, Part]:
         ids: list[str | None] = []
         places: list[Span] = []
+        spent = 0
         for start, end in spans:
             element = document[start:end]
             value = parse(element) if len(element) <= LENIENT_AT_ONCE else (yield from _parse_long(element))
             ids.append(first_scalar(value, self._id_paths))
             places.append((start + offset, end + offset))
-            if len(ids) % _STEP == 0:
+            spent += end - start + _AN_ELEMENT
+            if spent > _SLOW_STEP:
+                spent = 0
                 yield
-        return Part(ids, partial(_given, places))
+        return Part(ids, partial(given_spans, places))
 
     def _find_in_pieces(self, document: bytes, offset: int) -> Generator[None, None, Found | None]:
         pieces = yield from cut(document)
-        frame = parse(pieces.frame)
-        nodes = ((path, lookup(frame, path)) for path in self._list_paths)
+        frame = yield from _read_frame(pieces.frame)
+        found = ((path, _array_number(lookup(frame, path))) for path in self._list_paths)
         where, wanted = next(
-            ((path, pieces.arrays[node[0]]) for path, node in nodes if type(node) is list), (None, None)
+            ((path, pieces.arrays[number]) for path, number in found if number is not None), (None, None)
         )
+        yield from free_in_steps(frame)
         parts: list[Part] = []
         count = 0
         for cut_array in pieces.arrays:
@@ -230,13 +229,15 @@ class ListReader:
 
     def _read_piece(self, document: bytes, place: Span, offset: int) -> Generator[None, None, Part]:
         piece = _piece(document, place)
-        for decoder in self._piece:
+        for decoder in (self._piece, self._piece_elements):
             try:
                 nodes = decoder.decode(piece)
+                yield
+                ids = yield from self._read_ids(nodes)
             except ValueError:
                 yield
             else:
-                return Part((yield from self._read_ids(nodes)), partial(self._piece_spans, document, place, offset))
+                return Part(ids, partial(self._piece_spans, document, place, offset))
         _check_slowly(piece)
         yield
         return (yield from self._read_slowly(piece, offset + place[0] - 1, elements(as_text(piece), 0)))
@@ -265,20 +266,35 @@ class ListReader:
         return found
 
     def _read_id(self, node: object) -> str | None:
+        if type(node) is Raw:
+            return self._read_raw_id(node)
         for attributes in self._ids:
             text = usable_text(_follow(node, attributes))
             if text is not None:
                 return text
         return None
 
+    def _read_raw_id(self, element: Raw) -> str | None:
+        """The id of an element that is not decoded; ValueError if it is not JSON."""
+        if first_byte(element) != OBJECT:
+            return None
+        members = self._raw_members(element)
+        for name, steps in self._raw_ids:
+            value = follow_steps(getattr(members, name), steps)
+            if value is not None and first_byte(value) not in (OBJECT, ARRAY):
+                text = usable_text(_scalar(value))
+                if text is not None:
+                    return text
+        return None
+
     def _spans(self, document: bytes, offset: int, path: Path, attributes: Path) -> Generator[None, None, Spans]:
         """Where the elements of a list stand, by laying the list's raw elements over the document."""
         raws = _follow(self._elements.decode(document), attributes)
         assert type(raws) is list
-        layouts: dict[int, _Layout] = {}
+        layouts: dict[int, Layout] = {}
 
-        def lay_out(position: int) -> _Layout | None:
-            layout = _lay_out(document, position, raws) if document.startswith(b"[", position) else None
+        def laid_out(position: int) -> Layout | None:
+            layout = lay_out(document, position, raws) if document.startswith(b"[", position) else None
             if layout is not None:
                 layouts[position] = layout
             return layout
@@ -287,7 +303,7 @@ class ListReader:
             yield
 
             def skip_in_steps(document: bytes, position: int) -> Walk:
-                layout = lay_out(position)
+                layout = laid_out(position)
                 return (yield from value_end(document, position)) if layout is None else layout.end
 
             yield from prepare()
@@ -296,18 +312,18 @@ class ListReader:
             text = as_text(document)
 
             def skip(position: int) -> int:
-                layout = lay_out(position)
+                layout = laid_out(position)
                 return after_value(text, position) if layout is None else layout.end
 
             span, _ = locate(text, after_blank(document, 0), path, skip)
         assert span is not None
-        return (yield from _found_spans(document, span[0], layouts.get(span[0]), raws, offset))
+        return (yield from found_spans(document, span[0], layouts.get(span[0]), raws, offset))
 
     def _piece_spans(self, document: bytes, place: Span, offset: int) -> Generator[None, None, Spans]:
         piece = _piece(document, place)
         raws = self._piece_elements.decode(piece)
         yield
-        return (yield from _found_spans(piece, 0, _lay_out(piece, 0, raws), raws, offset + place[0] - 1))
+        return (yield from found_spans(piece, 0, lay_out(piece, 0, raws), raws, offset + place[0] - 1))
 
 
 def _piece(document: bytes, place: Span) -> bytes:
@@ -329,14 +345,6 @@ def _is_long(document: bytes) -> bool:
     return size > SMALL and (size > LARGEST or document.count(b"{") > _OBJECTS)
 
 
-def _decode(decoders: tuple[msgspec.json.Decoder[Any], msgspec.json.Decoder[Any]], document: bytes) -> Any:
-    """What the first decoder that takes the document makes of it. ValueError if none does."""
-    try:
-        return decoders[0].decode(document)
-    except ValueError:
-        return decoders[1].decode(document)
-
-
 def _node_type(tree: Tree, element: Any) -> Any:
     """The type of a value that may be or hold a list, or be anything else."""
     members = {name: _node_type(inner, element) for name, inner in tree.items()}
@@ -344,8 +352,25 @@ def _node_type(tree: Tree, element: Any) -> Any:
 
 
 def _id_type(tree: Tree) -> Any:
-    """The type of a value that may be or hold an id."""
-    return _node_type(tree, Raw) if tree else Any
+    """The type of a value that may be or hold an id. It may be anything but an array, which none is."""
+    inside = object_type({name: _id_type(inner) for name, inner in tree.items()})
+    return Union[inside, str, int, float, bool, None]  # noqa: UP007
+
+
+def _read_frame(frame: bytes) -> Generator[None, None, Any]:
+    """Read what surrounds the arrays of a document; yields after each short step. Raises ValueError."""
+    try:
+        return (yield from parse_members_in_steps(frame))
+    except ValueError:
+        if len(frame) > LENIENT_AT_ONCE:
+            raise TooLargeError from None
+        return parse(frame)
+
+
+def _array_number(node: object) -> int | None:
+    """Which array of a document stands here in its frame, if one does."""
+    number = node.first if isinstance(node, Array) else node[0] if type(node) is list else None
+    return number if isinstance(number, int) else None
 
 
 def _attributes(path: Path) -> Path:
@@ -367,62 +392,6 @@ def _follow(node: object, attributes: Path) -> object:
     return node
 
 
-class _Layout(msgspec.Struct, frozen=True):
-    """How a list stands in the document, proven equal to it byte for byte."""
-
-    first: int
-    separator: int
-    """The length of what stands between two elements."""
-    end: int
-
-
-def _lay_out(document: bytes, position: int, raws: Sequence[Raw]) -> _Layout | None:
-    """Lay a list's elements over the `[` at `position`; `None` if they are not what stands there.
-
-    `msgspec` gives the elements but not their places. So the elements are joined by the separator that follows the
-    first, and only if that is what the document holds are their lengths trusted: each element is then followed by a
-    comma or by the end of the list.
-    """
-    first = after_blank(document, position + 1)
-    separator = b","
-    if len(raws) > 1:
-        after = first + len(raws[0])
-        comma = after_blank(document, after)
-        separator = document[after : after_blank(document, comma + 1)]
-    joined = separator.join(raws)
-    last = after_blank(document, first + len(joined))
-    if not document.startswith(b"]", last) or not document.startswith(joined, first):
-        return None
-    return _Layout(first, len(separator), last + 1)
-
-
-def _found_spans(
-    document: bytes, start: int, layout: _Layout | None, raws: Sequence[Raw], offset: int
-) -> Generator[None, None, Spans]:
-    if layout is None:
-        if len(document) <= WINDOW:
-            found = list(elements(as_text(document), start))
-        else:
-            yield from prepare()
-            found = yield from elements_in_steps(document, start)
-        return _as_spans((first + offset, last + offset) for first, last in found)
-    return Spans(layout.first + offset, list(map(len, raws)), layout.separator)
-
-
-def _given(spans: Iterable[Span]) -> Generator[None, None, Spans]:
-    yield from ()
-    return _as_spans(spans)
-
-
-def _as_spans(spans: Iterable[Span]) -> Spans:
-    starts: list[int] = []
-    sizes: list[int] = []
-    for start, end in spans:
-        starts.append(start)
-        sizes.append(end - start)
-    return Spans(0, sizes, 0, starts)
-
-
 def _object_span(document: bytes, offset: int, path: Path) -> Generator[None, None, Spans]:
     """Where the one channel under `path` stands."""
     if len(document) <= WINDOW:
@@ -432,4 +401,7 @@ def _object_span(document: bytes, offset: int, path: Path) -> Generator[None, No
         yield from prepare()
         span, _ = yield from locate_in_steps(document, after_blank(document, 0), path)
     assert span is not None
-    return _as_spans([(span[0] + offset, span[1] + offset)])
+    return as_spans([(span[0] + offset, span[1] + offset)])
+
+
+_scalar: Final = msgspec.json.Decoder().decode

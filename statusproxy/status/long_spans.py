@@ -19,14 +19,19 @@ WINDOW: Final = 8 * 1024
 _ELEMENTS: Final = 256
 """Elements between two yields where each takes some µs."""
 
+_PLAIN: Final = 256 * 1024
+"""Bytes with few marks in them that are read in one go: 4 ms at most."""
+
 _MANY_MARKS: Final = 1_024
 """Quotes, brackets and escapes in what is read in one go: 5 ms at most."""
 
 
 def take_long(document: bytes, spans: Collection[Span]) -> bool:
-    """Whether these values should be read in steps. Long ones with little in them, such as a picture, need none."""
-    if sum(end - start for start, end in spans) <= WINDOW:
-        return False
+    """Whether these values should be read in steps. Ones with little in them, such as a picture, need none if they are
+    not very long."""
+    size = sum(end - start for start, end in spans)
+    if size <= WINDOW or size > _PLAIN:
+        return size > WINDOW
     return sum(document.count(mark, *span) for span in spans for mark in (b'"', b"{", b"[", b"\\")) > _MANY_MARKS
 
 

@@ -36,7 +36,10 @@ def value_end(document: bytes, position: int) -> Walk:
         return (yield from string_end(document, position))
     if first in (b"{", b"["):
         return (yield from container_end(document, position + 1))
-    return _match(_NUMBER, document, position)
+    while (end := _match(_NUMBER, document, position, position + _SKIPPED)) == position + _SKIPPED:
+        position = end
+        yield
+    return end
 
 
 def string_end(document: bytes, position: int) -> Walk:
@@ -106,7 +109,7 @@ def _nested(depth: int) -> bytes:
 
 _BLANKS: Final = re.compile(_BLANK)
 _CHARACTERS: Final = re.compile(_INSIDE, re.DOTALL)
-_NUMBER: Final = re.compile(rb"[^ \t\n\r,}\]]++")
+_NUMBER: Final = re.compile(rb"[^ \t\n\r,}\]]*+")
 
 
 # These two take some milliseconds to compile, and few services ever meet such a document: `prepare` has each compiled

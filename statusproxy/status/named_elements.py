@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -19,7 +19,16 @@ from msgspec import Raw
 from statusproxy.status.fields import Path, first_scalar
 from statusproxy.status.json_spans import Span, after_value, as_text
 from statusproxy.status.list_reader import SMALL
-from statusproxy.status.member_types import Tree, attribute, object_type, tree
+from statusproxy.status.member_types import (
+    ARRAY,
+    attribute,
+    first_byte,
+    follow_steps,
+    members_decoder,
+    steps_along,
+    tree,
+)
+from statusproxy.status.steps import at_once
 
 MOST: Final = 8
 """Ids that are looked for. Each takes a search through the whole document, so that more are found sooner by reading
@@ -33,9 +42,6 @@ _LONGEST_KNOWN: Final = 2048
 
 _MOST_KNOWN: Final = 64
 """Objects remembered."""
-
-Written = bytes | Raw
-"""A JSON value as it is written."""
 
 _TRIES: Final = 16
 """Positions looked at as an object's start, the nearest first: there are objects within objects."""
@@ -71,8 +77,8 @@ class NamedElements:
         self._channels: dict[bytes, str | None] = {}
         self._is_list = () in lists
         members = tree(lists)
-        self._document = _members(members)
-        self._paths = [(attribute(path[0]), _steps(members[path[0]], path[1:])) for path in lists if path]
+        self._document = members_decoder(members)
+        self._paths = [(attribute(path[0]), steps_along(members[path[0]], path[1:])) for path in lists if path]
 
     def find(self, body: bytes, names: tuple[str, ...]) -> Mapping[str, Sequence[Span]] | None:
         """Where the channels with exactly these ids stand in an answer of up to `SMALL` bytes that lists all channels.
@@ -90,7 +96,7 @@ class NamedElements:
             start = None if listed is None else _place(body, listed)
             if listed is None or start is None:
                 return None
-            return self._objects(body, (start, start + len(listed) - 1), (), search.names, places)
+            return at_once(self._objects(body, (start, start + len(listed) - 1), (), search.names, places))
         except (ValueError, RecursionError):
             return None
 
@@ -132,7 +138,7 @@ class NamedElements:
                 yield
                 _skip(b"[0%b]" % body[first:last])
             yield
-            return self._objects(body, (start, end), cuts, search.names, places)
+            return (yield from self._objects(body, (start, end), cuts, search.names, places))
         except (ValueError, RecursionError):
             return None
 
@@ -148,19 +154,18 @@ class NamedElements:
             return _skip(body) if self._is_list else None
         document = self._document(body)
         for name, steps in self._paths:
-            node: Raw | None = getattr(document, name)
-            for decode, inner in steps:
-                node = None if node is None or _first(node) != _OBJECT else getattr(decode(node), inner)
-            if node is not None and _first(node) == _ARRAY:
+            node = follow_steps(getattr(document, name), steps)
+            if node is not None and first_byte(node) == ARRAY:
                 return node
         return None
 
     def _objects(
         self, body: bytes, listed: Span, cuts: Sequence[int], names: tuple[str, ...], places: Iterable[int]
-    ) -> Mapping[str, Sequence[Span]] | None:
+    ) -> Generator[None, None, Mapping[str, Sequence[Span]] | None]:
         """The channels to look for in the list between two brackets; the places are where an id stands.
 
-        At `cuts` there are commas between elements of the list.
+        At `cuts` there are commas between elements of the list. Yields after each place: up to two pieces are passed
+        over for it.
         """
         start, last = listed
         found: dict[str, list[Span]] = {name: [] for name in names}
@@ -183,6 +188,7 @@ class NamedElements:
             if channel in found:
                 found[channel].append((first, end))
             before = b"[0"
+            yield
         return found if all(found.values()) else None
 
     def _channel(self, body: bytes, first: int, place: int, last: int) -> tuple[str | None, int]:
@@ -227,20 +233,6 @@ def _places(search: _Search, body: bytes, first: int, last: int) -> list[int]:
     if len(search.written) > 1:
         places.sort()
     return places
-
-
-def _members(wanted: Tree) -> Callable[[Written], msgspec.Struct]:
-    """What reads the members of an object that lead on, and skips the others."""
-    return msgspec.json.Decoder(object_type(dict.fromkeys(wanted, Raw))).decode
-
-
-def _steps(wanted: Tree, path: Path) -> list[tuple[Callable[[Written], msgspec.Struct], str]]:
-    """How each member of a path is read from the object that holds it."""
-    steps = []
-    for key in path:
-        steps.append((_members(wanted), attribute(key)))
-        wanted = wanted[key]
-    return steps
 
 
 def _cuts(body: bytes) -> list[int]:
@@ -299,13 +291,7 @@ def _element(body: bytes, before: bytes, end: int, place: int) -> int | None:
     return None
 
 
-def _first(written: Raw) -> int:
-    return memoryview(written)[0]
-
-
 _TOO_MANY: Final = [0] * (_PLACES + 1)
-_ARRAY: Final = ord("[")
-_OBJECT: Final = ord("{")
 _BEFORE: Final = b"[, \t\n\r"
 """What may stand before an element."""
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from statusproxy.status import list_reader, named_elements
+from statusproxy.status import channel_list, list_reader, named_elements
 from statusproxy.status.channel_list import ChannelList, ChannelRule
+from statusproxy.status.element_spans import FEW
 from statusproxy.status.list_reader import SMALL, ListReader
 from statusproxy.status.model import Said
 from statusproxy.status.named_elements import NamedElements
@@ -354,7 +355,7 @@ def test_of_a_long_list_only_what_is_asked_for_is_located_and_read() -> None:
         found = read(listing(3))
         for _ in found.read_objects(["s0", "s2", "s2"], found.rule.object_reader):
             pass
-        with mock.patch.object(list_reader, "_found_spans", side_effect=AssertionError):
+        with mock.patch.object(list_reader, "found_spans", side_effect=AssertionError):
             assert [found.said(channel).word for channel in ("s0", "s2")] == ["connected"] * 2
             with pytest.raises(AssertionError):
                 found.said("s1")
@@ -384,9 +385,21 @@ def test_an_id_that_is_listed_thousands_of_times_is_read_some_at_a_time() -> Non
 
 def test_places_are_numbered_some_at_a_time_and_once() -> None:
     found = read(b"[%b]" % b",".join(b'{"id":"s%d"}' % number for number in range(40_000)))
-    assert steps_of(found.number()) == 3
-    assert steps_of(found.number()) == 0
+    assert steps_of(found.number(1)) == 3
+    assert steps_of(found.number(1)) == 0
     assert found.place("s39999") == 39_999
+
+
+def test_in_a_shorter_list_a_few_are_looked_for_without_numbering_all() -> None:
+    found = read(b"[%b]" % b",".join(b'{"id":"s%d"}' % number for number in range(9_000)))
+    assert steps_of(found.number(FEW)) == 0
+    assert steps_of(found.number(FEW + 1)) == 1
+
+
+def test_a_list_with_one_id_very_often_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel_list, "_MOST_REPEATED", 3)
+    assert read(b'[{"id":"a"},{},{"id":"a"},{},{"id":"a"},{"id":"a"}]').failure is None
+    assert read(b'[{"id":"a"},{},{"id":"a"},{},{"id":"a"},{"id":"a"},{"id":"a"}]').failure == "too-large"
 
 
 def test_what_is_edited_by_an_events_word_is_read_in_steps_too() -> None:

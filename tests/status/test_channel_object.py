@@ -160,6 +160,16 @@ def test_a_value_means_the_same_again_however_long_it_is_and_however_many_there_
         assert words == [f"w{number}" for number in range(300)]
 
 
+@pytest.mark.parametrize("written", ['"%s"' % ("ß" * 70_000), "1" * 70_000])
+def test_a_status_that_is_no_word_is_replaced_without_a_look_at_it(written: str) -> None:
+    text = as_text(f'{{"status":{written}}}'.encode())
+    with mock.patch.object(channel_object, "parse", side_effect=AssertionError):
+        found = reader().read(text, 0)
+        assert at_once(reader().read_in_steps(text.encode("latin-1"), (0, len(text)))) == found
+    assert (found.word, found.keeps, found.connected) == (None, False, False)
+    assert [text[at:end] for at, end, _ in found.edits] == [text[10:-1]]
+
+
 def test_a_value_known_from_before_means_the_same_in_an_object_of_any_form() -> None:
     one = reader()
     found = [one.read('{"st\\u0061tus":"connected"}', 0) for _ in range(2)]

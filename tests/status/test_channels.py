@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from statusproxy.status import (
     channel_list,
     channel_object,
+    element_spans,
     identity,
     list_reader,
     long_spans,
@@ -64,7 +65,10 @@ def everything_is_long(piece: int = 16) -> Iterator[None]:
     """Read even the shortest document as if it were many megabytes."""
     with (
         mock.patch.multiple(channel_list, SMALL=0, FEW=1, _LOOKED_AT=2, WINDOW=0, _FEW_OBJECTS=1),
-        mock.patch.multiple(list_reader, SMALL=0, WINDOW=0, _OBJECTS=-1, _STEP=2, FEW=1, cut=partial(cut, piece=piece)),
+        mock.patch.multiple(
+            list_reader, SMALL=0, WINDOW=0, _OBJECTS=-1, _STEP=2, _SLOW_STEP=100, cut=partial(cut, piece=piece)
+        ),
+        mock.patch.multiple(element_spans, WINDOW=0, FEW=1),
         mock.patch.multiple(long_spans, WINDOW=12, _ELEMENTS=2, _MANY_MARKS=0),
         mock.patch.multiple(splice, _AT_ONCE=1, _BLOCK=16),
         mock.patch.multiple(observation, _AT_ONCE=2),

@@ -1,6 +1,7 @@
 """Finding channels: the first path that leads to some, their ids, and the very bytes of each, in whatever layout."""
 
 import json
+import tracemalloc
 from contextlib import nullcontext
 from typing import Any
 from unittest import mock
@@ -8,8 +9,9 @@ from unittest import mock
 import pytest
 
 from statusproxy.status import list_reader
+from statusproxy.status.element_spans import FEW
 from statusproxy.status.fields import parse_path
-from statusproxy.status.list_reader import FEW, SMALL, Found, ListReader, Spans
+from statusproxy.status.list_reader import SMALL, Found, ListReader
 from statusproxy.status.pieces import LARGEST, TooLargeError
 from statusproxy.status.steps import at_once
 from tests.status.test_channels import everything_is_long
@@ -161,12 +163,6 @@ def test_few_and_many_channels_are_found_alike(count: int, between: str) -> None
     assert channels(body) == [(f"s{number}", text) for number, text in enumerate(objects)]
 
 
-def test_spans_are_found_by_their_sizes_or_as_they_are_given() -> None:
-    for starts in (None, [10, 14, 17]):
-        spans = Spans(10, [3, 2, 4], 1, starts)
-        assert [spans[index] for index in (2, 0, 1)] == [(17, 21), (10, 13), (14, 16)]
-
-
 def a_list(count: int, **more: Any) -> bytes:
     return json.dumps([{"id": f"s{number}", **more} for number in range(count)]).encode()
 
@@ -251,3 +247,47 @@ def test_a_rule_without_ids_or_with_several_finds_the_channels_all_the_same() ->
 def test_an_id_that_is_none_lets_the_next_member_name_the_channel(written: str) -> None:
     body = f'[{{"id":{written},"meta":{{"name":"b"}}}},{{"id":"c"}}]'.encode()
     assert [channel for channel, _ in channels(body)] == ["b", "c"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", [READER, ListReader(((),), (("id", "inner"),))], ids=["id", "id.inner"])
+def test_an_id_that_is_a_long_array_is_skipped(reader: ListReader) -> None:
+    body = f'[{{"id":[{"[]," * 300_000}0]}}]'.encode()
+    tracemalloc.start()
+    try:
+        assert find(body, reader=reader) is not None
+        assert tracemalloc.get_traced_memory()[1] < 10 * 1024 * 1024  # as lists of Python these take 19 MiB
+    finally:
+        tracemalloc.stop()
+
+
+def test_where_an_array_stands_for_an_id_the_others_are_still_known() -> None:
+    body = b'[{"id":[1]},{"id":"a"},{"id":{"x":1},"meta":{"name":"b"}},{"id":[],"meta":{"name":5}},{"id":[],"meta":[]}]'
+    assert [channel for channel, _ in channels(body)] == [None, "a", "b", "5", None]
+    with everything_is_long(piece=2):
+        assert [channel for channel, _ in channels(body)] == [None, "a", "b", "5", None]
+
+
+@pytest.mark.slow
+def test_what_surrounds_the_arrays_is_read_in_steps() -> None:
+    channels_ = ",".join(['{"id":"a"}'] * 40_000)
+    few, many = (f'{{"x":{{{members}"z":1}},"channels":[{channels_}]}}'.encode() for members in ("", '"":0,' * 100_000))
+    assert steps(many) >= steps(few) + 10
+    assert [path for found in map(find, (few, many)) if found is not None for path in [found.path]] == [
+        ("channels",)
+    ] * 2
+
+
+def test_what_surrounds_the_arrays_may_be_read_slowly_if_it_is_short() -> None:
+    def listed(members: str) -> bytes:
+        return f'{{"channels":[{{"id":"a"}}],{members}"z":1e400}}'.encode()
+
+    with everything_is_long(piece=2):
+        assert [channel for channel, _ in channels(listed(""))] == ["a"]
+        with pytest.raises(TooLargeError):
+            find(listed('"a":0,' * 12_000))
+
+
+def test_elements_read_slowly_yield_by_their_bytes() -> None:
+    body = b"[%b]" % b",".join([b'{"id":"\\ud800","n":[%b0]}' % (b"1," * 10_000)] * 4)
+    assert steps(body) - steps(b'[{"id":"\\ud800"}]') >= 4

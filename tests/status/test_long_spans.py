@@ -73,12 +73,13 @@ def test_a_members_name_and_value_are_found() -> None:
     ("document", "expected"),
     [
         (b'{"picture":"%b"}' % (b"x" * 200_000), False),
+        (b'{"picture":"%b"}' % (b"x" * 300_000), True),
         (b'"%b"' % (b'\\"' * 20_000), True),
         (b"{%b}" % b",".join([b'"x":1'] * 5_000), True),
         (b"[%b]" % b",".join([b"[]"] * 10_000), True),
         (b"[%b]" % b",".join([b"[%b]" % (b" " * 50)] * 1_000), False),
     ],
-    ids=["a picture", "escapes", "members", "arrays", "few"],
+    ids=["a picture", "a large picture", "escapes", "members", "arrays", "few"],
 )
 def test_what_has_much_in_it_takes_long(document: bytes, expected: bool) -> None:
     assert take_long(document, [(0, len(document))]) is expected

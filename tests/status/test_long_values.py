@@ -43,6 +43,7 @@ def test_a_string_ends_at_its_own_quote(value: str) -> None:
 LONG: dict[str, Callable[[], bytes]] = {
     "a string": lambda: b'"%b"' % (b"x" * 1_000_000),
     "escapes": lambda: b'"%b"' % (b'\\"' * 500_000),
+    "a number": lambda: b"1" * 1_000_000,
     "numbers": lambda: b"[%b0]" % (b"1," * 500_000),
     "objects": lambda: b"{%b}" % b",".join([b'"n":{"a":{"b":1}}'] * 60_000),
     "deep": lambda: b"[" * 100_000 + b"]" * 100_000,

@@ -217,6 +217,16 @@ def test_a_long_document_is_searched_and_read_step_by_step() -> None:
     assert [json.loads(body[start:end])["id"] for start, end in found["s1500"]] == ["s1500"]
 
 
+def test_each_place_of_an_id_is_looked_at_in_a_step_of_its_own() -> None:
+    padding = ",".join(f'{{"id":"p{number}","about":"{"x" * 1_000}"}}' for number in range(600))
+
+    def steps(times: int) -> int:
+        body = f'[{padding},{{"id":"p","other":"sales"}},{",".join([SALES] * times)},{padding}]'
+        return sum(1 for _ in NamedElements(((),), (("id",),)).find_in_steps(body.encode(), ("sales",)))
+
+    assert steps(11) == steps(1) + 10
+
+
 def test_without_a_path_to_an_id_no_channel_is_found() -> None:
     assert NamedElements(LISTS, ()).find(b'[{"id":"sales"}]', ("sales",)) is None
 
