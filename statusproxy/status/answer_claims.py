@@ -8,17 +8,20 @@ case, `_` and `-`, at any depth and in lists.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
-from itertools import islice
+from collections.abc import Set
 from typing import Final, NamedTuple
 
 from statusproxy.status.fields import fold_word
 
-MOST_MEMBERS: Final = 2_000
-"""Scalars looked at in one answer. One with more of them is no answer to a create, start or delete."""
+MOST_VALUES: Final = 2_000
+"""Values of an answer that are looked at, empty lists and objects too: some 2 ms. One that holds more of them is no
+answer to a create, start or delete. Real ones have some twenty."""
 
 MOST_TEXT: Final = 8_000
 """Characters of its texts that are looked at, some 5 ms. Longer ones are no answer to these either."""
+
+_TEXT_COST: Final = 16
+"""Characters for which each text counts at least."""
 
 _STATUS: Final = frozenset({
     "status", "state", "connection", "connectionstatus", "connectionstate", "sessionstatus", "sessionstate",
@@ -127,7 +130,7 @@ def claims_connected(document: object, connected: Set[str]) -> bool:
         if type(value) is str and name in _STATUS_OR_NAME and _is_state(value, connected, _SURELY_CONNECTED):
             return True
         if type(value) is str and name in _TEXTS and len(value) <= _LONGEST_SENTENCE:
-            length += len(value)
+            length += max(len(value), _TEXT_COST)
             if length > MOST_TEXT:
                 return True
             words = _WORD.findall(value.casefold())
@@ -155,7 +158,7 @@ def took_effect(document: object, connected: Set[str], *, lists_others: bool = F
         if lists_others and (listed or (deleted and described)):
             continue
         if name in _TEXTS and type(value) is str:
-            length += len(value)
+            length += max(len(value), _TEXT_COST)
             if length > MOST_TEXT or _text_doubts(value, succeeded and not lists_others):
                 return False
         if _is_claim(name, value, connected):
@@ -259,29 +262,33 @@ def _bare(name: str) -> str:
 
 
 def _members(document: object) -> list[_Member] | None:
-    """Every scalar of the document; `None` where there are too many."""
-    members = list(islice(_walk(document), MOST_MEMBERS + 1))
-    return members if len(members) <= MOST_MEMBERS else None
-
-
-def _walk(document: object) -> Iterator[_Member]:
+    """Every scalar of the document; `None` where it holds too many values."""
     # A bare scalar is read like a message. Empty lists and objects say nothing, except for an error that has no members
     # of its own (JavaScript writes `Error` as `{}`) and a list of nothing that was deleted.
+    members: list[_Member] = []
     waiting = [_Member("message" if type(document) is str else "success", document, False, False)]
+    room = MOST_VALUES
     while waiting:
         name, value, listed, described = waiting.pop()
         if type(value) is dict:
+            room -= len(value)
+            if room < 0:
+                return None
             if name in _ERRORS:
-                yield _Member(name, True, listed, described)
+                members.append(_Member(name, True, listed, described))
             inside = described or name in _SUBJECTS
             for key, inner in value.items():
                 bare = _bare(key)
                 bare = name if name in _STATUS and bare in _INSIDE_STATUS else bare
                 waiting.append(_Member(bare, inner, listed, inside))
         elif type(value) is list:
+            room -= len(value)
+            if room < 0:
+                return None
             if not value and name in _DELETED:
-                yield _Member(name, False, listed, described)
+                members.append(_Member(name, False, listed, described))
             others = name not in _OUTCOMES
             waiting.extend(_Member(name, one, listed or (others and type(one) is dict), described) for one in value)
         else:
-            yield _Member(name, value, listed, described)
+            members.append(_Member(name, value, listed, described))
+    return members

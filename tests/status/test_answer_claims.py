@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.status.answer_claims import MOST_MEMBERS, MOST_TEXT, claims_connected, failed, took_effect
+from statusproxy.status import answer_claims
+from statusproxy.status.answer_claims import MOST_TEXT, MOST_VALUES, claims_connected, failed, took_effect
 
 WORDS = frozenset({"working"})
 
@@ -139,7 +140,7 @@ def test_a_failure_beside_a_beginning_leaves_doubt_without_a_clear_success(answe
         ({"message": "x " * MOST_TEXT + "connected"}, False),
         ({"message": ["x " * 200] * 20}, False),
         ({"message": ["x " * 200] * 21}, True),
-        ({"ids": [1] * (MOST_MEMBERS + 1)}, True),
+        ({"ids": [1] * MOST_VALUES}, True),
     ],
 )
 def test_a_claim_beside_a_code_is_told_from_advice(answer: object, claims: bool) -> None:
@@ -167,9 +168,33 @@ def test_long_texts_are_not_trusted() -> None:
 
 
 def test_an_answer_with_too_many_members_is_not_trusted() -> None:
-    assert took_effect({"ids": [1] * MOST_MEMBERS}, WORDS)
-    assert not took_effect({"ids": [1] * (MOST_MEMBERS + 1)}, WORDS)
-    assert failed({"ids": [1] * (MOST_MEMBERS + 1)})
+    assert took_effect({"ids": [1] * (MOST_VALUES - 1)}, WORDS)
+    assert not took_effect({"ids": [1] * MOST_VALUES}, WORDS)
+    assert failed({"ids": [1] * MOST_VALUES})
+    assert failed([{str(number): 1 for number in range(MOST_VALUES)}])
+
+
+@pytest.mark.parametrize("empty", [[], {}, [[]]])
+def test_an_answer_of_very_many_empty_containers_is_not_walked(empty: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[object] = []
+
+    class Counted(answer_claims._Member):
+        def __new__(cls, *fields: object) -> "Counted":
+            walked.append(fields)
+            return super().__new__(cls, *fields)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(answer_claims, "_Member", Counted)
+    answer = {"qr": "", "x": [empty] * 87_000}
+    assert failed(answer)
+    assert claims_connected(answer, WORDS)
+    assert not took_effect(answer, WORDS)
+    assert len(walked) <= 3 * MOST_VALUES
+
+
+def test_very_many_short_texts_are_not_trusted_either() -> None:
+    assert took_effect({"message": ["done"] * (MOST_TEXT // 16)}, WORDS)
+    assert not took_effect({"message": ["done"] * (MOST_TEXT // 16 + 1)}, WORDS)
+    assert claims_connected({"message": ["done"] * (MOST_TEXT // 16 + 1)}, WORDS)
 
 
 # Every name and word by itself, in the languages that gateways write
