@@ -1,6 +1,7 @@
 """Paths, lookups, folding, and JSON as JavaScript reads it."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -130,6 +131,37 @@ def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
         parse(body)
 
 
+def test_what_only_the_slow_decoder_reads_may_be_too_long() -> None:
+    for body in (b'"\\ud800"', b"[1e400]", b'"\xff"', b"[NaN]", b'"'):
+        with pytest.raises(LongError):
+            parse(body, len(body) - 1)
+    assert parse(b'"\\ud800"', 8) == "\ud800"
+    assert parse(b"[12]", 1) == [12]
+
+
+def test_an_integer_of_thousands_of_digits_makes_a_document_long_sooner() -> None:
+    body = b"[" + b"9" * 5000 + b"]"
+    assert parse(body, 4 * len(body)) == [float("inf")]
+    with pytest.raises(LongError):
+        parse(body, 4 * len(body) - 1)
+
+
+def test_a_number_costs_the_slow_decoder_no_call() -> None:
+    body, calls = b"[1e400" + b",1" * 10_000 + b"]", 0
+
+    def count(_frame: object, _event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    previous = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        parse(body)
+    finally:
+        sys.setprofile(previous)
+    assert calls < 100
+
+
 def test_what_is_nested_too_deep_is_a_recursion_error() -> None:
     with pytest.raises(RecursionError):
         parse(b"[" * 1_000_000)
@@ -219,12 +251,14 @@ def test_a_long_document_with_half_a_surrogate_pair_is_read_in_steps_only() -> N
         parse_members(body)
     document, steps = in_steps(b"\xef\xbb\xbf" + body)
     assert (document["a"].first, document["b"], steps) == (1, "\uffff", 3)
-    assert in_steps(long(300_000))[1] == 6
+    assert in_steps(long(300_000))[1] == 7
 
 
 def test_a_long_document_that_is_not_utf_8_either_is_read_in_steps() -> None:
     document, _ = in_steps(long(LENIENT_AT_ONCE + 1).replace(b"xx", b"x\xff", 1))
     assert document["b"] == "\uffff"
+    with pytest.raises(LongError):
+        parse_members(long(LENIENT_AT_ONCE + 1, "").replace(b"xx", b"x\xff", 1))
     with pytest.raises(LongError):
         parse_members(long(LENIENT_AT_ONCE + 1, "").replace(b'"b":"', b'"b":"\xff', 1)[:-1])
 

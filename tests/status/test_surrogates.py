@@ -1,4 +1,4 @@
-"""Half surrogate pairs, replaced in steps."""
+"""What the quick decoder refuses, replaced in steps."""
 
 import json
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statusproxy.status import surrogates
-from statusproxy.status.surrogates import NO_CHARACTER, replace_halves
+from statusproxy.status.surrogates import NO_CHARACTER, as_utf8, replace_halves
 from tests.status.counting import counted
 
 
@@ -48,3 +48,16 @@ def test_much_work_is_cut_into_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counted(replace_halves(b"a" * 99))[1] == 0
     assert counted(replace_halves(b"a" * 1_000))[1] == 10
     assert counted(replace_halves(b"\\ud83d" * 10))[1] == 5  # each counts for 70 bytes
+
+
+@given(
+    st.lists(st.sampled_from(["é".encode(), "😀".encode(), b"a", b"\xff", b"\xf0\x9f", b"\xed\xa0\x80"])),
+    st.integers(1, 9),
+)
+def test_wherever_a_step_ends_what_is_not_utf_8_is_replaced(parts: list[bytes], step: int) -> None:
+    document = b"".join(parts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(surrogates, "_CHECKED", step)
+        found, steps = counted(as_utf8(document))
+    assert found == document.decode(errors="replace").encode()
+    assert steps == max(len(document) - 1, 0) // step
