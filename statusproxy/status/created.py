@@ -11,8 +11,9 @@ from collections.abc import Sequence, Set
 from typing import Final
 
 from statusproxy.status.answer_claims import took_effect
-from statusproxy.status.fields import parse
-from statusproxy.status.qr import CONNECTED_WORDS, Answer, read
+from statusproxy.status.fields import LENIENT_AT_ONCE, parse
+from statusproxy.status.many_members import has_many
+from statusproxy.status.qr import CONNECTED_WORDS, Answer, shown_by
 
 LONGEST: Final = 64 * 1024
 """Bytes of an answer without a code that is read. Real ones have some hundred."""
@@ -27,27 +28,32 @@ def proves_start(body: bytes, connected: Set[str], qr: Sequence[str]) -> bool:
     `qr` names the members that may hold a QR code (`Dialect.qr`); a code counts, unless the answer claims
     beside a picture that the session is connected. Never raises.
     """
-    return read(body, qr, connected) is Answer.CODE or _proves(body, connected, lists_others=False)
+    body = body.strip()
+    document = _read(body)
+    return shown_by(document, qr, connected) is Answer.CODE or _proves(body, document, connected, lists_others=False)
 
 
 def proves_deletion(body: bytes) -> bool:
     """Whether the answer shows that the session was deleted; it may list the sessions that are left. Never raises."""
-    return _proves(body, CONNECTED_WORDS, lists_others=True)
-
-
-def _proves(body: bytes, connected: Set[str], *, lists_others: bool) -> bool:
     body = body.strip()
+    return len(body) <= LONGEST and _proves(body, _read(body), CONNECTED_WORDS, lists_others=True)
+
+
+def _read(body: bytes) -> object:
+    """What an answer holds: JSON, or plain text. None where it is neither, has tens of thousands of members, or is too
+    long for the slow decoder."""
+    try:
+        return None if has_many(body) else parse(body, LENIENT_AT_ONCE)
+    except (ValueError, RecursionError):
+        return body.decode(errors="replace") if _is_plain(body) else None
+
+
+def _proves(body: bytes, document: object, connected: Set[str], *, lists_others: bool) -> bool:
     if not body:
         return True  # the status says it all
-    if len(body) > LONGEST:
+    if document is None or len(body) > LONGEST:
         return False
-    try:
-        document: object = parse(body)
-    except (ValueError, RecursionError):
-        if not _is_plain(body):
-            return False
-        document = body.decode(errors="replace")
-    return document is not None and took_effect(document, connected, lists_others=lists_others)
+    return took_effect(document, connected, lists_others=lists_others)
 
 
 def _is_plain(body: bytes) -> bool:

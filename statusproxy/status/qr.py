@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence, Set
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from statusproxy.status.answer_claims import claims_connected, failed
-from statusproxy.status.fields import fold_word, parse
+from statusproxy.status.fields import LENIENT_AT_ONCE, fold_word, parse
+from statusproxy.status.many_members import has_many
 from statusproxy.status.picture import shown
 
 WRAPPERS: Final = ("data", "result")
@@ -31,6 +33,12 @@ _LONGEST_DRAWING: Final = 20_000
 _FEWEST_LINES: Final = 10
 """Lines of the smallest code drawn with half blocks (21 modules)."""
 
+_MOST_NAMES: Final = 500
+"""Members of an object in which a code is looked for. Real answers have some thirty at most."""
+
+_MOST_CODES: Final = 16
+"""Members looked at under the names of a code. Few answers have more than three."""
+
 
 class Answer(StrEnum):
     """What the QR route's answer shows."""
@@ -47,14 +55,22 @@ def read(body: bytes, members: Sequence[str], connected: Set[str] = CONNECTED_WO
     `members` may hold the code (`Dialect.qr`, compared without case): on top, or in the object under one of
     `WRAPPERS`, or one deeper. A picture beside an error is a placeholder, and one beside a claim that the session is
     connected is an old code; WhatsApp's own string is always a code. `connected` holds the folded words of that claim.
+    An answer of tens of thousands of members, or a long one that only the slow decoder reads, counts as not JSON.
     """
+    if has_many(body):
+        return Answer.NOT_JSON
     try:
-        document = parse(body)
+        document = parse(body, LENIENT_AT_ONCE)
     except (ValueError, RecursionError):
         return Answer.NOT_JSON
+    return shown_by(document, members, connected)
+
+
+def shown_by(document: object, members: Sequence[str], connected: Set[str]) -> Answer:
+    """Tell, as `read` does, what an answer that is decoded already shows."""
     holders = list(_holders(document))
     names = frozenset(map(fold_word, members))
-    codes = [text for holder in holders for text in _texts(holder, names)]
+    codes = [text for holder in holders for text in islice(_texts(holder, names), _MOST_CODES)]
     if any(map(_is_pairing, codes)):
         return Answer.CODE
     if any(map(_is_picture, codes)) and not failed(document) and not claims_connected(document, connected):
@@ -77,7 +93,10 @@ def _texts(holder: dict[str, object] | str, names: Set[str]) -> Iterator[str]:
 
 
 def _named(holder: dict[str, object], names: Set[str]) -> list[object]:
-    return [value for name, value in holder.items() if fold_word(name) in names]
+    """The first values under these names; none in an object of very many members."""
+    if len(holder) > _MOST_NAMES:
+        return []
+    return list(islice((value for name, value in holder.items() if fold_word(name) in names), _MOST_CODES))
 
 
 def _is_pairing(text: str) -> bool:

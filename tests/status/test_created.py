@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.status import created, qr
 from statusproxy.status.created import LONGEST, LONGEST_TEXT, proves_deletion, proves_start
+from statusproxy.status.fields import LENIENT_AT_ONCE, parse
 from tests.known_dialect import KNOWN
 from tests.pictures import PNG_BASE64
 
@@ -163,3 +165,24 @@ def test_a_picture_beside_a_claim_of_connected_proves_nothing(claim: str) -> Non
 def test_no_bytes_make_it_raise(body: bytes) -> None:
     proves_start(body, WORDS, KNOWN.qr)
     proves_deletion(body)
+
+
+def test_a_long_answer_that_only_the_slow_decoder_reads_proves_nothing() -> None:
+    answer = b'{"half":"\\ud83d","qrcode":"%b"%b}'
+    longer = b"%b" % (b" " * LENIENT_AT_ONCE)
+    assert proves_start(answer % (PNG_BASE64.encode(), b""), WORDS, KNOWN.qr)
+    assert not proves_start(answer % (PNG_BASE64.encode(), longer), WORDS, KNOWN.qr)
+    assert not proves_deletion(answer % (PNG_BASE64.encode(), longer))
+
+
+def test_an_answer_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+
+    def counted(body: bytes, *longest: float) -> object:
+        decoded.append(body)
+        return parse(body, *longest)
+
+    for module in (created, qr):
+        monkeypatch.setattr(module, "parse", counted)
+    assert proves_start(b' {"status":"success"} ', WORDS, KNOWN.qr)
+    assert len(decoded) == 1

@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.status import qr
+from statusproxy.status.fields import LENIENT_AT_ONCE
+from statusproxy.status.many_members import MOST_AT_ONCE
 from statusproxy.status.qr import CONNECTED_WORDS, Answer
 from statusproxy.status.qr import read as read_by
 from tests.known_dialect import KNOWN
@@ -181,3 +184,34 @@ def test_another_gateways_code_is_looked_for_where_its_dialect_says() -> None:
 
 def test_what_is_shown_is_named_as_the_rehearsal_prints_it() -> None:
     assert [str(each) for each in Answer] == ["code", "connected", "neither", "not-json"]
+
+
+# Bounds
+
+
+def test_a_long_answer_that_only_the_slow_decoder_reads_is_not_read() -> None:
+    answer = b'{"qr":"%b","half":"\\ud83d"}' % BARE.encode()
+    assert read(answer.ljust(LENIENT_AT_ONCE)) is Answer.CODE
+    assert read(answer.ljust(LENIENT_AT_ONCE + 1)) is Answer.NOT_JSON
+    assert read(b'{"qr":"%b"}'.ljust(256 * 1024) % BARE.encode()) is Answer.CODE
+
+
+def test_an_answer_of_tens_of_thousands_of_lists_is_not_decoded() -> None:
+    for number, shows in ((MOST_AT_ONCE - 10, Answer.CODE), (MOST_AT_ONCE + 1, Answer.NOT_JSON)):
+        assert read(json.dumps({"qr": BARE, "x": [[]] * number}).encode()) is shows
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_no_code_is_looked_for_among_very_many_members(wrapped: bool) -> None:
+    for number, shows in ((499, Answer.CODE), (500, Answer.NEITHER)):
+        members = {**dict.fromkeys(map(str, range(number)), 0), "qr": BARE}
+        assert read(json.dumps({"qrcode": members} if wrapped else members).encode()) is shows
+
+
+def test_few_codes_are_looked_at_however_many_members_have_their_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    monkeypatch.setattr(qr, "shown", looked_at.append)
+    spaced = {" " * number + "qr": f"text {number}" for number in range(400)}
+    nested = {" " * number + "base64": spaced for number in range(30)}
+    assert read(json.dumps({**spaced, **nested, "data": nested}).encode()) is Answer.NEITHER
+    assert 0 < len(looked_at) <= 32
