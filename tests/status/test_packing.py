@@ -214,6 +214,30 @@ def test_a_piece_of_an_array_and_lines_that_are_not_read_are_steps(monkeypatch: 
     assert lines[-1] == Unread("too-many", 9)
 
 
+def test_a_long_body_is_decoded_and_cut_in_different_steps() -> None:
+    body = b'[{"event":"x"},"%b"]' % (b"a" * (40 * 1024))
+    assert [type(item) for item in unpack(body, JSON)][:2] == [type(None), Document]
+
+
+def test_few_elements_are_divided_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+    split = packing._split
+
+    def counted(piece: bytes) -> Any:
+        pieces.append(len(piece))
+        return split(piece)
+
+    monkeypatch.setattr(packing, "_split", counted)
+    assert len(items(b'[{"event":"x"}' + b",1" * 100_000 + b"]")) > MOST_EVENTS
+    assert max(pieces) < 4 * packing._PIECE
+
+
+@pytest.mark.parametrize("blank", [b" \n", b"\n", b" \t\r\n"])
+def test_blank_lines_are_passed_over(blank: bytes) -> None:
+    body = blank * 100 + b'{"event":"x"}' + blank * 100 + b'\t{"event":"y"} ' + blank * 100
+    assert [type(item) for item in items(body)] == [Document, Document]
+
+
 # Forms
 
 
