@@ -16,7 +16,7 @@ from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.channel_object import ObjectReader
 from statusproxy.status.model import Change
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.splice import Edit, splice, splice_in_steps
+from statusproxy.status.splice import COPIED, Edit, splice, splice_in_steps
 
 __all__ = ["ChannelRule", "Correction", "correct", "correct_alike", "correct_at_once", "correct_in_steps", "rewrite"]
 
@@ -99,27 +99,33 @@ def correct_in_steps(
     if not sessions.has_overrides:
         return Correction(answer.body)
     wanted = sessions.answers.unmistakable()
+    observed: set[str] = set()
     try:
         if wanted:
             yield from _silent(answer.find_in_steps(wanted))
             wanted = sessions.answers.unmistakable()
             if answer.has_found(wanted) and not answer.take_long(wanted):
-                return _finish(answer, sessions, sessions.answers.assign_named(wanted), wanted, asked_at, now)
+                assigned = sessions.answers.assign_named(wanted)
+                if len(answer.body) <= COPIED:
+                    return _finish(answer, sessions, assigned, wanted, asked_at, now)
+                correction = yield from _finish_in_steps(answer, sessions, assigned, wanted, asked_at, now)
+                if correction is not None:
+                    return correction
+                observed.update(wanted)
         yield from _silent(answer.steps())
         if answer.failure is not None:
             return Correction(answer.body, failure=answer.failure)
-        return (yield from _correct_read(answer, sessions, asked_at, now))
+        return (yield from _correct_read(answer, sessions, asked_at, now, observed))
     except RecursionError:
         return Correction(answer.body, failure="too-deep")
 
 
 def _correct_read(
-    answer: ChannelList, sessions: SessionMap, asked_at: float, now: float
+    answer: ChannelList, sessions: SessionMap, asked_at: float, now: float, observed: set[str]
 ) -> Generator[Sequence[Change], None, Correction]:
-    """Correct an answer whose ids have been read."""
+    """Correct an answer whose ids have been read, and of which these channels have been observed."""
     reader = answer.rule.object_reader
     yield ()  # the reader may be new, which takes some milliseconds
-    observed: set[str] = set()
     attempt = 0
     while True:
         attempt += 1
@@ -168,6 +174,26 @@ def _finish(
     if corrected:
         sessions.answers.answer_changed(corrected, assigned, now)
     return Correction(body, corrected, changes)
+
+
+def _finish_in_steps(
+    answer: ChannelList,
+    sessions: SessionMap,
+    assigned: Mapping[str, Sequence[str]],
+    wanted: Sequence[str],
+    asked_at: float,
+    now: float,
+) -> Generator[Sequence[Change], None, Correction | None]:
+    """What `_finish` gives; yields after each short step. None if the map changed meanwhile."""
+    said = [answer.said(channel) for channel in wanted]
+    yield sessions.answers.observe(said, assigned, asked_at, now, answer.rule.source).changes
+    version = sessions.version
+    body, corrected = yield from _silent(_rewrite_in_steps(answer, _shown(sessions, assigned)))
+    if sessions.version != version:
+        return None
+    if corrected:
+        sessions.answers.answer_changed(corrected, assigned, now)
+    return Correction(body, corrected)
 
 
 def _shown(sessions: SessionMap, assigned: Mapping[str, Sequence[str]]) -> dict[str, str | None]:

@@ -54,6 +54,9 @@ _OBJECTS: Final = 32_768
 """Objects in a document of up to `LARGEST` bytes that is read in one go: a list of 10 000 channels has some 20 000. A
 document of nothing but empty objects takes ten times as long for a byte."""
 
+_COPIED: Final = 8 * 1024 * 1024
+"""Bytes of the largest document with a byte-order mark: to read it without, it is copied in one call."""
+
 _CHANNELS: Final = 500_000
 """Channels of the longest list that is read."""
 
@@ -142,6 +145,8 @@ class ListReader:
         Raises ValueError if `body` is not JSON (`TooLargeError` if it cannot be read in short steps), and
         RecursionError if it is nested too deep.
         """
+        if len(body) > _COPIED and body.startswith(codecs.BOM_UTF8):
+            raise TooLargeError
         document = body.removeprefix(codecs.BOM_UTF8)
         offset = len(body) - len(document)
         if one:

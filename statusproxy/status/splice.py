@@ -1,6 +1,7 @@
 """Edit byte spans: new values between slices of the old document, everything else as it was."""
 
 from collections.abc import Generator, Iterable, Sequence
+from io import BytesIO
 from typing import Final
 
 Edit = tuple[int, int, bytes]
@@ -8,6 +9,12 @@ Edit = tuple[int, int, bytes]
 
 _AT_ONCE: Final = 1_024
 """Edits made between two yields: 1 ms at most."""
+
+COPIED: Final = 4 * 1024 * 1024
+"""Bytes of a document that is copied in one go, for 2 to 5 ms: each page of a large copy is new to the process."""
+
+_COPY: Final = 1024 * 1024
+"""Bytes of a longer one that are copied between two yields."""
 
 _BLOCK: Final = 8 * 1024
 """Bytes of the document in which edits are put in order by themselves."""
@@ -23,7 +30,11 @@ def splice(document: bytes, edits: Iterable[Edit]) -> bytes:
 def splice_in_steps(document: bytes, edits: Sequence[Edit]) -> Generator[None, None, bytes]:
     """The same; yields after each short step."""
     if len(edits) <= _AT_ONCE:
-        return splice(document, edits)
+        if len(document) <= COPIED:
+            return splice(document, edits)
+        view = memoryview(document)
+        pieces, position = _pieces(view, 0, sorted(edits))
+        return (yield from _join([*pieces, view[position:]]))
     blocks: dict[int, list[Edit]] = {}
     for first in range(0, len(edits), _AT_ONCE):
         for edit in edits[first : first + _AT_ONCE]:
@@ -34,7 +45,23 @@ def splice_in_steps(document: bytes, edits: Sequence[Edit]) -> Generator[None, N
         pieces, position = _pieces(view, position, sorted(blocks.pop(block)))
         done.append(b"".join(pieces))
         yield
-    return b"".join([*done, view[position:]])
+    return (yield from _join([*done, view[position:]]))
+
+
+def _join(pieces: Sequence[bytes | memoryview]) -> Generator[None, None, bytes]:
+    """These pieces in a row; yields after each short step where they are long."""
+    if sum(map(len, pieces)) <= COPIED:
+        return b"".join(pieces)
+    whole, spent = BytesIO(), 0
+    for piece in pieces:
+        for first in range(0, len(piece), _COPY):
+            part = memoryview(piece)[first : first + _COPY]
+            whole.write(part)
+            spent += len(part)
+            if spent >= _COPY:
+                spent = 0
+                yield
+    return whole.getvalue()
 
 
 def _pieces(view: memoryview, position: int, edits: Iterable[Edit]) -> tuple[list[bytes | memoryview], int]:

@@ -70,7 +70,8 @@ def everything_is_long(piece: int = 16) -> Iterator[None]:
         ),
         mock.patch.multiple(element_spans, WINDOW=0, FEW=1),
         mock.patch.multiple(long_spans, WINDOW=12, _ELEMENTS=2, _MANY_MARKS=0),
-        mock.patch.multiple(splice, _AT_ONCE=1, _BLOCK=16),
+        mock.patch.multiple(splice, _AT_ONCE=1, _BLOCK=16, COPIED=4, _COPY=8),
+        mock.patch.object(module, "COPIED", 4),
         mock.patch.multiple(observation, _AT_ONCE=2),
         mock.patch.multiple(identity, _FOLDED=2),
         mock.patch.object(long_values, "_SKIPPED", 8),
@@ -1041,6 +1042,20 @@ def to_the_end(steps: Generator[Sequence[Change], None, Correction]) -> tuple[Co
             changes += next(steps)
         except StopIteration as stop:
             return stop.value, changes
+
+
+def test_a_map_that_changes_while_a_very_long_answer_is_copied_is_shown_as_it_is_then() -> None:
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
+    for lost in (None, "s3"):
+        sessions = down("s1")
+        with mock.patch.object(module, "COPIED", 4), mock.patch.multiple(splice, COPIED=4, _COPY=8):
+            steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
+            for _ in range(8):
+                next(steps)
+            if lost is not None:
+                signal(sessions, lost, SignalKind.DISCONNECTED, 300.0)
+            done = to_the_end(steps)[0]
+        assert done.corrected == (("s1",) if lost is None else ("s1", "s3"))
 
 
 def test_a_session_forgotten_between_two_steps_is_left_out() -> None:

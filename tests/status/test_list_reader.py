@@ -288,6 +288,14 @@ def test_what_surrounds_the_arrays_may_be_read_slowly_if_it_is_short() -> None:
             find(listed('"a":0,' * 12_000))
 
 
+def test_a_very_long_list_with_a_byte_order_mark_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_reader, "_COPIED", 20)
+    with pytest.raises(TooLargeError):
+        find(b'\xef\xbb\xbf[{"id":"a"}, {"id":"b"}]')
+    assert find(b'[{"id":"a"}, {"id":"b"}]') is not None
+    assert find(b'\xef\xbb\xbf[{"id":"a"}]') is not None
+
+
 def test_elements_read_slowly_yield_by_their_bytes() -> None:
     body = b"[%b]" % b",".join([b'{"id":"\\ud800","n":[%b0]}' % (b"1," * 10_000)] * 4)
     assert steps(body) - steps(b'[{"id":"\\ud800"}]') >= 4

@@ -29,6 +29,8 @@ def test_it_does_what_slicing_from_the_end_does(document: bytes, cuts: list[int]
     with mock.patch.multiple(module, _AT_ONCE=1, _BLOCK=8):
         found, steps = counted(splice_in_steps(document, edits[::-1]))
         assert (found, steps > 0) == (slowly, len(edits) > 1)
+        with mock.patch.multiple(module, COPIED=4, _COPY=3):
+            assert counted(splice_in_steps(document, edits[::-1]))[0] == slowly
 
 
 def test_thousands_of_edits_are_made_some_at_a_time() -> None:
@@ -36,3 +38,10 @@ def test_thousands_of_edits_are_made_some_at_a_time() -> None:
     document = bytes(100_000)
     assert len(list(splice_in_steps(document, edits))) >= len(edits) // 4_096
     assert counted(splice_in_steps(document, edits))[0] == splice(document, edits)
+
+
+def test_a_long_document_with_one_edit_is_copied_in_steps() -> None:
+    document = bytes(9 * 1024 * 1024)
+    found, steps = counted(splice_in_steps(document, [(10, 11, b"xy")]))
+    assert found == splice(document, [(10, 11, b"xy")])
+    assert steps >= 8
