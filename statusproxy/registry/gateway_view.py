@@ -6,6 +6,10 @@ answers are kept as they came (a reference each, no copy, no work on their way).
 someone looks, and serves as an index from then on: a look-up costs some µs however long the list is. The same bytes
 again are the same answer; only its time moves.
 
+A look-up reads answers that are read soon, by what they are made of. It leaves the others to steps between which others
+have their turn (`reading`, `reading_ahead`). As long as these are not done, the list before counts, for some minutes;
+without one nothing is known yet.
+
 A list that was asked for with a query may leave channels out. So it adds channels and words, and takes none away: the
 route's last list without a query goes on counting beside it. Where no such list came, those with queries count as the
 lists of several routes do.
@@ -13,9 +17,10 @@ lists of several routes do.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from statusproxy.registry.kept_answer import SINGLE_STEPS, Effort, KeptAnswer, go_on
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.identity import Aliases, ChannelIds
 from statusproxy.status.session_state import Claim, claim_of
@@ -37,10 +42,6 @@ QUERIED: Final = 4 * 1024 * 1024
 
 #: Channels of the longest list kept as an index: for lists of next to nothing else, whose index outgrows them.
 LONGEST: Final = 50_000
-
-#: Steps of reading lists in one look-up, mostly of a millisecond each. What is not read by then counts as unknown; the
-#: next look-up continues.
-_STEPS: Final = 13
 
 #: Seconds by which the list of one route may be older than that of another and still count: a site asks for its lists
 #: every few minutes, and a list that nobody asks for any more must not show channels that are gone.
@@ -65,57 +66,14 @@ _Key = tuple[int, str | None, str]
 the answer is about, None for a list; and the list's query."""
 
 
-class _Answer:
-    """An answer kept."""
-
-    __slots__ = ("_folding", "_reading", "at", "before", "is_over", "listing")
-
-    def __init__(self, listing: ChannelList, at: float, before: "_Answer | None" = None) -> None:
-        """`before` is the answer in whose place this one is."""
-        if before is not None and before.is_list:
-            before.before = None  # else each list would hold all those before it
-        self.listing = listing
-        self.at = at
-        self.before: _Answer | None = before if before is None or before.is_list else before.before
-        """The last of the same route that is known to be a list, for when this one is none: an error, for example."""
-        self.is_over = False
-        """Whether a later list that was asked for with a query has had all its channels, and stands in its place."""
-        self._reading: Generator[None, None, None] | None = None
-        self._folding: Generator[None, None, None] | None = None
-
-    @property
-    def is_list(self) -> bool:
-        """Whether it has been read, and lists channels."""
-        return self.listing.is_read and self.listing.failure is None
-
-    @property
-    def last_list(self) -> "_Answer | None":
-        """This answer if it is a list, else the last list before it; None if there was no list."""
-        if self.is_list:
-            self.before = None
-            return self
-        return self.before
-
-    def read(self, steps: int) -> int:
-        """Read on in a list not yet read, at most so many steps; give how many are left over."""
-        if self._reading is None:
-            self._reading = self.listing.steps()
-        return _go_on(self._reading, steps)
-
-    def fold(self, steps: int) -> int:
-        """Fold the ids of an answer that has been read, at most so many steps; give how many are left over."""
-        if not self.listing.is_read:
-            return steps
-        if self._folding is None:
-            self._folding = self.listing.ids.fold()
-        return _go_on(self._folding, steps)
-
-
 class GatewayView:
     """Keeps the gateway's last answers, and finds in them what it said of a session."""
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[_Key, _Answer] = OrderedDict()  # the newest last
+        self.on_left: Callable[[], None] | None = None
+        """Told when a look-up has left something to `reading`."""
+        self._is_left = False
+        self._answers: OrderedDict[_Key, KeptAnswer] = OrderedDict()  # the newest last
         self._size = 0
         self._together: tuple[list[ChannelList], ChannelIds, bool] = ([], _NO_IDS, True)
         self.version = 0
@@ -134,8 +92,9 @@ class GatewayView:
         if rule.one:
             names_itself = len(body) <= LARGEST_SINGLE
             listing = ChannelList(body, rule, None if names_itself else channel, query)
+            if names_itself and listing.single:
+                go_on(listing.steps(), SINGLE_STEPS)  # it alone names the channel that it is about
             if names_itself:
-                listing.read()  # it alone names the channel that it is about
                 channel = listing.subject
             single = listing.single
         key = id(rule), channel, "" if single else query
@@ -153,12 +112,12 @@ class GatewayView:
         if listing is None:
             listing = ChannelList(body, rule, channel, query)
         if len(body) <= (LARGEST_SINGLE if single else LARGEST):
-            self._answers[key] = _Answer(listing, now, None if single else kept)
+            self._answers[key] = KeptAnswer(listing, now, None if single else kept)
             self._size += len(body)
             self._make_room()
         return listing
 
-    def _move_same(self, body: bytes, key: _Key) -> _Answer | None:
+    def _move_same(self, body: bytes, key: _Key) -> KeptAnswer | None:
         """Have the same answer to another query stand for this one: a query may hold a number that is never the same.
 
         It is as new as this one then, and is kept and read once. Gives it; None if there is no such answer.
@@ -195,27 +154,28 @@ class GatewayView:
 
     def claim(self, session: str, aliases: Aliases) -> Claim | None:
         """What the newest answer that speaks of this session says of it, if any of those kept does."""
-        steps = _STEPS
+        effort = Effort(some=not self._is_left)
         answers = list(reversed(self._answers.items()))
         for number, (key, answer) in enumerate(answers):
-            steps = self._read(key, answer, steps)
+            self._read(key, answer, effort)
             if not answer.listing.single:
-                answer = answer.last_list or answer
-                if answer.is_over:
+                last = answer.last_list or answer
+                if last.is_over or (last.at < answer.at - TOGETHER and not answer.listing.is_read):
                     continue
+                answer = last
             listing = answer.listing  # one that is not read, or cannot be, has no ids
             exact = listing.ids.exact
             channel: str | None = session
             if session not in exact:
-                steps = answer.fold(steps)
+                self._fold(answer, effort)
                 if not listing.ids.are_folded:
                     continue  # unknown as yet, as where a list is not read yet
                 channel = listing.ids.match(session, aliases).channel
                 if channel is not None and not listing.whole:
                     # By its fold alone it could be another channel: a list tells.
                     for older in answers[number + 1 :]:
-                        steps = self._read(*older, steps)
-                        steps = older[1].fold(steps)
+                        self._read(*older, effort)
+                        self._fold(older[1], effort)
                     learned = self._learned(session, aliases, (older for _, older in answers[number + 1 :]))
                     channel = channel if learned in (None, channel) else None
             claim = claim_of(listing, channel, answer.at) if channel is not None else None
@@ -224,11 +184,12 @@ class GatewayView:
         return None
 
     def reading(self) -> Iterator[None]:
-        """Read the lists that are not read yet, so that `channels` has the newest; yields after each step."""
+        """Read what is not read yet, so that `claim` and `channels` have the newest; yields after each step."""
+        self._is_left = False
         for key, answer in list(self._answers.items()):
-            while not answer.listing.single and not answer.listing.is_read:
-                self._read(key, answer, 1)
-                yield
+            yield from answer.finish()
+            if not answer.listing.single:
+                self._drop_longest(key, answer)
 
     def channels(self) -> ChannelIds:
         """The channels of the last lists, as far as they have been read: of each route's, while they count."""
@@ -257,7 +218,7 @@ class GatewayView:
         seen_at = self.seen_at
         return None if seen_at is None else seen_at - TOGETHER
 
-    def _last_lists(self) -> list[_Answer]:
+    def _last_lists(self) -> list[KeptAnswer]:
         """The lists that count: see the beginning of this file."""
         lists = [
             last
@@ -283,17 +244,32 @@ class GatewayView:
         """The lists that are kept, the newest first."""
         return [answer.listing for answer in reversed(self._answers.values()) if not answer.listing.single]
 
-    def _read(self, key: _Key, answer: _Answer, steps: int) -> int:
-        if answer.listing.single:
-            answer.listing.read()
-        elif not answer.listing.is_read:
-            steps = answer.read(steps)
-            if len(answer.listing) > LONGEST and self._answers.get(key) is answer:  # not another since
-                self._drop(key)
-        return steps
+    def _read(self, key: _Key, answer: KeptAnswer, effort: Effort) -> None:
+        if answer.listing.is_read:
+            return
+        if not effort.read(answer):
+            self._leave()
+        elif not answer.listing.single:
+            self._drop_longest(key, answer)
+
+    def _fold(self, answer: KeptAnswer, effort: Effort) -> None:
+        effort.fold(answer)
+        if answer.listing.is_read and not answer.listing.ids.are_folded:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leave what is not read, or not folded, to `reading`: until that begins, no look-up goes on with it."""
+        if not self._is_left:
+            self._is_left = True
+            if self.on_left is not None:
+                self.on_left()
+
+    def _drop_longest(self, key: _Key, answer: KeptAnswer) -> None:
+        if len(answer.listing) > LONGEST and self._answers.get(key) is answer:  # not another since
+            self._drop(key)
 
     @staticmethod
-    def _learned(session: str, aliases: Aliases, older: Iterable[_Answer]) -> str | None:
+    def _learned(session: str, aliases: Aliases, older: Iterable[KeptAnswer]) -> str | None:
         """The channel that a list before showed this session to be; its own id where several channels fold to it."""
         for answer in older:
             listing = answer.listing
@@ -309,29 +285,16 @@ class GatewayView:
         self._size -= len(self._answers.pop(key).listing.body)
 
 
-def _is_over(whole: _Answer, newest: float, filtered: Iterable[_Answer]) -> bool:
+def _is_over(whole: KeptAnswer, newest: float, filtered: Iterable[KeptAnswer]) -> bool:
     """Whether a list without a query no longer tells which channels there are, beside newer ones asked for with one.
 
     So it is once one of these has every channel of it: what that query leaves out is not in the older list either.
     """
     if whole.at < newest - ALONE:
         return True
-    exact = whole.listing.ids.exact
     return any(
-        one.at > whole.at and one.listing.rule is whole.listing.rule and one.listing.ids.exact >= exact
-        for one in filtered
+        one.at > whole.at and one.listing.rule is whole.listing.rule and one.has_channels_of(whole) for one in filtered
     )
-
-
-def _go_on(steps: Generator[None, None, None], most: int) -> int:
-    """Go at most so many steps; give how many are left over."""
-    while most > 0:
-        most -= 1
-        try:
-            next(steps)
-        except StopIteration:
-            break
-    return most
 
 
 def _united(lists: Iterable[ChannelList]) -> ChannelIds:

@@ -39,6 +39,7 @@ from statusproxy.registry.intake import Intake
 from statusproxy.registry.intervals import Intervals
 from statusproxy.registry.others import Others
 from statusproxy.registry.outage_ledger import OutageLedger
+from statusproxy.registry.reading_ahead import ReadingAhead
 from statusproxy.registry.repeated_warnings import RepeatedWarnings
 from statusproxy.registry.saving import Saving
 from statusproxy.registry.session_rows import SessionRows
@@ -100,6 +101,7 @@ class SessionRegistry:
         self._gateway_view = GatewayView()
         self.pacer = Pacer()
         """Paces whatever looks at all sessions beside the traffic."""
+        self._reading_ahead = ReadingAhead(self._gateway_view, self.pacer)
         self.rows = SessionRows(self.sessions, self._gateway_view, lambda: self.clock.last, self.pacer)
         """Every session once, listed or not, as it stands."""
         self._corrections = Corrections(self.sessions)
@@ -144,6 +146,7 @@ class SessionRegistry:
         self._deadlines.close()
         self._others.close()
         await self._confirmation.close()
+        await self._reading_ahead.close()
         await self.saving.close()
 
     def configure(
@@ -199,6 +202,7 @@ class SessionRegistry:
         """A channel list as corrected now. `query` is that of its request."""
         now = self.now()
         listing = self._gateway_view.note(body, rule, session, now, query)
+        self._reading_ahead.note(listing, now)
         if listing.single:
             learn_own(listing, self.sessions.answers)
         expired = self._deadlines.look(now)
@@ -225,6 +229,7 @@ class SessionRegistry:
             waits.append(self._follow(changes, with_claims=True))
 
         correction = await self._corrections.correct_in_steps(listing, asked_at, now, self.now, changed)
+        self._reading_ahead.note(listing, now)  # not before: a correction finds its channels in one that is not read
         self._metrics.corrected(len(correction.corrected))
         while first_shown := self.sessions.answers.take_first_shown(_LOGGED):
             for session_id in first_shown:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from statusproxy.registry import gateway_view as gateway_view_module
+from statusproxy.registry import kept_answer as kept_answer_module
 from statusproxy.registry.gateway_view import ALONE, QUERIES, TOGETHER, GatewayView, Word
 from statusproxy.status import identity
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule, correct
 from statusproxy.status.identity import Aliases
-from statusproxy.status.list_reader import ListReader
+from statusproxy.status.list_reader import ListReader, Part
 from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.sessions import SessionMap
 
@@ -294,32 +295,126 @@ def test_a_session_spelt_otherwise_has_its_word_in_one_look_up_of_ten_thousand_c
         assert words(gateway_view, "sess-00007") == {"sess-00007": Word("open", 5.0)}
 
 
-def test_a_look_up_reads_so_much_at_most_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert gateway_view_module._STEPS == 13  # of a millisecond each: some way below what may hold the loop
-    monkeypatch.setattr(gateway_view_module, "_STEPS", 2)
-    channels = ",".join(f'{{"id":"\\ud800{number}"}}' for number in range(5_000))  # half a surrogate pair: the slow way
+def read_in_steps(gateway_view: GatewayView) -> int:
+    """Read all; how many steps that took."""
+    return sum(1 for _ in gateway_view.reading())
+
+
+HARD = {
+    "slow": "".join(f'{{"id":"\\ud800{number}"}},' for number in range(5_000)),  # half a surrogate pair: the slow way
+    "long": "".join(f'{{"id":"s{number}"}},' for number in range(49_000)),
+    "empty": "{}," * 600_000,
+    "numbers": "0," * 1_000_000,
+    "short": "{}," * 80_000,
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_a_look_up_leaves_a_list_that_takes_long_to_read_to_steps_and_the_next_spends_nothing_on_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_answer_module, "_FOR", 0.0)
+    taken: list[int] = []
+    go_on = kept_answer_module.go_on
+
+    def counted(steps: Any, most: int, *until: Any) -> int:
+        left = go_on(steps, most, *until)
+        taken.append(most - left)
+        return left
+
+    monkeypatch.setattr(kept_answer_module, "go_on", counted)
     gateway_view = GatewayView()
-    body = f'[{channels},{{"id":"sales","status":"open"}}]'.encode()
-    steps = 1 + sum(1 for _ in ChannelList(body, FLAT).steps())
-    gateway_view.note(body, FLAT, None, 5.0)
-    looks = 1
-    while not words(gateway_view, "sales"):
-        looks += 1
-        assert looks < 50
-    assert looks == (steps + 1) // 2 > 3
+    left = gateway_view.on_left = mock.Mock()
+    gateway_view.note(f'[{HARD[name]}{{"id":"sales","status":"open"}}]'.encode(), replace(FLAT), None, 5.0)
+    assert words(gateway_view, "sales", "support", "desk") == {}
+    assert sum(taken) == (2 if name == "slow" else 0)
+    assert left.call_count == 1
+    if name in ("slow", "long"):
+        read_in_steps(gateway_view)
+        taken.clear()
+        assert words(gateway_view, "sales", "nobody") == {"sales": Word("open", 5.0)}
+        assert sum(taken) == 0
 
 
-def test_a_look_up_folds_so_many_ids_at_most_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_view_module, "_STEPS", 2)
+def test_a_look_up_folds_so_many_ids_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "_FOLDED", 100)
     gateway_view = GatewayView()
-    gateway_view.note(a_list(**{f"S{number}": "open" for number in range(1_000)}), RULE, None, 5.0)
-    looks = 1
-    while not words(gateway_view, "s999"):
-        looks += 1
-        assert looks < 20
-    assert looks >= 5
-    assert words(gateway_view, "S1", "nobody") == {"S1": Word("open", 5.0)}
+    left = gateway_view.on_left = mock.Mock()
+    gateway_view.note(a_list(**{f"S{number}": "open" for number in range(2_000)}), RULE, None, 5.0)
+    assert words(gateway_view, "s999") == {}
+    assert left.call_count == 1
+    read_in_steps(gateway_view)
+    assert words(gateway_view, "s999", "S1", "nobody") == {"s999": Word("open", 5.0), "S1": Word("open", 5.0)}
+
+
+def test_one_look_up_builds_few_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[ListReader] = []
+    init = ListReader.__init__
+
+    def counted(self: ListReader, *given: Any) -> None:
+        built.append(self)
+        init(self, *given)
+
+    monkeypatch.setattr(ListReader, "__init__", counted)
+    gateway_view = GatewayView()
+    for number in range(5):
+        gateway_view.note(b'[{"id":"s%d"}]' % number, replace(FLAT), None, 5.0)
+    words(gateway_view, "nobody")
+    assert len(built) == 2
+    read_in_steps(gateway_view)
+    assert len(built) == 5
+
+
+def test_as_long_as_a_list_is_not_read_the_one_before_counts() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="open"), RULE, None, 5.0)
+    assert words(gateway_view, "sales") == {"sales": Word("open", 5.0)}
+    long = a_list(sales="close", **{f"s{number}": "open" for number in range(40_000)})
+    gateway_view.note(long, RULE, None, 6.0)
+    assert words(gateway_view, "sales") == {"sales": Word("open", 5.0)}
+    read_in_steps(gateway_view)
+    assert words(gateway_view, "sales") == {"sales": Word("close", 6.0)}
+
+
+def test_a_list_that_is_not_read_lets_no_old_one_speak() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="open"), RULE, None, 5.0)
+    assert words(gateway_view, "sales") == {"sales": Word("open", 5.0)}
+    gateway_view.note(a_list(**{f"s{number}": "open" for number in range(40_000)}), RULE, None, 6.0 + TOGETHER)
+    assert words(gateway_view, "sales") == {}
+
+
+def test_where_another_list_comes_before_one_is_read_that_is_read_to_its_end_and_counts() -> None:
+    gateway_view = GatewayView()
+    for at in range(3):
+        reading = gateway_view.reading()
+        gateway_view.note(a_list(**{f"s{number}": f"word{at}" for number in range(40_000)}), RULE, None, float(at))
+        next(reading)
+        next(reading)
+        gateway_view.note(a_list(**{f"s{number}": f"other{at}" for number in range(40_000)}), RULE, None, at + 0.5)
+        for _ in reading:
+            pass
+        assert words(gateway_view, "s7") == {"s7": Word(f"word{at}", float(at))}
+
+
+def test_a_look_up_after_all_is_read_finds_no_place_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(**{f"s{number}": "open" for number in range(5_000)}), RULE, None, 5.0)
+    read_in_steps(gateway_view)
+    monkeypatch.setattr(Part, "locate", mock.Mock(side_effect=AssertionError("located at once")))
+    assert len(words(gateway_view, *(f"s{number}" for number in range(20)))) == 20
+
+
+def test_of_an_answer_that_names_its_session_behind_thousands_of_values_the_session_is_not_known() -> None:
+    gateway_view = GatewayView()
+    rule = replace(RULE, one=True)
+    gateway_view.note(b'{"channels":[%b{"id":"sales","status":"open"}]}' % (b"{}," * 15_000), rule, None, 5.0)
+    assert words(gateway_view, "sales") == {}
+
+
+def test_a_long_list_of_a_route_whose_answers_name_themselves_is_not_read_when_it_comes() -> None:
+    body = b"[%b{}]" % (b"{}," * 15_000)
+    assert not GatewayView().note(body, NAMED, None, 5.0).is_read
 
 
 def test_a_channel_that_takes_long_to_read_has_no_word_until_a_correction_has_read_it() -> None:
@@ -560,3 +655,21 @@ def test_a_short_list_by_whose_fold_a_session_is_another_channel_says_nothing_of
     asked(gateway_view, 6.0, "name=Front", "Front")
     words(gateway_view, "front")
     assert words(gateway_view, "front") == {"front": Word("open", 5.0)}
+
+
+def test_whether_a_list_with_a_query_has_all_channels_is_found_once() -> None:
+    class Counted(frozenset[str]):
+        compared = 0
+
+        def __ge__(self, other: object) -> bool:
+            Counted.compared += 1
+            return False
+
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "", "sales", "support")
+    gateway_view.note(a_list(sales="open"), RULE, None, 6.0, "name=sales")
+    read(gateway_view)
+    gateway_view.lists()[0].ids.exact = Counted({"sales"})
+    for _ in range(5):
+        assert gateway_view.seen_at == 6.0
+    assert Counted.compared <= 1

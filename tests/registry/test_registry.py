@@ -1200,6 +1200,20 @@ async def test_sessions_that_fall_at_once_have_each_kept_answer_read_once(lists_
         assert [change.gateway_said for change in it.disk.changes] == ["connected"] * 300
 
 
+async def test_the_first_loss_finds_a_long_list_read_and_has_its_word(lists_read: list[int]) -> None:
+    async with kept() as it:
+        answer = body(channel_list(**{f"s{number}": "connected " + "x" * 40 for number in range(10_000)}))
+        await it.registry.correct_in_steps(answer, LIST, it.registry.now(), None)
+        task = it.registry._reading_ahead._task
+        assert task is not None
+        await task
+        assert lists_read == [len(answer)]
+        lose(it, 1)
+        assert len(lists_read) == 1, "nothing is read on the webhook's way"
+        await it.registry.close()
+        assert [change.gateway_said for change in it.disk.changes] == ["connected " + "x" * 40]
+
+
 async def test_a_scrape_and_a_look_read_nothing_again(lists_read: list[int]) -> None:
     async with kept() as it:
         lose(it, 100)
