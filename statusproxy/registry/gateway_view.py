@@ -17,13 +17,15 @@ lists of several routes do.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from statusproxy.registry.kept_answer import SINGLE_STEPS, Effort, KeptAnswer, go_on
 from statusproxy.status.channel_list import ChannelList, ChannelRule
 from statusproxy.status.identity import Aliases, ChannelIds
 from statusproxy.status.session_state import Claim, claim_of
+from statusproxy.status.steps import at_once
 
 log = logging.getLogger("statusproxy.sessions")
 
@@ -42,6 +44,13 @@ QUERIED: Final = 4 * 1024 * 1024
 
 #: Channels of the longest list kept as an index: for lists of next to nothing else, whose index outgrows them.
 LONGEST: Final = 50_000
+
+#: Channels of several lists that are put together in one go.
+_UNITED_AT_ONCE: Final = 8_192
+
+#: Channels of lists that are put together, or folded, when they are asked for. With more, the ones before count until
+#: `reading` has done so.
+_FEW: Final = 2_048
 
 #: Seconds by which the list of one route may be older than that of another and still count: a site asks for its lists
 #: every few minutes, and a list that nobody asks for any more must not show channels that are gone.
@@ -184,20 +193,38 @@ class GatewayView:
         return None
 
     def reading(self) -> Iterator[None]:
-        """Read what is not read yet, so that `claim` and `channels` have the newest; yields after each step."""
+        """Read what is not read yet, and put the lists together, so that `claim` and `channels` have the newest.
+
+        Yields after each step.
+        """
         self._is_left = False
         for key, answer in list(self._answers.items()):
             yield from answer.finish()
             if not answer.listing.single:
                 self._drop_longest(key, answer)
+        while (lists := self._listed()) != self._together[0]:
+            ids = yield from _united(lists)
+            yield from ids.fold()
+            self._put_together(lists, ids)
 
     def channels(self) -> ChannelIds:
-        """The channels of the last lists, as far as they have been read: of each route's, while they count."""
-        lists = [answer.listing for answer in self._last_lists()]
+        """The channels of the last lists, as far as they have been read: of each route's, while they count.
+
+        Of thousands, as far as `reading` has put them together.
+        """
+        lists = self._listed()
         if lists != self._together[0]:
-            whole = {id(listing.rule) for listing in lists if listing.whole}
-            self._together = lists, _united(lists), all(id(listing.rule) in whole for listing in lists)
+            folded = len(lists) == 1 and lists[0].ids.are_folded
+            if folded or sum(map(len, lists)) <= _FEW:
+                self._put_together(lists, at_once(_united(lists)))
         return self._together[1]
+
+    def _listed(self) -> list[ChannelList]:
+        return [answer.listing for answer in self._last_lists()]
+
+    def _put_together(self, lists: list[ChannelList], ids: ChannelIds) -> None:
+        whole = {id(listing.rule) for listing in lists if listing.whole}
+        self._together = lists, ids, all(id(listing.rule) in whole for listing in lists)
 
     @property
     def is_whole(self) -> bool:
@@ -297,6 +324,15 @@ def _is_over(whole: KeptAnswer, newest: float, filtered: Iterable[KeptAnswer]) -
     )
 
 
-def _united(lists: Iterable[ChannelList]) -> ChannelIds:
-    ids = [listing.ids for listing in lists]
-    return ids[0] if len(ids) == 1 else ChannelIds(frozenset().union(*(one.exact for one in ids)))
+def _united(lists: Sequence[ChannelList]) -> Generator[None, None, ChannelIds]:
+    """The channels of several lists; yields after each short step. Lists of several routes mostly have the same."""
+    if len(lists) == 1:
+        return lists[0].ids
+    exact: dict[str, None] = {}  # in the order of the lists, so that a batch of rows is found in one part of one
+    for listing in lists:
+        ids = iter(listing.ids.exact)
+        while some := list(islice(ids, _UNITED_AT_ONCE)):
+            exact.update(dict.fromkeys(some))
+            yield
+    has_all = (listing.ids for listing in lists if len(listing) == len(exact))
+    return next(has_all, ChannelIds(exact.keys()))

@@ -124,7 +124,7 @@ class KeptAnswer:
         with suppress(RecursionError):  # a channel that is nested too deep
             # With one of the channels it is found where the others stand.
             yield from listing.read_objects(islice(listing.ids.exact, 1), listing.rule.object_reader)
-        yield from listing.number()
+        yield from listing.number(len(listing))
 
 
 class Effort:

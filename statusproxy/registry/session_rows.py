@@ -69,7 +69,10 @@ class SessionRows:
         self._meanings = Meanings(states)
 
     async def read(self) -> None:
-        """Read the gateway's last lists, as far as they are not read; others have their turn after each step."""
+        """Read the gateway's last lists, and fold the ids of all of them together, as far as that has not been done.
+
+        Others have their turn after each step.
+        """
         for _ in self._view.reading():
             await self._pacer.step()
 

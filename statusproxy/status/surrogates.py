@@ -1,5 +1,6 @@
-"""What JavaScript takes and the quick decoder refuses, replaced in short steps: bytes that are not UTF-8, and halves of
-surrogate pairs in JSON.
+"""What JavaScript takes and the quick decoder refuses, replaced in short steps: bytes that are no UTF-8, half pairs.
+
+A pair is two surrogates, as JSON writes a character beyond the first 65 536.
 
 Half of an emoji is what remains where a text was cut in the middle of it.
 """

@@ -673,3 +673,32 @@ def test_whether_a_list_with_a_query_has_all_channels_is_found_once() -> None:
     for _ in range(5):
         assert gateway_view.seen_at == 6.0
     assert Counted.compared <= 1
+
+
+# Lists of several routes together
+
+
+def test_thousands_of_channels_of_several_lists_are_put_together_and_folded_in_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway_view = GatewayView()
+    for rule, letter in ((RULE, "S"), (replace(RULE), "T")):
+        gateway_view.note(a_list(**{f"{letter}{number}": "open" for number in range(5_000)}), rule, None, 5.0)
+    monkeypatch.setattr(gateway_view_module, "_UNITED_AT_ONCE", 1_000)
+    for listing in gateway_view.lists():
+        listing.read()
+    assert len(gateway_view.channels().exact) == 0, "not at once"
+    assert read_in_steps(gateway_view) > 30
+    channels = gateway_view.channels()
+    assert channels.are_folded
+    assert channels.match("s4999", Aliases({})).channel == "S4999"
+    assert len(channels.exact) == 10_000
+
+
+def test_where_one_list_has_the_channels_of_all_its_folds_serve() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="open", desk="open"), RULE, None, 5.0)
+    whole = gateway_view.lists()[0]
+    gateway_view.note(a_list(sales="open"), replace(RULE), None, 5.0)
+    read_in_steps(gateway_view)
+    assert gateway_view.channels() is whole.ids

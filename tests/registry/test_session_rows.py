@@ -1,17 +1,21 @@
 """Every session once: of the map, of the gateway's last lists, or of both, with how it stands."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
 
 from statusproxy.observe.metrics import Metrics
+from statusproxy.pacing import Pacer
 from statusproxy.registry.gateway_view import TOGETHER
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.registry.session_rows import AT_ONCE, Row
+from statusproxy.status import fields, identity
 from statusproxy.status.channel_list import ChannelRule
 from statusproxy.status.model import Override, Record, SessionRules
 from statusproxy.status.session_state import SessionState
+from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalKind, SignalRules
 from tests.registry.disk import Disk
 
@@ -303,3 +307,40 @@ async def test_the_channel_of_a_list_that_is_not_read_yet_is_found_in_the_past()
     world = World(connected("frontdesk"))
     world.registry.correct(b'{"channels": [{"id": "Front Desk"}]}', RULE, world.registry.now(), None, "")
     assert "frontdesk" in await world.rows.names("Front Desk")
+
+
+# Lists of several routes
+
+
+async def test_rows_fold_the_ids_of_several_lists_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first session that is not listed by its exact id is looked up by what all of them fold to."""
+    folded: list[int] = []
+    fold = fields.fold_ids
+
+    def counted(ids: Sequence[str]) -> Sequence[str]:
+        folded.append(len(ids))
+        return fold(ids)
+
+    monkeypatch.setattr(identity, "fold_ids", counted)
+    world = World(Record("lost", override=LOST), Record("a 7"))
+    for rule, letter in ((RULE, "A"), (OTHER, "B")):
+        body = json.dumps({"channels": [{"id": f"{letter}{number}"} for number in range(5_000)]})
+        with monkeypatch.context() as nothing_lost:
+            nothing_lost.setattr(SessionMap, "has_overrides", False)
+            world.registry.correct(body.encode(), rule, world.registry.now(), None)
+    assert folded == []
+    in_steps: list[int] = []
+
+    async def step(_pacer: Pacer) -> None:
+        in_steps.append(sum(folded))
+        folded.clear()
+
+    monkeypatch.setattr(Pacer, "step", step)
+    await world.rows.read()
+    assert sum(in_steps) + sum(folded) == 20_000, "each list, and all of them together"
+    assert max(*in_steps, *folded) <= 1_024
+    folded.clear()
+    assert world.row("a 7").channel == "A7"
+    assert world.row("lost").channel is None
+    assert len(world.all()) == 10_001
+    assert folded == []
