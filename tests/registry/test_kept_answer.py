@@ -1,0 +1,112 @@
+"""A kept answer: read in steps, by a look-up only as far as that is done soon, in the background to its end."""
+
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from statusproxy.registry import kept_answer as module
+from statusproxy.registry.kept_answer import Effort, KeptAnswer, go_on
+from statusproxy.status.channel_list import ChannelList
+from statusproxy.status.channels import ChannelRule
+from tests.status.counting import counted
+
+RULE = ChannelRule(list=((),), id=(("id",),), set={"status": "disconnected"})
+
+
+def an_answer(*ids: str, before: KeptAnswer | None = None, body: bytes | None = None) -> KeptAnswer:
+    listed = json.dumps([{"id": one, "status": "open"} for one in ids]).encode() if body is None else body
+    return KeptAnswer(ChannelList(listed, replace(RULE)), 1.0, before)
+
+
+def finished(answer: KeptAnswer) -> KeptAnswer:
+    counted(answer.finish())
+    return answer
+
+
+def test_a_list_is_read_folded_and_located_to_its_end() -> None:
+    answer = finished(an_answer(*(f"S{number}" for number in range(3_000))))
+    assert (answer.is_list, answer.listing.ids.are_folded) == (True, True)
+    assert answer.fold(5) == 5
+    assert answer.listing.said("S2999").word == "open"
+
+
+def test_what_is_no_list_is_read_too_and_is_none() -> None:
+    answer = finished(an_answer(body=b'{"error":"busy"}'))
+    assert (answer.listing.is_read, answer.is_list) == (True, False)
+
+
+def test_a_channel_that_is_nested_too_deep_does_not_end_the_reading() -> None:
+    body = b'[{"id":"a","deep":%b1%b}]' % (b"[" * 5_000, b"]" * 5_000)
+    assert finished(an_answer(body=body)).listing.is_read
+
+
+def test_the_last_list_stands_in_for_an_answer_that_is_none() -> None:
+    first = finished(an_answer("sales"))
+    error = finished(an_answer(before=first, body=b"{}"))
+    assert error.last_list is first
+    assert finished(an_answer(before=error, body=b"{}")).last_list is first
+    assert an_answer(body=b"{}").last_list is None
+
+
+def test_two_at_most_are_kept_behind_the_newest() -> None:
+    answer = finished(an_answer("s0"))
+    for number in range(1, 6):
+        answer = an_answer(f"s{number}", before=answer)
+        answer.read(1, lambda done: False)
+    behind = []
+    each: KeptAnswer | None = answer
+    while (each := each.before if each is not None else None) is not None:
+        behind.append(each)
+    assert len(behind) <= 2
+
+
+def test_a_list_has_the_channels_of_another_or_not() -> None:
+    both, one, other = (finished(an_answer(*ids)) for ids in (("a", "b"), ("a",), ("c",)))
+    assert both.has_channels_of(one)
+    assert [both.has_channels_of(other) for _ in range(2)] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("heavier", "lighter"), [(b"[1,1,1]", b"[11111]"), (b"[{},{}]", b"[12345]"), (b'["\\n"]', b'["nn"]'),
+                             ('["é"]'.encode(), b'["ee"]')],
+    ids=["values", "objects", "escapes", "not ascii"],
+)  # fmt: skip
+def test_an_answer_weighs_by_what_it_is_made_of(heavier: bytes, lighter: bytes) -> None:
+    assert len(heavier) == len(lighter)
+    assert an_answer(body=heavier).weight > an_answer(body=lighter).weight
+
+
+def test_a_look_up_reads_what_is_light_and_leaves_the_rest() -> None:
+    effort = Effort(some=True)
+    light, heavy = an_answer("sales"), an_answer(body=b"[" + b"{}," * 60_000 + b"{}]")
+    assert effort.read(light)
+    assert not effort.read(heavy)
+    assert not heavy.listing.is_read
+
+
+def test_a_look_up_with_no_effort_left_reads_and_folds_nothing() -> None:
+    effort = Effort(some=False)
+    answer = an_answer("sales")
+    assert not effort.read(answer)
+    effort.fold(finished(answer))
+    assert effort.steps == 0
+
+
+def test_a_look_up_builds_two_readers_at_most() -> None:
+    effort = Effort(some=True)
+    assert [effort.read(an_answer("sales")) for _ in range(3)] == [True, True, False]
+
+
+def test_some_steps_are_taken_however_late_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FOR", -1.0)
+    assert Effort(some=True).read(an_answer(*(f"s{number}" for number in range(1_000))))
+
+
+def test_steps_end_with_the_work_with_the_number_or_when_told_to() -> None:
+    def steps() -> list[None]:
+        return [None] * 3
+
+    assert go_on((each for each in steps()), 10) == 6
+    assert go_on((each for each in steps()), 2) == 0
+    assert go_on((each for each in steps()), 10, lambda done: done == 1) == 9
