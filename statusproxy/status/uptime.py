@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import struct
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from operator import sub
 from typing import Final
 
 import msgspec
@@ -107,23 +109,57 @@ class Outages(msgspec.Struct, eq=False, gc=False):
         gone = count * _MOMENT.size
         self._starts, self._ends = self._starts[gone:], self._ends[gone:]
 
-    def within(self, start: float, end: float, now: float) -> Iterator[tuple[float, float, bool]]:
-        """The parts of outages in this time: from, to, and whether the loss itself is in it."""
-        starts, ends, since = _moments(self._starts), _moments(self._ends), self.open_since
-        over = end if since is None else min(end, since)  # what the one that lasts covers counts once
-        for number in range(bisect_left(ends, start), bisect_left(starts, over)):
-            yield max(start, starts[number]), min(over, ends[number]), starts[number] >= start
-        if since is not None and since < end and now >= start:
-            yield max(start, since), max(since, min(end, now)), since >= start
+    def days(self, start: float, now: float) -> Iterator[tuple[int, float, bool]]:
+        """What was lost from `start` until `now`, by UTC days: the day's number, seconds, and whether a loss is in it.
+
+        A day may come several times. What takes time are the days: of a day with thousands of outages none is visited
+        by Python itself.
+        """
+        starts, ends = _moments(self._starts), _moments(self._ends)
+        first, last, over = self._within(start, now)
+        number = first
+        while number < last:
+            day = math.floor(max(start, starts[number]) / DAY)
+            # The first may begin before `start`, and the last of a day may end after it: those are cut. All others of a
+            # day are on it as they are.
+            following = number + 1 if number == first else bisect_left(starts, (day + 1) * DAY, number + 1, last)
+            final = following - 1
+            if final > number:
+                yield day, math.fsum(map(sub, ends[number:final], starts[number:final])), True
+            yield from _by_days(max(start, starts[final]), min(over, ends[final]), begins=starts[final] >= start)
+            number = following
+        if (lasts := self._lasts(start, now, now)) is not None:
+            yield from _by_days(*lasts, begins=lasts[0] == self.open_since)
 
     def share(self, start: float, end: float, now: float) -> Share:
         """What was lost of this time; an outage that lasts counts up to `now`."""
         end = min(end, now)
         if end <= start:
             return Share(0.0, 0.0, 0)
-        parts = list(self.within(start, end, now))
-        lost = math.fsum(until - since for since, until, _ in parts)
-        return Share(end - start, min(lost, end - start), sum(begins for *_, begins in parts))
+        starts, ends = _moments(self._starts), _moments(self._ends)
+        first, last, over = self._within(start, end)
+        parts, losses = map(sub, ends[first:last], starts[first:last]), last - first
+        cut = 0.0
+        if losses:
+            losses -= starts[first] < start
+            cut = max(0.0, start - starts[first]) + max(0.0, ends[last - 1] - over)
+        if (lasts := self._lasts(start, end, now)) is not None:
+            losses += lasts[0] == self.open_since
+            cut -= lasts[1] - lasts[0]
+        return Share(end - start, max(0.0, min(math.fsum(parts) - cut, end - start)), losses)
+
+    def _within(self, start: float, end: float) -> tuple[int, int, float]:
+        """Which of those that are over are in this time, from the first to before the last, and where they are cut."""
+        over = end if self.open_since is None else min(end, self.open_since)  # what the one that lasts covers is its
+        first = bisect_left(_moments(self._ends), start)
+        return first, max(first, bisect_left(_moments(self._starts), over)) if over > start else first, over
+
+    def _lasts(self, start: float, end: float, now: float) -> tuple[float, float] | None:
+        """The part of the outage that lasts which is in this time; None if there is none."""
+        since = self.open_since
+        if since is None or since >= end or now < start:
+            return None
+        return max(start, since), max(since, min(end, now))
 
 
 def _moments(packed: bytes) -> memoryview[float]:
@@ -137,16 +173,25 @@ def _replaced(packed: bytes, first: int, last: int, moment: float) -> bytes:
 
 def united(several: Iterable[Outages]) -> Outages:
     """When a session was lost that is known under several ids: while it was by any of them."""
-    whole = Outages()
+    open_since: float | None = None
+    found: list[tuple[float, float]] = []
     for one in several:
-        for since, until in one:
-            whole.add(since, until)
+        found += one
         if one.open_since is not None:
-            whole.open_since = min(one.open_since, whole.open_since or math.inf)
-    for since, until in whole:
-        if whole.open_since is not None and since < whole.open_since < until:
-            whole.open_since = since
-    return whole
+            open_since = one.open_since if open_since is None else min(one.open_since, open_since)
+    found.sort()
+    starts, ends = array("d"), array("d")
+    for since, until in found:  # as `Outages.add` does it one by one, each time with a new copy of all
+        if starts and (since < ends[-1] or since == starts[-1]):
+            ends[-1] = max(ends[-1], until)
+        else:
+            starts.append(since)
+            ends.append(until)
+    if open_since is not None:
+        number = bisect_left(starts, open_since) - 1
+        if number >= 0 and open_since < ends[number]:
+            open_since = starts[number]
+    return Outages(open_since, starts.tobytes(), ends.tobytes())
 
 
 def figures(outages: Outages | None, known_from: float | None, first_heard: float | None, now: float) -> Figures:
@@ -163,12 +208,9 @@ def figures(outages: Outages | None, known_from: float | None, first_heard: floa
     share = outages.share(start, math.inf, now)
     lost = [0.0] * DAYS
     begun = [False] * DAYS
-    for since, until, begins in outages.within(start, now, now):
-        from_day = math.floor(since / DAY) - first
-        for day in range(from_day, min(math.floor(until / DAY) - first, DAYS - 1) + 1):
-            begin = (first + day) * DAY
-            lost[day] += max(0.0, min(until, begin + DAY) - max(since, begin))
-        begun[from_day] |= begins
+    for day, seconds, begins in outages.days(start, now):
+        lost[day - first] += seconds
+        begun[day - first] |= begins
     days = "-" * unknown + "".join(map(_tenths, lost[unknown:], begun[unknown:]))
     return Figures(first_heard or None, share.lost_seconds, share.losses, share.uptime, days)
 
@@ -192,6 +234,13 @@ def together(shares: Iterable[Share]) -> Share:
     for share in shares:
         whole = whole.and_(share)
     return whole
+
+
+def _by_days(since: float, until: float, *, begins: bool) -> Iterator[tuple[int, float, bool]]:
+    """One outage, as `Outages.days`: it may last for days, and begins on the first."""
+    day = math.floor(since / DAY)
+    for each in range(day, math.floor(until / DAY) + 1):
+        yield each, max(0.0, min(until, (each + 1) * DAY) - max(since, each * DAY)), begins and each == day
 
 
 def _tenths(lost: float, begun: bool) -> str:

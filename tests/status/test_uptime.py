@@ -1,6 +1,8 @@
 """Uptime by UTC days and calendar months."""
 
 import gc
+import sys
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -22,7 +24,7 @@ def lost(*spans: tuple[float, float], now_since: float | None = None) -> Outages
 
 
 def parts(outages: Outages) -> list[tuple[float, float]]:
-    return [(since, until) for since, until, _ in outages.within(-1e9, 1e10, 1e10)]
+    return list(outages)
 
 
 def test_outages_that_overlap_are_one_and_those_that_touch_are_not() -> None:
@@ -155,3 +157,44 @@ def test_days_and_total_say_the_same(spans: list[tuple[float, float]], known: fl
     shown = [int(day) for day in told.days if day != "-"]
     assert (told.lost_seconds > 0) <= any(shown)
     assert told.lost_seconds <= sum(DAY / 10 * day if day < 9 else DAY for day in shown) + 1e-3
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions of Python and of C are called, and generators resumed."""
+    count = 0
+
+    def counted(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def flapping(count: int) -> Outages:
+    """So many outages in the last 80 days."""
+    step = 80 * DAY / count
+    return lost(*((NOW - 80 * DAY + n * step, NOW - 80 * DAY + (n + 0.5) * step) for n in range(count)))
+
+
+def test_sessions_with_thousands_of_outages_are_reported_in_short_steps() -> None:
+    some, many = flapping(200), flapping(2_000)
+    assert figures(many, LONG_AGO, None, NOW).losses == 2_000
+    for work in (
+        lambda outages: figures(outages, LONG_AGO, None, NOW),
+        lambda outages: [outages.share(begin, end, NOW) for _, begin, end in months(12, NOW)],
+    ):
+        assert calls(lambda: work(many)) < 1.5 * calls(lambda: work(some)), "what takes time are days, not outages"  # noqa: B023
+
+
+@given(st.lists(_SPANS, max_size=4))
+def test_several_ids_together_are_what_they_would_be_one_after_the_other(
+    several: list[list[tuple[float, float]]],
+) -> None:
+    in_one = sorted(span for spans in several for span in spans)
+    assert list(united(lost(*spans) for spans in several)) == list(lost(*in_one))
