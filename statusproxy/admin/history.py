@@ -9,6 +9,8 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
+from itertools import islice
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -17,6 +19,7 @@ from aiohttp import web
 from statusproxy.admin.ids import natural_keys
 from statusproxy.admin.json_answers import refuse
 from statusproxy.admin.messages import History, OutageList, Uptime, to_text
+from statusproxy.admin.ordering import emptied, in_order, let_go
 from statusproxy.admin.past import changes
 from statusproxy.admin.report import change_report, moment, month_report, outage_report
 from statusproxy.admin.since import parse_since
@@ -46,6 +49,9 @@ _AT_ONCE: Final = 50
 
 #: Sessions whose months are counted before others have their turn.
 _SESSIONS_AT_ONCE: Final = 10
+
+#: Months of sessions added up before others have their turn: half a millisecond.
+_SHARES_AT_ONCE: Final = 1_000
 
 
 class HistoryAnswers:
@@ -94,8 +100,11 @@ class HistoryAnswers:
             return _unreadable(error)
         now = time.time()
         head = OutageList(now=moment(now), more=more, outages=[])
-        texts = _texts(outage_report(one, now) for one in found)
-        return await _stream(request, head, texts, self._registry.pacer)
+        texts = _texts(outage_report(one, now) for one in emptied(found))
+        try:
+            return await _stream(request, head, texts, self._registry.pacer)
+        finally:
+            await let_go(found, self._registry.pacer)  # the client has gone
 
     async def uptime(self, request: web.Request) -> web.StreamResponse:
         """The last `?months=` calendar months of each session and of all together, or of one `?session=`."""
@@ -133,7 +142,10 @@ class HistoryAnswers:
                     return
 
     async def _outages(self, session: str | None, since: float | None, limit: int) -> tuple[list[Outage], bool]:
-        """The newest outages, and whether there are more. Lines from before are read until none lacks its beginning."""
+        """The newest outages, the newest last, and whether there are more.
+
+        Lines from before are read until none lacks its beginning.
+        """
         newest: list[tuple[float, int, Outage]] = []
         count = 0
 
@@ -155,8 +167,13 @@ class HistoryAnswers:
                     if since is not None and page and page[-1].recorded_at < since and not pairing.lacking:
                         break
                     await self._registry.pacer.step()
-            keep(pairing.rest())
-        return sorted((one for *_, one in newest), key=newest_first), count > limit
+            rest = pairing.left()
+            while some := list(islice(rest, _AT_ONCE)):
+                keep(some)
+                await self._registry.pacer.step()
+        found = await in_order((one for *_, one in emptied(newest)), newest_first, self._registry.pacer)
+        found.reverse()
+        return found, count > limit
 
     async def _standing(self, session: str | None) -> dict[str, Outage]:
         """The outages that last, of all sessions or of one id."""
@@ -182,21 +199,29 @@ class HistoryAnswers:
     async def _months(self, session: str | None, count: int) -> AsyncIterator[str]:
         ledger, shown = self._registry.ledger, self._registry.in_system_time
         rows = await self._registry.rows.all() if session is None else self._row(session)
+        keys = await natural_keys([row.session for row in rows], self._registry.pacer)
+        ordered = await in_order(zip(keys, rows, strict=True), itemgetter(0), self._registry.pacer)
         found: dict[str, list[tuple[str, Share]]] = {month: [] for month, *_ in months(count, time.time())}
-        for number, row in enumerate(rows):
+        for number, (_, row) in enumerate(ordered):
             if number % _SESSIONS_AT_ONCE == 0:
                 await self._registry.pacer.step()
             record = shown(row.record) if row.record is not None else Record(row.session)
             for month, share in ledger.monthly(record, row.spellings, count):
                 found.setdefault(month, []).append((row.session, share))
-        names = [row.session for row in rows]
-        keys = dict(zip(names, await natural_keys(names, self._registry.pacer), strict=True))
-        for month, shares in found.items():
-            shares.sort(key=lambda one: keys[one[0]])
-            if shares and session is None:
-                yield to_text(month_report(month, None, together(share for _, share in shares)))
-            for name, share in shares:
-                yield to_text(month_report(month, name, share))
+        try:
+            for month, shares in found.items():
+                if shares and session is None:
+                    whole = together(())
+                    for start in range(0, len(shares), _SHARES_AT_ONCE):
+                        whole = whole.and_(together(share for _, share in shares[start : start + _SHARES_AT_ONCE]))
+                        await self._registry.pacer.step()
+                    yield to_text(month_report(month, None, whole))
+                shares.reverse()
+                for name, share in emptied(shares):
+                    yield to_text(month_report(month, name, share))
+        finally:
+            for shares in found.values():
+                await let_go(shares, self._registry.pacer)  # the client has gone
 
 
 def by_hand(request: web.Request) -> str | None:

@@ -7,7 +7,7 @@ that would overlap are one. Outages of one session never overlap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -124,10 +124,15 @@ class Pairing:
 
     def rest(self) -> list[Outage]:
         """What is left when there are no more lines."""
-        left = [_in_doubt(one) for one in self._found.values() if one.released != FORGOTTEN or not _is_end_only(one)]
-        self._found = {}
+        return list(self.left())
+
+    def left(self) -> Iterator[Outage]:
+        """As `rest`, found as this is gone through: the history may have lines of very many sessions."""
         self._lacking.clear()
-        return left
+        while self._found:
+            _, one = self._found.popitem()
+            if one.released != FORGOTTEN or not _is_end_only(one):
+                yield _in_doubt(one)
 
     def _begun(self, change: Change, before: Outage | None) -> Outage:
         """The outage that this line reports. It begins no later than `before`, which later lines reported, if any."""

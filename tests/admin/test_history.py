@@ -1,5 +1,6 @@
 """The answers about the past: lines of history, outages as records, uptime by months."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -8,8 +9,10 @@ import pytest
 from aiohttp import web
 
 from statusproxy.admin import history as module
+from statusproxy.admin import ordering
 from statusproxy.demo.events import status_find
 from statusproxy.status.model import Change
+from statusproxy.status.outages import Outage, newest_first
 from statusproxy.store import StoreError
 from tests.admin.harness import Admin
 from tests.waiting import until
@@ -261,3 +264,31 @@ async def test_a_client_that_goes_meanwhile_costs_no_error(
     await until(lambda: bool(closed))
     told = [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
     assert told == (["the history could not be read to its end: disk full"] if ends == "unreadable" else [])
+
+
+async def test_a_hundred_thousand_outages_are_sorted_in_short_steps(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted between two turns that someone else has."""
+    monkeypatch.setattr(ordering, "_AT_ONCE", 10)
+    now = admin.proxy.server.registry.clock.wall()
+    await written(admin, *lines(now, 80))
+    done, most = 0, 0
+
+    def counted(outage: Outage) -> tuple[float, str]:
+        nonlocal done
+        done += 1
+        return newest_first(outage)
+
+    async def somebody_else() -> None:
+        nonlocal done, most
+        while True:
+            most, done = max(most, done), 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(module, "newest_first", counted)
+    other = asyncio.create_task(somebody_else())
+    found = await outages(admin)
+    other.cancel()
+    assert [one["since"] for one in found] == sorted((one["since"] for one in found), reverse=True)
+    assert (len(found), 0 < most <= 20) == (80, True), "some at a time, and the first of each piece"
