@@ -28,6 +28,7 @@ from statusproxy.admin.messages import (
     State,
     to_text,
 )
+from statusproxy.admin.ordering import in_order
 from statusproxy.admin.polling import PollAnswers
 from statusproxy.admin.report import change_report, counts, damage_report, moment, row_report
 from statusproxy.admin.scrape import gauges, sessions_now
@@ -282,7 +283,5 @@ async def _in_pieces(request: web.Request, head: Sessions, reports: Sequence[str
 async def _in_order(rows: Sequence[Row], pacer: Pacer) -> list[Row]:
     """Sort sessions: those shown as disconnected first, each part in natural order; yields to the event loop."""
     keys = await natural_keys([row.session for row in rows], pacer)
-    parts: tuple[list[tuple[str, Row]], list[tuple[str, Row]]] = ([], [])
-    for key, row in zip(keys, rows, strict=True):
-        parts[row.state is not SessionState.LOST].append((key, row))
-    return [row for part in parts for _, row in sorted(part, key=itemgetter(0))]
+    keyed = ((row.state is not SessionState.LOST, key, row) for key, row in zip(keys, rows, strict=True))
+    return [row for *_, row in await in_order(keyed, itemgetter(0, 1), pacer)]

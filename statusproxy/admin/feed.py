@@ -153,8 +153,10 @@ class Feed:
                 page.gone.clear()
                 for start in range(0, len(gone), GONE):
                     yield _event("gone", Gone(gone[start : start + GONE]), self._heard())
-                stale = self._reports.in_order(page.stale)
+                    await self._registry.pacer.step()
+                owed = list(page.stale)
                 page.stale.clear()
+                stale = await self._reports.in_order(owed)
                 for start in range(0, len(stale), BATCH):
                     async with self._writing:  # one page at a time, one batch at a time
                         batch = stale[start : start + BATCH]

@@ -6,7 +6,8 @@ are compared only where the gateway's answers differ, or a minute has passed. A 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, Protocol
 
 from statusproxy.admin.messages import to_text
@@ -22,6 +23,9 @@ SAME_AGAIN: Final = 60.0
 
 #: Sessions looked at before others have their turn; some 15 µs each.
 LOOKED_AT: Final = AT_ONCE
+
+#: Sessions put in order before others have their turn: half a millisecond.
+RANKED: Final = 1_000
 
 #: The order in which sessions are told: what needs someone comes first.
 _RANKS: Final = {state: rank for rank, state in enumerate(SessionState)}
@@ -117,12 +121,20 @@ class SessionReports:
         """How many of the sessions that were told are in each state."""
         return counts(self._counts)
 
-    def in_order(self, sessions: Iterable[str]) -> list[str]:
-        """Those that need attention come first, so that a page of thousands shows them first."""
-        told = self._told
-        known = [session for session in sessions if session in told]
-        known.sort(key=lambda session: _RANKS[told[session].row.state])
-        return known
+    async def in_order(self, sessions: Sequence[str]) -> list[str]:
+        """Those that need attention come first, so that a page of thousands shows them first.
+
+        Some are looked up at a time, between which others have their turn.
+        """
+        ranks: list[list[str]] = [[] for _ in _RANKS]
+        for start in range(0, len(sessions), RANKED):
+            if start:
+                await self._registry.pacer.step()
+            for session in sessions[start : start + RANKED]:
+                told = self._told.get(session)
+                if told is not None:
+                    ranks[_RANKS[told.row.state]].append(session)
+        return list(chain.from_iterable(ranks))
 
     def texts(self, sessions: Iterable[str]) -> list[str]:
         """The reports of these sessions as JSON, as they were found last; of those that are gone meanwhile none."""
@@ -134,7 +146,8 @@ class SessionReports:
             seen.update(row.session for row in rows)
             yield [], [row.session for row in rows if self._differs(row)]
         gone = [session for session in self._told if session not in seen]
-        yield [session for session in gone if self._drop(session)], []
+        for start in range(0, len(gone), LOOKED_AT):
+            yield [session for session in gone[start : start + LOOKED_AT] if self._drop(session)], []
 
     def _among(self, names: list[str]) -> Iterator[tuple[list[str], list[str]]]:
         for start in range(0, len(names), LOOKED_AT):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
@@ -285,6 +285,41 @@ async def test_no_turn_looks_at_or_writes_more_than_a_batch(admin: Admin, monkey
                 await page.next("sessions")
     other.cancel()
     assert most == {"written": feed_module.WRITTEN, "looked at": reports_module.LOOKED_AT}
+
+
+async def test_channels_that_leave_a_long_list_are_told_to_many_pages_in_short_steps(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted between two turns that someone else has."""
+    names = [f"shop-{number}" for number in range(100)]
+    await admin.list_channels(**dict.fromkeys(names, "connected"))
+    done, most, forget = 0, 0, feed_module._Page.forget
+
+    def counted(page: feed_module._Page, sessions: Sequence[str]) -> None:
+        nonlocal done
+        done += len(sessions)
+        forget(page, sessions)
+
+    async def somebody_else() -> None:
+        nonlocal done, most
+        while True:
+            most, done = max(most, done), 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(feed_module._Page, "forget", counted)
+    async with AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(open_page(admin)) for _ in range(5)]
+        for page in pages:
+            await page.next("sessions")
+        other = asyncio.create_task(somebody_else())
+        await admin.list_channels(**dict.fromkeys(names[:1], "connected"))
+        for page in pages:
+            gone: set[str] = set()
+            while len(gone) < 99:
+                gone.update((await page.next("gone"))["sessions"])
+            assert gone == set(names[1:])
+        other.cancel()
+    assert 0 < most <= 5 * reports_module.LOOKED_AT
 
 
 async def test_a_page_that_leaves_while_all_are_looked_at_leaves_nothing_behind(

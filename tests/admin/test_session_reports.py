@@ -12,6 +12,7 @@ from statusproxy.admin import session_reports as module
 from statusproxy.admin.report import row_report
 from statusproxy.admin.session_reports import LOOKED_AT, SessionReports
 from statusproxy.observe.metrics import Metrics
+from statusproxy.pacing import Pacer
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.registry.session_rows import Row
 from statusproxy.status.model import Change, Override, Record, SessionRules
@@ -128,9 +129,9 @@ def test_after_a_look_that_failed_all_are_compared(registry: SessionRegistry, mo
     assert looked(reports) == ([], ["sales"])
 
 
-def test_those_to_be_worried_about_come_first(registry: SessionRegistry) -> None:
+async def test_those_to_be_worried_about_come_first(registry: SessionRegistry) -> None:
     reports = begun(registry, Record("a"), Record("b", override=LOST), Record("c"))
-    assert reports.in_order(["a", "b", "c", "nobody"]) == ["b", "a", "c"]
+    assert await reports.in_order(["a", "b", "c", "nobody"]) == ["b", "a", "c"]
 
 
 def test_a_report_is_written_when_it_is_asked_for_and_once(
@@ -206,6 +207,32 @@ def test_every_channel_of_the_list_is_told_and_gone_when_it_left(registry: Sessi
     assert reports.counts() == {"lost": 0, "reported_down": 0, "needs_qr": 0, "connected": 1, "unknown": 1}
 
 
+def test_channels_that_leave_a_long_list_are_gone_some_at_a_time(registry: SessionRegistry) -> None:
+    reports = begun(registry)
+    names = [f"s{number}" for number in range(2 * LOOKED_AT + 1)]
+    listed(registry, *names)
+    looked(reports)
+    listed(registry)
+    assert [gone for gone, _ in reports.look() if gone] == [
+        names[:LOOKED_AT], names[LOOKED_AT : 2 * LOOKED_AT], names[2 * LOOKED_AT :],
+    ]  # fmt: skip
+
+
+async def test_many_are_put_in_order_some_at_a_time(registry: SessionRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RANKED", 2)
+    steps, step = 0, Pacer.step
+
+    async def counted(pacer: Pacer) -> None:
+        nonlocal steps
+        steps += 1
+        await step(pacer)
+
+    monkeypatch.setattr(Pacer, "step", counted)
+    reports = begun(registry, *(Record(name) for name in "abcd"), Record("e", override=LOST))
+    assert await reports.in_order(list("abcde")) == list("eabcd")
+    assert steps == 2
+
+
 def test_only_what_differs_in_a_list_is_told(registry: SessionRegistry) -> None:
     reports = begun(registry)
     listed(registry, *(f"s{number}" for number in range(50)))
@@ -243,11 +270,11 @@ def test_spellings_that_a_list_shows_to_be_one_session_are_one(registry: Session
     assert reports.ids() == ["sales"]
 
 
-def test_those_that_need_someone_come_in_the_order_of_how_much(registry: SessionRegistry) -> None:
+async def test_those_that_need_someone_come_in_the_order_of_how_much(registry: SessionRegistry) -> None:
     reports = begun(registry, Record("quiet"), Record("lost", override=LOST))
     listed(registry, "fine")
     looked(reports)
-    assert reports.in_order(["quiet", "fine", "lost"]) == ["lost", "fine", "quiet"]
+    assert await reports.in_order(["quiet", "fine", "lost"]) == ["lost", "fine", "quiet"]
 
 
 class Bench:
