@@ -3,7 +3,8 @@
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from operator import itemgetter
 from typing import Final
 
@@ -28,7 +29,7 @@ from statusproxy.admin.messages import (
     State,
     to_text,
 )
-from statusproxy.admin.ordering import in_order
+from statusproxy.admin.ordering import emptied, in_order, let_go
 from statusproxy.admin.polling import PollAnswers
 from statusproxy.admin.report import change_report, counts, damage_report, moment, row_report
 from statusproxy.admin.scrape import gauges, sessions_now
@@ -46,8 +47,8 @@ from statusproxy.status.model import FORGOTTEN, Release
 from statusproxy.status.session_state import SessionState
 from statusproxy.store import StoreError
 
-#: Reports of sessions written before others have their turn: half a millisecond.
-AT_ONCE: Final = 10
+#: Reports of sessions written before others have their turn: some milliseconds where each was lost thousands of times.
+AT_ONCE: Final = 5
 
 #: Reports in one piece of an answer: a longer one is written in pieces, since the kernel takes its time for megabytes.
 _PIECE: Final = 250
@@ -157,7 +158,8 @@ class Answers:
         async for batch in self._registry.rows.batches():
             rows += batch
             found.update(row.state for row in batch)
-        rows = await _in_order(rows, pacer)
+        left = await _in_order(rows, pacer)
+        rows = []
         head = Sessions(
             now=moment(time.time()),
             started=moment(self._registry.started_at),
@@ -171,14 +173,14 @@ class Answers:
         reports: list[str] = []
         shown, shift, rule = self._registry.in_system_time, self._registry.clock.shift, self._gateway.rule
         figures = self._registry.ledger.figures
-        for start in range(0, len(rows), AT_ONCE):
+        while some := list(islice(left, AT_ONCE)):
             await pacer.step()
             reports += [
                 to_text(
                     row_report(row, rule, shown, shift, figures, self.alerts.alerted_at(row.spellings)),
                     compact=True,
                 )
-                for row in rows[start : start + AT_ONCE]
+                for row in some
             ]
         if len(reports) <= _PIECE:
             return answer_list(head, reports)
@@ -264,24 +266,32 @@ class Answers:
         return response
 
 
-async def _in_pieces(request: web.Request, head: Sessions, reports: Sequence[str], pacer: Pacer) -> web.StreamResponse:
-    """As `answer_list`, written in pieces between which others have their turn."""
+async def _in_pieces(request: web.Request, head: Sessions, reports: list[str], pacer: Pacer) -> web.StreamResponse:
+    """As `answer_list`, written in pieces between which others have their turn; empties the list."""
     first, between, last = to_text(head).removesuffix("]}"), ", ", "]}"
     response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
     # Characters are bytes: JSON's own escapes leave nothing but ASCII.
     response.content_length = sum(map(len, reports)) + len(first) + len(between) * (len(reports) - 1) + len(last)
+    reports.reverse()
+    left = emptied(reports)
     with contextlib.suppress(ConnectionError):  # the client has gone
         await response.prepare(request)
         await response.write(first.encode("ascii"))
-        for start in range(0, len(reports), _PIECE):
-            end = between if start + _PIECE < len(reports) else last
-            await response.write((between.join(reports[start : start + _PIECE]) + end).encode("ascii"))
+        while piece := list(islice(left, _PIECE)):
+            end = between if reports else last
+            await response.write((between.join(piece) + end).encode("ascii"))
             await pacer.step()
+    await let_go(reports, pacer)
     return response
 
 
-async def _in_order(rows: Sequence[Row], pacer: Pacer) -> list[Row]:
-    """Sort sessions: those shown as disconnected first, each part in natural order; yields to the event loop."""
+async def _in_order(rows: Sequence[Row], pacer: Pacer) -> Iterator[Row]:
+    """Sort sessions: those shown as disconnected first, each part in natural order; yields to the event loop.
+
+    Each is let go when it is given.
+    """
     keys = await natural_keys([row.session for row in rows], pacer)
     keyed = ((row.state is not SessionState.LOST, key, row) for key, row in zip(keys, rows, strict=True))
-    return [row for *_, row in await in_order(keyed, itemgetter(0, 1), pacer)]
+    ordered = await in_order(keyed, itemgetter(0, 1), pacer)
+    ordered.reverse()
+    return (row for _, _, row in emptied(ordered))

@@ -47,8 +47,8 @@ LONGEST_NAME: Final = 64
 #: Entries written, or sessions looked at, before others have their turn: a millisecond.
 _AT_ONCE: Final = 50
 
-#: Sessions whose months are counted before others have their turn.
-_SESSIONS_AT_ONCE: Final = 10
+#: Sessions whose months are counted before others have their turn: a millisecond for ten years of each.
+_SESSIONS_AT_ONCE: Final = 5
 
 #: Months of sessions added up before others have their turn: half a millisecond.
 _SHARES_AT_ONCE: Final = 1_000

@@ -6,8 +6,8 @@ are compared only where the gateway's answers differ, or a minute has passed. A 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import Final, Protocol
 
 from statusproxy.admin.messages import to_text
@@ -24,7 +24,7 @@ SAME_AGAIN: Final = 60.0
 #: Sessions looked at before others have their turn; some 15 µs each.
 LOOKED_AT: Final = AT_ONCE
 
-#: Sessions put in order before others have their turn: half a millisecond.
+#: Sessions put in order, or searched for those that are gone, before others have their turn: half a millisecond.
 RANKED: Final = 1_000
 
 #: The order in which sessions are told: what needs someone comes first.
@@ -121,16 +121,17 @@ class SessionReports:
         """How many of the sessions that were told are in each state."""
         return counts(self._counts)
 
-    async def in_order(self, sessions: Sequence[str]) -> list[str]:
+    async def in_order(self, sessions: Iterable[str]) -> list[str]:
         """Those that need attention come first, so that a page of thousands shows them first.
 
         Some are looked up at a time, between which others have their turn.
         """
         ranks: list[list[str]] = [[] for _ in _RANKS]
-        for start in range(0, len(sessions), RANKED):
-            if start:
+        left = iter(sessions)
+        while some := list(islice(left, RANKED)):
+            if len(some) == RANKED:
                 await self._registry.pacer.step()
-            for session in sessions[start : start + RANKED]:
+            for session in some:
                 told = self._told.get(session)
                 if told is not None:
                     ranks[_RANKS[told.row.state]].append(session)
@@ -145,9 +146,11 @@ class SessionReports:
         for rows in self._registry.rows.rows():
             seen.update(row.session for row in rows)
             yield [], [row.session for row in rows if self._differs(row)]
-        gone = [session for session in self._told if session not in seen]
-        for start in range(0, len(gone), LOOKED_AT):
-            yield [session for session in gone[start : start + LOOKED_AT] if self._drop(session)], []
+        told = iter(list(self._told))
+        while some := list(islice(told, RANKED)):
+            gone = [session for session in some if session not in seen]
+            for start in range(0, len(gone) or 1, LOOKED_AT):
+                yield [session for session in gone[start : start + LOOKED_AT] if self._drop(session)], []
 
     def _among(self, names: list[str]) -> Iterator[tuple[list[str], list[str]]]:
         for start in range(0, len(names), LOOKED_AT):
