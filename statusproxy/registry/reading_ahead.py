@@ -55,7 +55,11 @@ class ReadingAhead:
         """Read what is not read, in steps; returns at once."""
         self._wanted = True
         if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self._read())
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # a program without one serves nobody meanwhile
+                return
+            self._task = loop.create_task(self._read())
 
     async def close(self) -> None:
         """Stop what is under way."""

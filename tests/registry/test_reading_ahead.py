@@ -126,3 +126,8 @@ async def test_an_error_of_our_own_is_told_and_the_next_list_is_read(caplog: pyt
     listing = ahead.note(a_list(4_000, "close"), 5.0 + PAUSE)
     await ahead.done()
     assert listing.is_read
+
+
+def test_without_an_event_loop_nothing_is_read_ahead_and_nothing_fails() -> None:
+    ahead = Ahead()
+    assert not ahead.note(a_list(5_000), 5.0).is_read
