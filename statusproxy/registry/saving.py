@@ -6,7 +6,8 @@ is reported and never stops the traffic: the store keeps what it could not write
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from statusproxy.clock import OwnClock
 from statusproxy.registry.stored_ages import StoredAges
@@ -18,6 +19,11 @@ from statusproxy.store.base import Store
 from statusproxy.store.damage import Damage
 
 log = logging.getLogger("statusproxy.sessions")
+
+_T = TypeVar("_T")
+
+STALE_AT_ONCE: Final = 250
+"""Sessions with nothing urgent that are handed to the store at once: 4 ms where the system's clock was set."""
 
 
 class Saving:
@@ -37,7 +43,7 @@ class Saving:
         self._clock = clock
         self._ages = ages
         self._on_error = on_error
-        self._under_way: set[asyncio.Future[None]] = set()
+        self._under_way: set[asyncio.Future[Any]] = set()
 
     async def open(self, on_others: Callable[[list[Record], list[Dropped]], None]) -> list[Record]:
         """Open the store and give what it holds.
@@ -55,21 +61,34 @@ class Saving:
             return None
         unsaved, forgotten = self._sessions.take_unsaved()
         # Started now, so that it is under way while the gateway answers; and it goes on if the waiter is cancelled.
-        writing = asyncio.ensure_future(self._write(unsaved, forgotten, changes))
-        self._under_way.add(writing)
-        writing.add_done_callback(self._under_way.discard)
-        return asyncio.shield(writing)
+        return asyncio.shield(self._begun(self._write(unsaved, forgotten, changes)))
 
     def earlier(self) -> Awaitable[None]:
         """Await this until all that was saved before is durable."""
         return asyncio.ensure_future(self._write((), (), ()))
 
     async def flush(self) -> None:
-        """Write all that is unsaved, also what is only useful to know after a restart."""
-        unsaved, forgotten = self._sessions.take_unsaved()
-        stale = self._sessions.take_stale()
-        if unsaved or forgotten or stale:
-            await self._write([*stale, *unsaved], forgotten, ())
+        """Write all that is unsaved, also what is only useful to know after a restart.
+
+        Of many sessions the store is given some at a time, so that requests are served in between. None of these waits
+        until those before are durable: the store has them all after some turns of the loop, however slow it is.
+        """
+        records, forgotten = self._sessions.take_unsaved()
+        pieces: list[asyncio.Future[Exception | None]] = []
+        while True:
+            stale = self._sessions.take_stale(STALE_AT_ONCE)
+            records = [*stale, *records]
+            if records or forgotten:
+                pieces.append(self._begun(self._error_of(records, forgotten, ())))
+            if len(stale) < STALE_AT_ONCE:
+                break
+            records, forgotten = [], []
+            await asyncio.sleep(0)
+        if pieces:
+            await asyncio.wait(pieces)
+        error = next((one for one in (piece.result() for piece in pieces) if one is not None), None)
+        if error is not None:
+            self._on_error(error)
 
     async def close(self) -> None:
         """Write what is left and close the store."""
@@ -108,7 +127,22 @@ class Saving:
         at = self._sessions.forgotten_at(session)
         return session if at is None else Dropped(session, round(at + shift, 6))
 
+    def _begun(self, writing: Coroutine[Any, Any, _T]) -> asyncio.Future[_T]:
+        """What writes, under way from now on until it ends: `close` waits for it."""
+        task = asyncio.ensure_future(writing)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
     async def _write(self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]) -> None:
+        error = await self._error_of(records, forgotten, changes)
+        if error is not None:
+            self._on_error(error)
+
+    async def _error_of(
+        self, records: Sequence[Record], forgotten: Sequence[str], changes: Sequence[Change]
+    ) -> Exception | None:
+        """Write these; give what kept them from being durable."""
         shift = self._clock.shift
         records = self._ages.as_stored(records, shift)
         if shift:
@@ -119,4 +153,5 @@ class Saving:
         try:
             await self.store.save(records, gone, changes)
         except Exception as error:  # noqa: BLE001 - the traffic goes on after any error
-            self._on_error(error)
+            return error
+        return None

@@ -309,9 +309,12 @@ class SessionMap:
         """Whether `take_unsaved` would give anything."""
         return bool(self._records.unsaved)
 
-    def take_stale(self) -> list[Record]:
-        """Return the records with changes that decide nothing: when the last event came, what the gateway said."""
-        return [self._records[session] for session in self._records.unsaved.take_rest()]
+    def take_stale(self, at_most: int | None = None) -> list[Record]:
+        """Return the records with changes that decide nothing: when the last event came, what the gateway said.
+
+        They count as saved from now on, as in `take_unsaved`; `at_most` so many.
+        """
+        return [self._records[session] for session in self._records.unsaved.take_rest(at_most)]
 
 
 def _earliest(record: Record, arrival: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from statusproxy.status.model import Record
 
 
@@ -83,10 +85,14 @@ class Unsaved:
         self._forgotten.clear()
         return taken
 
-    def take_rest(self) -> list[str]:
-        """The sessions with changes that decide nothing of what is shown; they count as saved from now on."""
-        taken = list(self._rest)
-        self._rest.clear()
+    def take_rest(self, at_most: int | None = None) -> list[str]:
+        """The sessions with changes that decide nothing of what is shown; they count as saved from now on.
+
+        `at_most` so many, those that have waited for longest.
+        """
+        taken = list(islice(self._rest, at_most))
+        for session in taken:
+            del self._rest[session]
         return taken
 
     def watch(self) -> Watch:

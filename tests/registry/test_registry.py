@@ -848,7 +848,7 @@ async def test_writing_at_intervals_goes_on_after_an_error(
 async def test_an_error_at_the_end_still_closes_the_store(caplog: pytest.LogCaptureFixture) -> None:
     async with kept() as it:
         await it.hear(LOST)
-        it.registry.sessions.take_stale = lambda: 1 / 0
+        it.registry.sessions.take_stale = lambda at_most: 1 / 0
         await it.registry.close()
         assert it.disk.closed
     assert "the last changes could not be written" in caplog.messages

@@ -1,13 +1,13 @@
 """From the map to the store: at once, whoever waits; and what an error does to no one else."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from statusproxy.clock import OwnClock
-from statusproxy.registry.saving import Saving
+from statusproxy.registry.saving import STALE_AT_ONCE, Saving
 from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.status.clocks import Written
 from statusproxy.status.model import Change, Record
@@ -124,6 +124,82 @@ async def test_a_flush_writes_what_may_wait_as_well() -> None:
     assert stage.disk.forgotten == ["other"]
 
 
+class Counting(Disk):
+    """A store that notes how many records each save brings, and of which sessions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[list[Record]] = []
+
+    async def save(self, records: Sequence[Record], *rest: Any) -> None:
+        self.given.append(list(records))
+        await super().save(records, *rest)
+
+
+async def test_ten_thousand_stale_sessions_are_saved_some_at_a_time() -> None:
+    stage = Stage(disk := Counting())
+    for number in range(10_000):
+        stage.mention(f"s{number}")
+    await stage.saving.flush()
+    assert max(map(len, disk.given)) <= STALE_AT_ONCE
+    await stage.saving.flush()
+    assert (sum(map(len, disk.given)), len(disk.saved)) == (10_000, 10_000), "each once"
+
+
+async def test_a_slow_store_is_given_all_stale_sessions_before_it_has_written_the_first() -> None:
+    stage = Stage(disk := Counting())
+    for number in range(3 * STALE_AT_ONCE):
+        stage.mention(f"s{number}")
+    disk.free.clear()
+    flushing = asyncio.ensure_future(stage.saving.flush())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (len(disk.given), disk.saved) == (3, {})
+    disk.free.set()
+    await flushing
+    assert len(disk.saved) == 3 * STALE_AT_ONCE
+
+
+async def test_a_flush_that_is_cut_off_between_two_pieces_leaves_the_rest_to_the_end() -> None:
+    stage = Stage(disk := Counting())
+    for number in range(4 * STALE_AT_ONCE):
+        stage.mention(f"s{number}")
+    disk.free.clear()
+    flushing = asyncio.ensure_future(stage.saving.flush())
+    await disk.asked.wait()
+    flushing.cancel()
+    await asyncio.wait([flushing])
+    assert len(disk.given) < 4
+    disk.free.set()
+    await stage.saving.close()
+    assert len(disk.saved) == 4 * STALE_AT_ONCE
+
+
+async def test_a_change_between_two_pieces_is_given_after_what_was_stale_before_it() -> None:
+    stage = Stage(disk := Counting())
+    for number in range(2 * STALE_AT_ONCE):
+        stage.mention(f"s{number}")
+    flushing = asyncio.ensure_future(stage.saving.flush())
+    await asyncio.sleep(0)
+    stage.lose("s0")
+    stage.lose(f"s{STALE_AT_ONCE}")
+    await (stage.saving.save() or asyncio.sleep(0))
+    await flushing
+    for session in ("s0", f"s{STALE_AT_ONCE}"):
+        given = [record for piece in disk.given for record in piece if record.session == session]
+        assert given[-1].override is not None
+        assert disk.saved[session].override is not None
+
+
+async def test_an_error_of_many_pieces_is_told_once() -> None:
+    stage = Stage()
+    for number in range(2 * STALE_AT_ONCE):
+        stage.mention(f"s{number}")
+    stage.disk.broken = OSError("disk full")
+    await stage.saving.flush()
+    assert stage.errors == ["disk full"]
+
+
 async def test_what_is_stored_is_in_the_systems_time() -> None:
     stage = Stage(boot="one")
     stage.lose()
@@ -171,7 +247,7 @@ async def test_an_end_with_an_error_still_closes_the_store(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = Stage()
-    monkeypatch.setattr(stage.sessions, "take_stale", lambda: 1 / 0)
+    monkeypatch.setattr(stage.sessions, "take_stale", lambda at_most: 1 / 0)
     await stage.saving.close()
     assert stage.disk.closed
     assert caplog.messages == ["the last changes could not be written"]

@@ -20,6 +20,13 @@ def test_what_decides_is_taken_apart_from_the_rest_and_each_once() -> None:
     assert not unsaved
 
 
+def test_what_has_waited_for_longest_is_taken_first_where_not_all_is() -> None:
+    unsaved = Unsaved()
+    for session in "abca":
+        unsaved.changed(session, decisive=False)
+    assert [unsaved.take_rest(2), unsaved.take_rest(2), unsaved.take_rest(2)] == [["a", "b"], ["c"], []]
+
+
 def test_a_session_is_in_one_of_the_two_only() -> None:
     unsaved = Unsaved()
     for decisive in (False, True, False):
