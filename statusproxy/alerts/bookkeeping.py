@@ -1,15 +1,17 @@
 """Keeps the book in memory and in the store: read when this proxy begins to send, written before what it says is sent.
 
 While the store accepts no writes the book goes on in memory, since an alert about the store must go out, and it is
-written when the store is back.
+written when the store is back. A book of many outages is written down, read and united with another in a thread.
 """
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeVar
 
 from statusproxy.alerts.codec import decode, encode
-from statusproxy.alerts.merge import merged
+from statusproxy.alerts.merge import merged, same
 from statusproxy.alerts.values import Book
 from statusproxy.store.errors import StoreError
 from statusproxy.store.outbox import Outbox, OutboxDocument
@@ -20,6 +22,12 @@ log = logging.getLogger("statusproxy.alerts")
 
 #: Seconds that reading or writing may take. A store bounds them itself; a disk that hangs may not.
 _LIMIT: Final = 10.0
+
+#: Outages in a book, and bytes of one, from which on a thread works on it: the event loop goes on meanwhile.
+_MANY: Final = 500
+_MANY_BYTES: Final = 100_000
+
+_T = TypeVar("_T")
 
 
 class Bookkeeping:
@@ -35,6 +43,7 @@ class Bookkeeping:
         self._unsaved = False
         self._unsure = False  # whether the last write came through
         self._tried = b""
+        self._tried_book = self.book
         self._lock = asyncio.Lock()
 
     @property
@@ -60,7 +69,7 @@ class Bookkeeping:
                 self._fail("read", error)
                 return False
             self.failed = False
-            self._take(document)
+            await self._take(document)
             return True
 
     async def flush(self) -> bool:
@@ -77,7 +86,7 @@ class Bookkeeping:
             try:
                 async with asyncio.timeout(_LIMIT):
                     if self._unsure:
-                        self._take(await self._outbox.read())
+                        await self._take(await self._outbox.read())
                     while self.unsaved:
                         if not await self._write(self._outbox):
                             return False
@@ -88,38 +97,40 @@ class Bookkeeping:
                 return False
 
     async def _write(self, outbox: Outbox) -> bool:
-        book, self._tried = self.book, encode(self.book)
+        book = self.book
+        payload = await _apart(partial(encode, book), many=_is_long(book))
+        self._tried, self._tried_book = payload, book
         version = await outbox.write(self._tried, self._version)
         self.failed = False
         if version is None:
-            self._take(await outbox.read())
+            await self._take(await outbox.read())
             return False
         self._version = version
         self._unsaved = self.book is not book  # it may have changed meanwhile
         return True
 
-    def _take(self, document: OutboxDocument) -> None:
-        """Take in a document of the store."""
-        was_unsure, self._unsure = self._unsure, False
-        before, self._version = self._version, document.version
-        if document.version <= before:
+    async def _take(self, document: OutboxDocument) -> None:
+        """Take in a document of the store. Where that is cut off, nothing of it is taken in."""
+        if document.version <= self._version:
             # Older than what stood there before: the store lost its memory, or was restored. What was told was told.
-            self._unsaved = self._unsaved or document.version < before
-            return
-        if was_unsure and document.payload == self._tried:  # the write came through; its answer did not
-            self._unsaved = encode(self.book) != self._tried
-            return
-        stored = self._read(document.payload)
-        if not self._unsaved:
-            self.book = stored
-            return
-        book = merged(stored, self.book)
-        self._unsaved = book != stored
-        self.book = book
+            self._unsaved = self._unsaved or document.version < self._version
+        elif self._unsure and document.payload == self._tried:  # the write came through; its answer did not
+            self._unsaved = self.book != self._tried_book
+        else:
+            stored = await self._read(document.payload)
+            book, differs = stored, False
+            while self._unsaved:
+                ours = self.book
+                many = _is_long(stored) or _is_long(ours)
+                book, differs = await _apart(partial(_united, stored, ours), many=many)
+                if self.book is ours:  # else it changed meanwhile
+                    break
+            self.book, self._unsaved = book, differs
+        self._unsure, self._version = False, document.version
 
     @staticmethod
-    def _read(payload: bytes) -> Book:
-        book = decode(payload)
+    async def _read(payload: bytes) -> Book:
+        book = await _apart(partial(decode, payload), many=len(payload) > _MANY_BYTES)
         if isinstance(book, Book):
             return book
         log.error("alerts: %s; earlier alerts may be sent again", book.reason, extra={"why": book.reason})
@@ -132,3 +143,18 @@ class Bookkeeping:
                 "alerts: the record of sent alerts cannot be %s: %s; alerts continue", what, why, extra={"why": why}
             )
         self.failed = True
+
+
+async def _apart(work: Callable[[], _T], *, many: bool) -> _T:
+    """What a function gives: run in a thread where there is much to do."""
+    return await asyncio.to_thread(work) if many else work()
+
+
+def _is_long(book: Book) -> bool:
+    return len(book.told) + sum(len(message.lines) for message in book.messages) > _MANY
+
+
+def _united(stored: Book, ours: Book) -> tuple[Book, bool]:
+    """Both books in one, and whether that differs from what is stored."""
+    book = merged(stored, ours)
+    return book, not same(book, stored)

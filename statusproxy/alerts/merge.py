@@ -3,9 +3,11 @@
 That happens at a moment of handing over only, or after the store was away: one proxy at a time makes messages.
 """
 
+from msgspec.structs import replace
+
 from statusproxy.alerts.values import Book, Delivery, DeliveryState, Message, Told
 
-__all__ = ["merged"]
+__all__ = ["merged", "same"]
 
 _RANK = {DeliveryState.WAITING: 0, DeliveryState.FAILED: 1, DeliveryState.SENT: 2}
 
@@ -33,6 +35,25 @@ def merged(stored: Book, ours: Book) -> Book:
             type_: max(stored.last.get(type_, 0.0), ours.last.get(type_, 0.0))
             for type_ in sorted({*stored.last, *ours.last})
         },
+    )
+
+
+def same(one: Book, other: Book) -> bool:
+    """Whether two books are equal: looked at entry by entry, so that other threads may go on in between."""
+    return (
+        one.told.keys() == other.told.keys()
+        and all(mark == other.told[key] for key, mark in one.told.items())
+        and len(one.messages) == len(other.messages)
+        and all(_same_message(mine, theirs) for mine, theirs in zip(one.messages, other.messages, strict=True))
+        and one.last == other.last
+    )
+
+
+def _same_message(one: Message, other: Message) -> bool:
+    return (
+        len(one.lines) == len(other.lines)
+        and replace(one, lines=()) == replace(other, lines=())
+        and all(mine == theirs for mine, theirs in zip(one.lines, other.lines, strict=True))
     )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import msgspec
 
-from statusproxy.alerts.codec import json_bytes
+from statusproxy.alerts.codec import with_items
 from statusproxy.alerts.text import Reader, instant, text
 from statusproxy.alerts.values import Line, Message, Target
 from statusproxy.alerts.wanted import lines_for
@@ -70,7 +70,8 @@ def document(message: Message, target: Target, reader: Reader) -> AlertDocument:
 
 def document_bytes(message: Message, target: Target, reader: Reader) -> bytes:
     """The message as UTF-8 JSON."""
-    return json_bytes(document(message, target, reader))
+    whole = document(message, target, reader)
+    return with_items(whole, "sessions", whole.sessions)
 
 
 def _session(line: Line, message: Message) -> AlertSession:

@@ -1,11 +1,16 @@
 """The book in memory and in the store: written when that takes it, kept when not, united with what another wrote."""
 
+import asyncio
 import logging
+import threading
+from typing import Any
 
 import msgspec
 import pytest
 
+from statusproxy.alerts import bookkeeping
 from statusproxy.alerts.bookkeeping import Bookkeeping
+from statusproxy.alerts.merge import merged
 from statusproxy.alerts.values import Book, Told
 from statusproxy.store.outbox import OutboxDocument
 from tests.alerts.fakes import NOW, SharedOutbox, lost, message
@@ -155,3 +160,58 @@ async def test_an_empty_document_of_a_later_version_is_an_empty_book() -> None:
     books = keeping(outbox)
     assert await books.read()
     assert books.book == Book()
+
+
+async def test_a_book_of_many_outages_is_written_and_read_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: dict[str, int] = {}
+
+    def note(name: str) -> None:
+        original = getattr(bookkeeping, name)
+
+        def noted(*arguments: Any) -> Any:
+            threads[name] = threading.get_ident()
+            return original(*arguments)
+
+        monkeypatch.setattr(bookkeeping, name, noted)
+
+    for name in ("encode", "decode", "merged"):
+        note(name)
+    monkeypatch.setattr(bookkeeping, "_MANY", 0)
+    monkeypatch.setattr(bookkeeping, "_MANY_BYTES", 10)
+    outbox = SharedOutbox()
+    one, other = keeping(outbox), keeping(outbox)
+    one.put(telling("sales"))
+    assert await one.flush()
+    other.put(telling("support", "m2"))
+    assert not await other.flush(), "it is united first"
+    assert await other.flush()
+    assert other.book.told.keys() == {"lost:sales", "lost:support"}
+    assert threads.keys() == {"encode", "decode", "merged"}
+    assert threading.get_ident() not in threads.values()
+
+
+async def test_what_is_put_while_anothers_book_is_united_with_ours_is_united_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox = SharedOutbox()
+    one, other = keeping(outbox), keeping(outbox)
+    one.put(telling("sales"))
+    assert await one.flush()
+    monkeypatch.setattr(bookkeeping, "_MANY", 0)
+    united, loop = merged, asyncio.get_running_loop()
+    late = [telling("late", "m3")]
+
+    def merging(stored: Book, ours: Book) -> Book:
+        if late:
+            book = late.pop()
+            asyncio.run_coroutine_threadsafe(putting(united(book, ours)), loop).result()
+        return united(stored, ours)
+
+    async def putting(book: Book) -> None:
+        other.put(book)
+
+    monkeypatch.setattr(bookkeeping, "merged", merging)
+    other.put(telling("support", "m2"))
+    assert not await other.flush(), "it is united first"
+    assert await other.flush()
+    assert other.book.told.keys() == {"lost:sales", "lost:support", "lost:late"}

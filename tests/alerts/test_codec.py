@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.alerts.codec import Unreadable, decode, encode, json_bytes
+from statusproxy.alerts import codec
+from statusproxy.alerts.codec import Unreadable, decode, encode, json_bytes, with_items
 from statusproxy.alerts.values import Book, Delivery, DeliveryState, Line, Message, Outage, Told, Topic
 
 LOSS = Outage(Topic.LOST, 1.5, "sales", "status-find", "browserClose", "CONNECTED")
@@ -30,6 +31,49 @@ def test_a_book_is_the_same_again() -> None:
     assert decode(encode(BOOK)) == BOOK
     assert decode(encode(Book())) == Book()
     assert json.loads(encode(BOOK))["told"]["lost:sales"]["outage"]["word"] == "browserClose"
+
+
+def a_book(outages: int, messages: int = 1, about: str = "") -> Book:
+    lost = [Outage(Topic.LOST, 1.0, f's{number}"lines":[]{about}') for number in range(outages)]
+    return Book(
+        told={each.key: Told(each, "m0", 65.0) for each in lost},
+        messages=tuple(
+            Message(f"m{number}", "session.lost", 65.0, tuple(map(Line, lost)), (Delivery("a"),))
+            for number in range(messages)
+        ),
+        last={"session.lost": 65.0},
+    )
+
+
+@pytest.mark.parametrize("about", ["", "\ud800"], ids=["usual", "half a pair"])
+@pytest.mark.parametrize(("outages", "messages"), [(0, 0), (0, 1), (1, 1), (2, 1), (3, 2), (7, 0)])
+def test_in_pieces_a_book_is_written_as_at_once(
+    outages: int, messages: int, about: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codec, "_PIECE", 2)
+    book = a_book(outages, messages, about)
+    assert encode(book) == json_bytes(book)
+    found = decode(encode(book))
+    assert (found if isinstance(found, Book) else found.book) == book
+
+
+def test_a_book_of_ten_thousand_outages_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    original = codec.json_bytes
+
+    def counted(value: object) -> bytes:
+        written.append(len(value) if isinstance(value, (dict, list, tuple)) else 1)
+        return original(value)
+
+    monkeypatch.setattr(codec, "json_bytes", counted)
+    encode(a_book(10_000))
+    assert sum(written) >= 20_000
+    assert max(written) <= 200
+
+
+def test_a_struct_is_written_with_its_items_as_at_once() -> None:
+    message = BOOK.messages[0]
+    assert with_items(message, "lines", message.lines) == json_bytes(message)
 
 
 def test_equal_books_give_the_same_bytes() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from statusproxy.alerts.merge import merged
+from statusproxy.alerts.merge import merged, same
 from statusproxy.alerts.values import Book, DeliveryState, Told
 from tests.alerts.fakes import NOW, lost, message
 
@@ -60,3 +60,25 @@ def test_of_each_type_the_newest_message_limits_the_next() -> None:
 def test_a_book_united_with_itself_is_itself() -> None:
     book = Book(told=told("sales"), messages=(message("m1"),), last={"session.lost": NOW})
     assert merged(book, book) == book
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (Book(), Book(), True),
+        (
+            Book(told=told("sales"), messages=(message("m1"),)),
+            Book(told=told("sales"), messages=(message("m1"),)),
+            True,
+        ),
+        (Book(told=told("sales")), Book(), False),
+        (Book(told=told("sales")), Book(told=told("sales", at=NOW + 1)), False),
+        (Book(messages=(message("m1"),)), Book(), False),
+        (Book(messages=(message("m1"),)), Book(messages=(message("m2"),)), False),
+        (Book(messages=(message("m1", "a"),)), Book(messages=(message("m1", "b"),)), False),
+        (Book(messages=(message("m1", at=1.0),)), Book(messages=(message("m1", at=2.0),)), False),
+        (Book(last={"a": 1.0}), Book(last={"a": 2.0}), False),
+    ],
+)
+def test_two_books_are_the_same_if_they_are_equal(one: Book, other: Book, expected: bool) -> None:
+    assert same(one, other) is expected is (one == other)
