@@ -37,7 +37,7 @@ MOST: Final = 10_000
 #: Entries looked at, written as JSON, and changed before others have their turn: each some milliseconds.
 _LOOKED_AT: Final = 1_000
 _WRITTEN: Final = 40
-_CHANGED: Final = 200
+_CHANGED: Final = 50
 
 #: Bytes of a body's file that are read at once.
 _PIECE: Final = 64 * 1024
@@ -211,6 +211,7 @@ class SpoolAnswers:
                 raise RefusedError(400, "name the events: by a state, a session, or both, such as ?state=dead")
             spool = self._spool()
             entries = spool.control.entries()
+            await self._pacer.step()
             refused: StoreError | None = None
             for start in range(0, len(entries), _CHANGED):
                 # As they are now, since the delivery and other operators go on meanwhile.

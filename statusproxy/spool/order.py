@@ -70,6 +70,7 @@ class Order:
         self._direct = Direct()
         self._agendas: dict[str, Agenda] = {}  # by receiver: the lanes' first entries
         self._ages = Heap()  # all entries by arrival
+        self._firsts = Heap()  # the lanes' first entries, whose ids tell which came first
         self._size = 0
         self._counts = dict.fromkeys(EntryState, 0)
 
@@ -140,7 +141,7 @@ class Order:
         insort(ids, entry.id)
         self._waiting[lane.receiver] += 1
         if ids[0] == entry.id:  # else the lane's first is planned already
-            self._plan(lane)
+            self._first_changed(lane)
 
     def remove(self, id_: str) -> Entry | None:
         """Take an entry out; None if there is no such entry."""
@@ -159,7 +160,7 @@ class Order:
             if not ids:
                 del self._lanes[lane]
             if place == 0:
-                self._plan(lane)
+                self._first_changed(lane)
         return entry
 
     def begin(self, receiver: str, id_: str, event: Unkept) -> None:
@@ -223,11 +224,20 @@ class Order:
         return removed
 
     def oldest_waiting(self) -> Entry | None:
-        """The waiting entry that came first. Looks at each lane: for those who ask now and then."""
-        first = min((ids[0] for ids in self._lanes.values()), default=None)
-        return None if first is None else self._entries[first]
+        """The waiting entry that came first."""
+        first = self._firsts.first
+        return None if first is None else self._entries[first[1]]
 
     # Inside
+
+    def _first_changed(self, lane: Lane) -> None:
+        """Another entry is the lane's first, or none."""
+        key, ids = f"{lane.receiver}\0{lane.queue}", self._lanes.get(lane)
+        if ids is None:
+            self._firsts.remove(key)
+        else:
+            self._firsts.put(key, 0.0, ids[0])
+        self._plan(lane)
 
     def _plan(self, lane: Lane) -> None:
         """Plan the lane's first entry, so that it is found when it is due; nothing while none may go."""

@@ -303,6 +303,13 @@ async def test_those_of_a_state_or_session_are_replayed_or_dropped(
     assert shelf.saved == [[Removed(f"{number:06}")] for number in changed]
 
 
+async def test_hundreds_of_one_session_are_replayed_some_at_a_time(serve: Serve) -> None:
+    shelf = Shelf(*(entry(number, state=EntryState.DEAD) for number in range(1, 201)))
+    client = await serve(await spool_of(shelf))
+    assert await asked(client, "/spool/replay?state=dead", "POST") == (200, {"changed": 200})
+    assert [len(written) for written in shelf.saved] == [50] * 4
+
+
 async def test_what_changed_meanwhile_is_judged_as_it_is_then(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool_module, "_CHANGED", 1)
     shelf = Shelf(*(entry(number, state=EntryState.DEAD) for number in (1, 2, 3)))

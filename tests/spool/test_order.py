@@ -4,7 +4,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from statusproxy.spool.order import Lane, Order, Totals, lane_of
@@ -214,6 +214,21 @@ def test_the_oldest_of_those_that_wait_is_found_among_all_sessions() -> None:
     assert index.oldest_waiting() == entry(4)
     index.remove("000004")
     assert index.oldest_waiting() is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["put", "dead", "remove"]), st.integers(1, 6), st.sampled_from(["", "a", "b"])))
+)
+def test_the_oldest_that_waits_is_found_whatever_came_before(changes: list[tuple[str, int, str]]) -> None:
+    index = Order()
+    for what, number, queue in changes:
+        if what == "remove":
+            index.remove(entry(number).id)
+        else:
+            state = EntryState.WAITING if what == "put" else EntryState.DEAD
+            index.put(entry(number, queue=queue, state=state))
+        waiting = [each for each in index if each.state is EntryState.WAITING]
+        assert index.oldest_waiting() == min(waiting, key=lambda each: each.id, default=None)
 
 
 class Model(RuleBasedStateMachine):

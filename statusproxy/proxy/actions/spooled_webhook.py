@@ -38,6 +38,11 @@ log = logging.getLogger("statusproxy.proxy")
 _CUT_OFF: Final = Attempt("no-answer", detail="the proxy stopped")
 
 
+#: Bytes of an event that is read for its session at once, and not when the spool asks: to read 1 MB takes some
+#: milliseconds, and hundreds may have no answer yet.
+_LONG: Final = 4 * 1024
+
+
 class Event(Protocol):
     """What the event says, as far as it matters here (`webhook.Event`)."""
 
@@ -132,6 +137,8 @@ class SpooledWebhook:
         await self._event.read()
         if self._event.trusted:
             self._arrived = self._spool.arrived(self._receiver, self)
+            if self._event.text is not None and len(self._event.text) > _LONG:
+                self._names()
 
     def _leave(self) -> None:
         """Those of its session that came later wait no longer for this one."""

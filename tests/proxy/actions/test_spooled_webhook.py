@@ -677,3 +677,24 @@ async def test_an_event_kept_by_a_stop_is_there_after_the_next_start(origin: Ori
         spool = proxy.server.rooms.spool
         assert spool is not None
         assert spool.control.totals.unknown == 1
+
+
+async def test_a_long_event_is_read_for_its_session_once_and_at_once(
+    site: Spooling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = site.proxy.server.registry
+    identify, read = registry.identify, list[int]()
+
+    def counted(body: bytes, path_session: str | None = None) -> tuple[str | None, str | None]:
+        read.append(len(body))
+        return identify(body, path_session)
+
+    monkeypatch.setattr(registry, "identify", counted)
+    await site.post(event())
+    assert read == [], "nothing waits, so nobody needs to know"
+    long = event(about="x" * 8_000)
+    await site.post(long)
+    assert read == [len(long)]
+    site.origin.answer = refuses("503 Service Unavailable")
+    await site.post(long)
+    assert (read, site.parcel.session) == ([len(long)] * 2, "sales")
