@@ -1,6 +1,6 @@
 """The book of alerts as the bytes that a store keeps: JSON, readable by proxies of other versions.
 
-A book may tell of thousands of outages. They are written and read some at a time: a thread that does it lets the event
+A book may hold thousands of outages. They are written and read some at a time: a thread that does it lets the event
 loop go on in between, which it cannot within one call of the encoder or decoder.
 """
 
