@@ -1044,6 +1044,25 @@ def to_the_end(steps: Generator[Sequence[Change], None, Correction]) -> tuple[Co
             return stop.value, changes
 
 
+def test_what_an_answer_changed_is_told_where_writing_it_meets_the_depth() -> None:
+    sessions = down("sales", "support")
+    seen = b'[{"id":"sales","status":"qr_required"},{"id":"support","status":"x"}]'
+    correct(seen, LIST, sessions, 150.0, 151.0)
+    body = seen.replace(b"qr_required", b"connected")
+    with mock.patch.object(module, "rewrite", side_effect=RecursionError):
+        result = correct(body, LIST, sessions, 200.0, 201.0)
+    assert (result.body, [change.session for change in result.changes]) == (body, ["sales"])
+    assert result.failure == "too-deep"
+
+
+def test_a_very_long_answer_in_which_nothing_must_change_is_the_very_same() -> None:
+    body = json.dumps([{"id": name, "status": "disconnected"} for name in NAMES]).encode()
+    with mock.patch.object(module, "COPIED", 4):
+        done = to_the_end(correct_in_steps(ChannelList(body, LIST), down("s1"), 200.0, 201.0))[0]
+    assert done.body is body
+    assert done.corrected == ()
+
+
 def test_a_map_that_changes_while_a_very_long_answer_is_copied_is_shown_as_it_is_then() -> None:
     body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
     for lost in (None, "s3"):
