@@ -211,11 +211,13 @@ class SpoolAnswers:
                 raise RefusedError(400, "name the events: by a state, a session, or both, such as ?state=dead")
             spool = self._spool()
             entries = spool.control.entries()
-            await self._pacer.step()
+            await self._pacer.step()  # with many, that was a step of its own
             refused: StoreError | None = None
-            for start in range(0, len(entries), _CHANGED):
+            entries.reverse()
+            while entries:
                 # As they are now, since the delivery and other operators go on meanwhile.
-                now = (spool.control.get(entry.id) for entry in entries[start : start + _CHANGED])
+                now = [spool.control.get(entry.id) for entry in reversed(entries[-_CHANGED:])]
+                del entries[-_CHANGED:]  # else those that are dropped would be freed in one go at the end
                 ids = [entry.id for entry in now if entry is not None and wanted.has(entry)]
                 if ids:
                     try:

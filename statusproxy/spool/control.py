@@ -56,7 +56,7 @@ class Control:
 
     @property
     def oldest_waiting(self) -> Entry | None:
-        """The waiting entry that came first. Costs a look at each session that has any."""
+        """The waiting entry that came first."""
         return self._order.oldest_waiting()
 
     @property
@@ -73,7 +73,7 @@ class Control:
 
     def entries(self) -> list[Entry]:
         """All entries as they are now, in no order (their ids sort by age): quick however many there are."""
-        return list(self._order)
+        return self._order.entries()
 
     def get(self, id_: str) -> Entry | None:
         """The entry of this id."""

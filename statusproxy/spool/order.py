@@ -8,7 +8,7 @@ entries of their lanes that came after them (`direct`).
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from statusproxy.proxy.ports import Unkept
@@ -54,9 +54,14 @@ def _may_hasten(entry: Entry) -> bool:
     return entry.status != _TOO_MANY and not entry.rejected and entry.reason is not Reason.NO_ANSWER
 
 
+def _place_of(entry: Entry) -> tuple[object, ...]:
+    """What decides where an entry stands in the order."""
+    return entry.state, entry.receiver, entry.queue
+
+
 def _plan_of(entry: Entry) -> tuple[object, ...]:
-    """What decides where an entry stands in the order, and when it may go."""
-    return entry.state, entry.receiver, entry.queue, entry.next_at, _may_hasten(entry)
+    """What decides when an entry may go, once it is the first of its lane."""
+    return entry.next_at, _may_hasten(entry)
 
 
 class Order:
@@ -70,16 +75,16 @@ class Order:
         self._direct = Direct()
         self._agendas: dict[str, Agenda] = {}  # by receiver: the lanes' first entries
         self._ages = Heap()  # all entries by arrival
-        self._firsts = Heap()  # the lanes' first entries, whose ids tell which came first
+        self._firsts: dict[str, Heap] = {}  # by receiver: the first waiting entry of each lane
         self._size = 0
         self._counts = dict.fromkeys(EntryState, 0)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def entries(self) -> list[Entry]:
         """All entries as they are now, in no order: quick however many there are."""
-        return iter(list(self._entries.values()))
+        return list(self._entries.values())
 
     def get(self, id_: str) -> Entry | None:
         """The entry of this id."""
@@ -124,11 +129,15 @@ class Order:
     def put(self, entry: Entry) -> None:
         """Add an entry, or replace the one of the same id."""
         earlier = self._entries.get(entry.id)
-        if earlier is not None and _plan_of(earlier) == _plan_of(entry):
+        if earlier is not None and _place_of(earlier) == _place_of(entry):
+            # It keeps its place: to take it out and put it back would move all that wait behind it, twice.
             self._entries[entry.id] = entry
             self._size += entry.size - earlier.size
             self._ages.put(entry.id, entry.received_at, entry.id)
-            return  # it keeps its plan: the receiver may be back, so that it may go before its time
+            # It keeps its plan where that is the same: the receiver may be back, so that it may go before its time.
+            if _plan_of(earlier) != _plan_of(entry) and self.is_next(entry):
+                self._plan(lane_of(entry))
+            return
         self.remove(entry.id)
         self._entries[entry.id] = entry
         self._size += entry.size
@@ -142,6 +151,7 @@ class Order:
         self._waiting[lane.receiver] += 1
         if ids[0] == entry.id:  # else the lane's first is planned already
             self._first_changed(lane)
+            self._plan(lane)
 
     def remove(self, id_: str) -> Entry | None:
         """Take an entry out; None if there is no such entry."""
@@ -161,6 +171,7 @@ class Order:
                 del self._lanes[lane]
             if place == 0:
                 self._first_changed(lane)
+                self._plan(lane)
         return entry
 
     def begin(self, receiver: str, id_: str, event: Unkept) -> None:
@@ -224,20 +235,19 @@ class Order:
         return removed
 
     def oldest_waiting(self) -> Entry | None:
-        """The waiting entry that came first."""
-        first = self._firsts.first
+        """The waiting entry that came first: found quickly however many lanes there are."""
+        first = min((heap.first for heap in self._firsts.values() if heap.first is not None), default=None)
         return None if first is None else self._entries[first[1]]
 
     # Inside
 
     def _first_changed(self, lane: Lane) -> None:
-        """Another entry is the lane's first, or none."""
-        key, ids = f"{lane.receiver}\0{lane.queue}", self._lanes.get(lane)
+        """Another entry is the first of this lane, or none waits in it any more."""
+        heap, ids = self._firsts.setdefault(lane.receiver, Heap()), self._lanes.get(lane)
         if ids is None:
-            self._firsts.remove(key)
+            heap.remove(lane.queue)
         else:
-            self._firsts.put(key, 0.0, ids[0])
-        self._plan(lane)
+            heap.put(lane.queue, 0.0, ids[0])  # ids sort by arrival
 
     def _plan(self, lane: Lane) -> None:
         """Plan the lane's first entry, so that it is found when it is due; nothing while none may go."""

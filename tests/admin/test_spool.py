@@ -303,11 +303,14 @@ async def test_those_of_a_state_or_session_are_replayed_or_dropped(
     assert shelf.saved == [[Removed(f"{number:06}")] for number in changed]
 
 
-async def test_hundreds_of_one_session_are_replayed_some_at_a_time(serve: Serve) -> None:
-    shelf = Shelf(*(entry(number, state=EntryState.DEAD) for number in range(1, 201)))
+@pytest.mark.parametrize("change", ["POST /spool/replay?session=sales", "DELETE /spool?session=sales"])
+async def test_a_hundred_thousand_entries_of_one_session_are_replayed_in_short_steps(serve: Serve, change: str) -> None:
+    """Some hundreds stand for them."""
+    method, path = change.split()
+    shelf = Shelf(*(entry(number) for number in range(220)))
     client = await serve(await spool_of(shelf))
-    assert await asked(client, "/spool/replay?state=dead", "POST") == (200, {"changed": 200})
-    assert [len(written) for written in shelf.saved] == [50] * 4
+    assert await asked(client, path, method) == (200, {"changed": 220})
+    assert [len(ops) for ops in shelf.saved] == [50, 50, 50, 50, 20]
 
 
 async def test_what_changed_meanwhile_is_judged_as_it_is_then(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ class Bench:
 
     @property
     def left(self) -> list[str]:
-        return sorted(each.id for each in self.order)
+        return sorted(each.id for each in self.order.entries())
 
 
 async def test_what_is_too_old_is_dropped_counted_and_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:

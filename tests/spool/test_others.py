@@ -36,7 +36,7 @@ class Bench:
 
     @property
     def known(self) -> Sequence[Entry]:
-        return sorted(self.order, key=lambda each: each.id)
+        return sorted(self.order.entries(), key=lambda each: each.id)
 
 
 def test_what_others_kept_changed_and_removed_is_known_here_on_our_clock() -> None:
