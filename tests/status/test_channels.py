@@ -1456,8 +1456,10 @@ def test_in_steps_the_reader_for_each_word_is_made_in_a_step_of_its_own() -> Non
     body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
     rule, sessions = replace(BY_WORD), lost_with("failed", "connecting", "other", None)
     made: list[int] = []
-    with every_channel_is_read(), mock.patch.object(ObjectReader, "__init__", autospec=True) as make:
-        make.side_effect = initialise
+    with (
+        every_channel_is_read(),
+        mock.patch.object(ObjectReader, "__init__", autospec=True, side_effect=initialise) as make,
+    ):
         for _ in correct_in_steps(ChannelList(body, rule), sessions, 200.0, 201.0):
             made.append(make.call_count)
             make.reset_mock()
