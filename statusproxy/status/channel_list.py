@@ -266,21 +266,11 @@ class ChannelList:
         if len(distinct) + missing + _MOST_REPEATED < len(every):
             raise TooLargeError
         if len(distinct) + missing < len(every):  # an id is listed more than once
-            yield from self._find_repeated(every)
+            self._places, self._repeated = yield from _find_repeated(every)
         self._all = every
         self._parts = found.parts
         self.path = found.path
         self.ids = ChannelIds(distinct.keys())
-
-    def _find_repeated(self, every: Sequence[str | None]) -> Generator[None, None, None]:
-        places: dict[str, int] = {}
-        repeated: dict[str, list[int]] = {}
-        for index, one in enumerate(every):
-            if one is not None and (first := places.setdefault(one, index)) != index:
-                repeated.setdefault(one, [first]).append(index)
-            if index % _LOOKED_AT == 0:
-                yield
-        self._places, self._repeated = places, repeated
 
     def number(self, wanted: int) -> Generator[None, None, None]:
         """Note the place of each channel, where so many are wanted that `place` is quick by that, or where the list is
@@ -419,3 +409,17 @@ class ChannelList:
     def _part(self, index: int) -> Part:
         parts = self._parts
         return parts[0] if len(parts) == 1 else parts[bisect_right(parts, index, key=lambda part: part.first) - 1]
+
+
+def _find_repeated(
+    every: Sequence[str | None],
+) -> Generator[None, None, tuple[dict[str, int], Mapping[str, list[int]]]]:
+    """The first place of each id, and all places of each that is listed more than once; yields after each short step."""
+    places: dict[str, int] = {}
+    repeated: dict[str, list[int]] = {}
+    for index, one in enumerate(every):
+        if one is not None and (first := places.setdefault(one, index)) != index:
+            repeated.setdefault(one, [first]).append(index)
+        if index % _LOOKED_AT == 0:
+            yield
+    return places, repeated
