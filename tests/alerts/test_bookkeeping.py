@@ -10,10 +10,14 @@ import pytest
 
 from statusproxy.alerts import bookkeeping
 from statusproxy.alerts.bookkeeping import Bookkeeping
+from statusproxy.alerts.codec import decode
 from statusproxy.alerts.merge import merged
 from statusproxy.alerts.values import Book, Told
 from statusproxy.store.outbox import OutboxDocument
 from tests.alerts.fakes import NOW, SharedOutbox, lost, message
+
+#: Seconds that a thread and the event loop may wait for each other.
+PATIENCE = 10.0
 
 
 def keeping(outbox: SharedOutbox | None) -> Bookkeeping:
@@ -215,3 +219,54 @@ async def test_what_is_put_while_anothers_book_is_united_with_ours_is_united_too
     assert not await other.flush(), "it is united first"
     assert await other.flush()
     assert other.book.told.keys() == {"lost:sales", "lost:support", "lost:late"}
+
+
+def crowd(count: int, by: str = "m1") -> Book:
+    names = [f"s{number}" for number in range(count)]
+    return Book(told={f"lost:{name}": Told(lost(name), by, NOW) for name in names}, messages=(message(by, *names),))
+
+
+async def test_what_is_put_while_another_book_is_read_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = SharedOutbox()
+    one, other = keeping(outbox), keeping(outbox)
+    one.put(crowd(1_000))
+    assert await one.flush()
+    loop = asyncio.get_running_loop()
+
+    def interrupted(payload: bytes) -> Any:
+        asyncio.run_coroutine_threadsafe(put(), loop).result(PATIENCE)
+        return decode(payload)
+
+    async def put() -> None:
+        other.put(telling("sales", "m2"))
+
+    monkeypatch.setattr(bookkeeping, "decode", interrupted)
+    assert await other.read()
+    assert (len(other.book.told), other.unsaved) == (1_001, True)
+
+
+async def test_a_book_whose_reading_was_cut_off_is_read_again_and_not_written_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox = SharedOutbox()
+    one, other = keeping(outbox), keeping(outbox)
+    one.put(crowd(1_000))
+    assert await one.flush()
+    loop = asyncio.get_running_loop()
+    begun, go_on = asyncio.Event(), threading.Event()
+
+    def slow(payload: bytes) -> Any:
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(PATIENCE)
+        return decode(payload)
+
+    monkeypatch.setattr(bookkeeping, "decode", slow)
+    reading = asyncio.ensure_future(other.read())
+    await begun.wait()
+    reading.cancel()
+    go_on.set()
+    await asyncio.wait([reading])
+    other.put(telling("sales", "m2"))
+    assert not await other.flush()
+    assert await other.flush()
+    assert len(msgspec.json.decode(outbox.document.payload, type=Book).told) == 1_001

@@ -1,7 +1,9 @@
 """The book as bytes: the same again, and readable whatever wrote it."""
 
 import json
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +71,33 @@ def test_a_book_of_ten_thousand_outages_holds_nobody_up(monkeypatch: pytest.Monk
     encode(a_book(10_000))
     assert sum(written) >= 20_000
     assert max(written) <= 200
+
+
+@pytest.mark.parametrize("about", ["", "\ud800"], ids=["usual", "half a pair"])
+def test_ten_thousand_outages_are_read_one_by_one(about: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    class Counting:
+        """A decoder that notes how many outages it is given at once."""
+
+        def __init__(self, decoder: Any) -> None:
+            self._decoder = decoder
+
+        def decode(self, payload: Any) -> Any:
+            read.append(bytes(payload).count(b'"topic"'))
+            return self._decoder.decode(payload)
+
+    def counted(value: Any, kind: Any) -> Any:
+        read.append(str(value).count("'topic'"))
+        return convert(value, kind)
+
+    convert = msgspec.convert
+    monkeypatch.setattr(codec, "_MARK", Counting(codec._MARK))
+    monkeypatch.setattr(codec, "_LINE", Counting(codec._LINE))
+    monkeypatch.setattr(msgspec, "convert", counted)
+    book = a_book(10_000, 1, about)
+    assert decode(encode(book)) == book
+    assert (sum(read) >= 20_000, max(read)) == (True, 1)
 
 
 def test_a_struct_is_written_with_its_items_as_at_once() -> None:
