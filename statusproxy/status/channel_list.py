@@ -414,7 +414,7 @@ class ChannelList:
 def _find_repeated(
     every: Sequence[str | None],
 ) -> Generator[None, None, tuple[dict[str, int], Mapping[str, list[int]]]]:
-    """The first place of each id, and all places of each that is listed more than once; yields after each short step."""
+    """The first place of each id, and all places of one that is listed more than once; yields after each short step."""
     places: dict[str, int] = {}
     repeated: dict[str, list[int]] = {}
     for index, one in enumerate(every):
