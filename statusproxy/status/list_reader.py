@@ -70,7 +70,7 @@ _SLOW_STEP: Final = 16 * 1024
 """Bytes of elements that are read the slow way between two yields: 4 ms at most, but for a longer one."""
 
 _SLOW: Final = 256 * 1024
-"""Bytes of the largest piece that is read the slow way: 5 ms in one call of the standard library."""
+"""Bytes of the largest piece that is read the slow way: 5 ms in one call of the standard library, 18 for numbers."""
 
 
 class Part:

@@ -22,19 +22,13 @@ _BLOCK: Final = 8 * 1024
 
 def splice(document: bytes, edits: Iterable[Edit]) -> bytes:
     """The document with these edits made; they must not overlap."""
-    view = memoryview(document)
-    pieces, position = _pieces(view, 0, sorted(edits))
-    return b"".join([*pieces, view[position:]])
+    return b"".join(_all_pieces(document, edits))
 
 
 def splice_in_steps(document: bytes, edits: Sequence[Edit]) -> Generator[None, None, bytes]:
     """The same; yields after each short step."""
     if len(edits) <= _AT_ONCE:
-        if len(document) <= COPIED:
-            return splice(document, edits)
-        view = memoryview(document)
-        pieces, position = _pieces(view, 0, sorted(edits))
-        return (yield from _join([*pieces, view[position:]]))
+        return (yield from _join(_all_pieces(document, edits)))
     blocks: dict[int, list[Edit]] = {}
     for first in range(0, len(edits), _AT_ONCE):
         for edit in edits[first : first + _AT_ONCE]:
@@ -62,6 +56,13 @@ def _join(pieces: Sequence[bytes | memoryview]) -> Generator[None, None, bytes]:
                 spent = 0
                 yield
     return whole.getvalue()
+
+
+def _all_pieces(document: bytes, edits: Iterable[Edit]) -> list[bytes | memoryview]:
+    """What the document becomes by these edits."""
+    view = memoryview(document)
+    pieces, position = _pieces(view, 0, sorted(edits))
+    return [*pieces, view[position:]]
 
 
 def _pieces(view: memoryview, position: int, edits: Iterable[Edit]) -> tuple[list[bytes | memoryview], int]:

@@ -37,7 +37,6 @@ log = logging.getLogger("statusproxy.proxy")
 #: It was sent, and the proxy stopped before an answer came.
 _CUT_OFF: Final = Attempt("no-answer", detail="the proxy stopped")
 
-
 #: Bytes of an event that is read for its session at once, and not when the spool asks: to read 1 MB takes some
 #: milliseconds, and hundreds may have no answer yet.
 _LONG: Final = 4 * 1024
