@@ -53,15 +53,15 @@ async def test_a_reload_switches_them_on_changes_them_and_switches_them_off(
     async with serving(tmp_path, origin) as site:
         subscribers = len(site.server.registry.changes)
         states = [alerting(site.server).alerts]
-        assert site.reload(alerts=alerts(receiver, "a"))
+        assert await site.reload(alerts=alerts(receiver, "a"))
         found = alerting(site.server).alerts
         assert found is not None
         assert site.server.admin.answers.alerts.alerts is found
         assert len(site.server.registry.changes) == subscribers + 1
-        assert site.reload(alerts=alerts(receiver, "a", "b"))
+        assert await site.reload(alerts=alerts(receiver, "a", "b"))
         assert alerting(site.server).alerts is found
         assert len(found.targets) == 2
-        assert site.reload(alerts=None)
+        assert await site.reload(alerts=None)
         states.append(alerting(site.server).alerts)
         assert states == [None] * 2
         assert not site.server.admin.answers.alerts.report().configured
@@ -85,7 +85,7 @@ async def test_off_and_on_again_sends_nothing_twice(tmp_path: Path, origin: Orig
         before.wake()
         await until(lambda: bool(receiver.came))
         for on in (None, alerts(receiver, "a"), None, alerts(receiver, "a")):
-            assert site.reload(alerts=on)
+            assert await site.reload(alerts=on)
         after = alerting(site.server).alerts
         assert after is not None
         assert site.server.admin.answers.alerts.alerts is after
@@ -100,13 +100,16 @@ async def test_off_again_before_those_before_have_ended_starts_nothing(
     tmp_path: Path, origin: Origin, receiver: Receiver
 ) -> None:
     async with serving(tmp_path, origin, alerts=alerts(receiver, "a")) as site:
+        found = alerting(site.server)
         for on in (None, alerts(receiver, "a")):
-            assert site.reload(alerts=on)
-        found = alerting(site.server).alerts
-        assert found is not None
-        assert site.reload(alerts=None)
-        await alerting(site.server).close()
-    assert not found.leading
+            site.write(alerts=on)
+            found.follow(site.read())
+        second = found.alerts
+        assert second is not None
+        site.write(alerts=None)
+        found.follow(site.read())
+        await found.close()
+    assert not second.leading
 
 
 async def test_the_gateways_change_wakes_them_and_a_stop_ends_them(
@@ -129,7 +132,7 @@ async def test_the_words_are_in_the_language_of_the_settings(
         found = alerting(site.server).alerts
         assert found is not None
         await found.test()
-        assert site.reload(language="en")
+        assert await site.reload(language="en")
         await found.test()
     texts = [json.loads(each.body)["text"] for each in receiver.came]
     assert texts[0] != texts[1]
@@ -145,7 +148,7 @@ async def main():
     file = pathlib.Path(sys.argv[1])
     server = Server(load(file, environ={}), lambda: load(file, environ={}))
     await server.start()
-    server.reload()
+    await server.reload()
     await server.stop()
     print(*sorted(name for name in sys.modules if name.startswith(("statusproxy.alerts", "apprise"))))
 

@@ -252,7 +252,7 @@ async def test_after_a_reload_the_new_value_is_in_force_everywhere_or_the_old_on
             server, before, stood = site.server, site.server.settings, live(site.server)
             block, _, name = key.rpartition(".")
             change = {block: {**site.keys.get(block, {}), name: new}} if block else {key: new}
-            assert site.reload(**change)
+            assert await site.reload(**change)
             wanted, value = site.read(), attrgetter(key)
             assert value(wanted) != value(before), "the probe changes nothing"
             if key in AT_START:
@@ -290,7 +290,7 @@ async def test_an_admin_listener_that_others_reach_keeps_its_token_until_the_res
     async with serving(tmp_path, origin, admin={"listen": f"0.0.0.0:{port}", "token": token}) as site:
         elsewhere = listen and listen.format(port=free_port(), folder=tmp_path)
         fresh = {"token": "new-token-4567"} if listen and listen.startswith("0.0.0.0") else {}
-        assert site.reload(admin={"listen": elsewhere, **fresh})
+        assert await site.reload(admin={"listen": elsewhere, **fresh})
         token = fresh.get("token", token)
         open_one = f"127.0.0.1:{port}"
         with pytest.raises(client.AdminError, match="token is missing or wrong"):
@@ -305,7 +305,7 @@ async def test_an_admin_listener_that_others_reach_keeps_its_token_until_the_res
 
 async def test_an_admin_listener_that_nobody_else_reaches_may_lose_its_token(tmp_path: Path, origin: Origin) -> None:
     async with serving(tmp_path, origin, admin={"listen": "127.0.0.1:0", "token": "right-token-0123"}) as site:
-        assert site.reload(admin={"listen": "127.0.0.1:0"})
+        assert await site.reload(admin={"listen": "127.0.0.1:0"})
         assert await asyncio.to_thread(client.ask, site.server.admin.addresses[0], "GET", "/sessions")
 
 
@@ -317,7 +317,7 @@ async def test_switching_tls_off_neither_opens_the_port_nor_needs_the_files_any_
     async with serving(tmp_path, origin, tls=files) as site:
         for file in files.values():
             Path(file).unlink()  # noqa: ASYNC240 - a small file of this test's own
-        assert site.reload(tls=None)
+        assert await site.reload(tls=None)
         assert site.server.waiting == ("tls",)
         assert site.server.settings.tls is not None
         wire = await site.connect()
@@ -340,7 +340,7 @@ async def test_a_reload_that_would_lead_back_to_the_listener_in_force_is_refused
     port = free_port()
     async with serving(tmp_path, origin, listen=f"127.0.0.1:{port}") as site:
         before = site.server.settings
-        assert not site.reload(listen=f"127.0.0.1:{free_port()}", gateway=f"http://127.0.0.1:{port}")
+        assert not await site.reload(listen=f"127.0.0.1:{free_port()}", gateway=f"http://127.0.0.1:{port}")
         assert site.server.settings is before
         assert site.server.waiting == ()
         assert (await site.ask(get("/health"))).status == 200
@@ -352,8 +352,8 @@ async def test_a_reload_by_which_there_are_too_few_files_is_warned_of(
     tmp_path: Path, origin: Origin, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(tmp_path, origin, limits={"connections": 10}) as site:
-        assert site.reload(limits={"connections": allowed()})
-        assert site.reload(language="pt-BR")
+        assert await site.reload(limits={"connections": allowed()})
+        assert await site.reload(language="pt-BR")
     assert [line.partition(" is ")[0] for line in caplog.messages if "limit of" in line] == ["the limit of open files"]
 
 
@@ -423,14 +423,14 @@ async def is_lost(site: Site) -> bool:
 
 
 async def _webhook_networks(site: Site) -> None:
-    assert site.reload(webhooks=[{"path": "/v1/webhooks/receive", "from": ["10.99.0.0/16"]}])
+    assert await site.reload(webhooks=[{"path": "/v1/webhooks/receive", "from": ["10.99.0.0/16"]}])
     await tell(site, LOST)
     assert not await is_lost(site)
 
 
 async def _webhook_secret(site: Site) -> None:
     secret = {"header": "X-Webhook-Secret", "value": "right"}
-    assert site.reload(webhooks=[{"path": "/v1/webhooks/receive", "secret": secret}])
+    assert await site.reload(webhooks=[{"path": "/v1/webhooks/receive", "secret": secret}])
     await tell(site, LOST)
     assert not await is_lost(site)
     await tell(site, LOST, "X-Webhook-Secret: right")
@@ -440,7 +440,7 @@ async def _webhook_secret(site: Site) -> None:
 async def _presence(site: Site) -> None:
     await tell(site, PRESENCE)
     assert not await is_lost(site)
-    assert site.reload(presence="trust")
+    assert await site.reload(presence="trust")
     await tell(site, PRESENCE)
     assert await is_lost(site)
 
@@ -448,14 +448,14 @@ async def _presence(site: Site) -> None:
 async def _aliases(site: Site) -> None:
     await tell(site, LOST.replace(b"sales", b"verkauf"))
     assert not await is_lost(site)
-    assert site.reload(sessions={"aliases": {"verkauf": "sales"}})
+    assert await site.reload(sessions={"aliases": {"verkauf": "sales"}})
     assert await is_lost(site)
 
 
 async def _max_age(site: Site) -> None:
     await tell(site, LOST)
     assert await is_lost(site)
-    assert site.reload(sessions={"max_age": "1ms"})  # only waited for
+    assert await site.reload(sessions={"max_age": "1ms"})  # only waited for
 
     async def is_back() -> bool:
         return not await is_lost(site)
@@ -464,7 +464,7 @@ async def _max_age(site: Site) -> None:
 
 
 async def _releases(site: Site) -> None:
-    assert site.reload(sessions={"releases": {"connected-event": False}})
+    assert await site.reload(sessions={"releases": {"connected-event": False}})
     await tell(site, LOST)
     await tell(site, LOST.replace(b"browserClose", b"inChat"))
     assert await is_lost(site)
@@ -472,13 +472,13 @@ async def _releases(site: Site) -> None:
 
 async def _reconnect(site: Site) -> None:
     await tell(site, LOST)
-    assert site.reload(reconnect={"delete": "DELETE /v2/{session}"})
+    assert await site.reload(reconnect={"delete": "DELETE /v2/{session}"})
     await site.ask(get("/v2/sales", method="DELETE"))
     assert not await is_lost(site)
 
 
 async def _trusted_proxies(site: Site) -> None:
-    assert site.reload(trusted_proxies=["10.99.0.0/16"])
+    assert await site.reload(trusted_proxies=["10.99.0.0/16"])
     # The peer is no proxy of ours any more: it counts itself, whatever address it claims to speak for.
     await tell(site, LOST, "X-Forwarded-For: 203.0.113.9")
     assert await is_lost(site)
@@ -486,35 +486,35 @@ async def _trusted_proxies(site: Site) -> None:
 
 
 async def _language(site: Site) -> None:
-    assert site.reload(language="pt-BR", gateway="http://127.0.0.1:9")
+    assert await site.reload(language="pt-BR", gateway="http://127.0.0.1:9")
     reply = await site.ask(get("/x"))
     assert reply.status == 502
     assert "não" in json.loads(reply.body)["error"]
 
 
 async def _host(site: Site) -> None:
-    assert site.reload(host="gateway")
+    assert await site.reload(host="gateway")
     await site.ask(get("/x"))
     assert site.origin.requests[-1].get("Host") == f"127.0.0.1:{site.origin.port}".encode()
 
 
 async def _body_limit(site: Site) -> None:
-    assert site.reload(limits={"body": 10})
+    assert await site.reload(limits={"body": 10})
     assert (await site.ask(get("/x", method="POST", body=b"x" * 11))).status == 413
 
 
 async def _target_limit(site: Site) -> None:
-    assert site.reload(limits={"target": 256})
+    assert await site.reload(limits={"target": 256})
     assert (await site.ask(get("/" + "x" * 300))).status == 414
 
 
 async def _head_limit(site: Site) -> None:
-    assert site.reload(limits={"headers": 8})
+    assert await site.reload(limits={"headers": 8})
     assert (await site.ask(get("/", *(f"X-{number}: 1" for number in range(20))))).status == 431
 
 
 async def _tap_limit(site: Site) -> None:
-    assert site.reload(limits={"tap": 1024})
+    assert await site.reload(limits={"tap": 1024})
     padded = LOST[:-1] + b',"list":[' + b"1," * 2000 + b"1]}"
     await tell(site, padded)
     assert not await is_lost(site)
@@ -522,7 +522,7 @@ async def _tap_limit(site: Site) -> None:
 
 async def _corrected_limit(site: Site) -> None:
     await tell(site, LOST)
-    assert site.reload(limits={"corrected": 1024})
+    assert await site.reload(limits={"corrected": 1024})
     longer = {**LIST, "more": "x" * 2000}
     site.origin.answer = answer(json.dumps(longer).encode(), "Content-Type: application/json")
     assert b'"disconnected"' not in (await site.ask(get("/api/channels"))).body
@@ -542,7 +542,7 @@ async def _reserved(site: Site) -> None:
 
 
 async def _second_beside_one_that_hangs(site: Site, limits: dict[str, int], second: bytes) -> int:
-    assert site.reload(limits=limits, timeouts={"connect": "5s"})
+    assert await site.reload(limits=limits, timeouts={"connect": "5s"})
 
     async def script(wire: Any) -> None:
         request = await site.origin.take(wire)
@@ -565,7 +565,7 @@ async def _second_beside_one_that_hangs(site: Site, limits: dict[str, int], seco
 
 
 async def _response_head(site: Site) -> None:
-    assert site.reload(timeouts={"response_head": "50ms"})  # only waited for
+    assert await site.reload(timeouts={"response_head": "50ms"})  # only waited for
 
     async def mute(wire: Any) -> None:
         await site.origin.take(wire)
@@ -576,7 +576,7 @@ async def _response_head(site: Site) -> None:
 
 
 async def _request_body(site: Site) -> None:
-    assert site.reload(timeouts={"request_body": "20ms"})  # only waited for
+    assert await site.reload(timeouts={"request_body": "20ms"})  # only waited for
     wire = await site.connect()
     await wire.send(b"POST /x HTTP/1.1\r\nHost: proxy.example\r\nContent-Length: 5\r\n\r\nx")
     assert (await wire.message()).status == 408
@@ -584,7 +584,7 @@ async def _request_body(site: Site) -> None:
 
 
 async def _min_rate(site: Site) -> None:
-    assert site.reload(limits={"min_rate": 1_000_000}, timeouts={"min_rate_grace": "20ms"})  # only waited for
+    assert await site.reload(limits={"min_rate": 1_000_000}, timeouts={"min_rate_grace": "20ms"})  # only waited for
     wire = await site.connect()
     await wire.send(b"POST /x HTTP/1.1\r\nHost: proxy.example\r\nContent-Length: 5\r\n\r\nx")
     assert (await wire.message()).status == 408
@@ -592,7 +592,7 @@ async def _min_rate(site: Site) -> None:
 
 
 async def _request_head(site: Site) -> None:
-    assert site.reload(timeouts={"request_head": "5s"})
+    assert await site.reload(timeouts={"request_head": "5s"})
     wire = await site.connect()
     await wire.send(b"GET / HT")
     await until(lambda: any(connection.state is ConnectionState.HEAD for connection in site.server.clients.connections))
@@ -602,7 +602,7 @@ async def _request_head(site: Site) -> None:
 
 
 async def _log(site: Site) -> None:
-    assert site.reload(log={"level": "error", "access": "combined"})
+    assert await site.reload(log={"level": "error", "access": "combined"})
     assert logging.getLogger("statusproxy").level == logging.ERROR
     logging.getLogger("statusproxy").setLevel(logging.NOTSET)
     assert site.server.settings.log.access == "combined"

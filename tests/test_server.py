@@ -16,9 +16,10 @@ import socket
 import sqlite3
 import ssl
 import stat
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,9 @@ class Site:
         self.keys |= keys
         self.file.write_text(yaml.safe_dump(self.keys))
 
-    def reload(self, **keys: Any) -> bool:
+    async def reload(self, **keys: Any) -> bool:
         self.write(**keys)
-        return self.server.reload()
+        return await self.server.reload()
 
     async def connect(self, number: int = 0) -> Wire:
         address = [*self.outside, *self.server.addresses][number]
@@ -91,6 +92,23 @@ class Site:
         reply = await wire.message()
         await wire.close()
         return reply
+
+
+@contextmanager
+def held_reading(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """A reload's reading of the file: whether it has begun, and what lets it go on."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    def read() -> Any:
+        reading.set()
+        assert go_on.wait(PATIENCE)
+        return site.read()
+
+    monkeypatch.setattr(site.server, "_read_settings", read)
+    try:
+        yield reading, go_on
+    finally:
+        go_on.set()
 
 
 @asynccontextmanager
@@ -269,7 +287,7 @@ async def test_a_proof_whose_package_is_missing_is_told_at_the_start_and_refused
     (tmp_path / "other").mkdir()
     with pytest.raises(StartError, match=r"^webhooks\[0\].jwt: a JSON Web Token needs the package pyjwt, "):
         await Site(tmp_path / "other", origin, webhooks=webhooks).server.start()
-    assert not site.reload(webhooks=webhooks)
+    assert not await site.reload(webhooks=webhooks)
     assert "the configuration was not changed: webhooks[0].jwt: a JSON Web Token needs" in caplog.text
     assert "planted" not in caplog.text
 
@@ -328,13 +346,13 @@ async def test_a_reload_applies_routes_and_rules_from_the_next_request_on(site: 
         await site.ask(get(path, method="POST", body=event))
     assert not site.server.registry.has_overrides
     rule = {"event": "connection.update", "session": ["session"], "state": ["state"], "disconnected": ["gone"]}
-    assert site.reload(webhooks=[{"path": "/elsewhere"}], events=[rule], preset_without=["/v1/webhooks/receive"])
+    assert await site.reload(webhooks=[{"path": "/elsewhere"}], events=[rule], preset_without=["/v1/webhooks/receive"])
     await site.ask(get("/v1/webhooks/receive", method="POST", body=event))
     assert not site.server.registry.has_overrides
     await site.ask(get("/elsewhere", method="POST", body=event))
     assert b'"disconnected"' in (await site.ask(get("/api/channels"))).body
     channels = [{"path": "/v2/list", "list": ["channels"], "id": ["id"], "set": {"status": "down"}}]
-    assert site.reload(channels=channels, preset_without=["/v1/webhooks/receive", "/api/channels"])
+    assert await site.reload(channels=channels, preset_without=["/v1/webhooks/receive", "/api/channels"])
     assert b'"disconnected"' not in (await site.ask(get("/api/channels"))).body
     assert b'"down"' in (await site.ask(get("/v2/list"))).body
 
@@ -347,7 +365,7 @@ async def test_a_reload_drops_no_request_in_flight_and_no_connection(site: Site,
     other = Origin()
     await other.start()
     try:
-        assert site.reload(gateway=other.url)
+        assert await site.reload(gateway=other.url)
         assert (await site.ask(get("/new"))).status == 200
         assert [request.target for request in other.requests] == [b"/new"]
         go.set()
@@ -362,7 +380,7 @@ async def test_a_reload_drops_no_request_in_flight_and_no_connection(site: Site,
 
 async def test_a_reload_that_keeps_the_gateway_keeps_its_connections(site: Site) -> None:
     await site.ask(get("/one"))
-    assert site.reload(language="pt-BR")
+    assert await site.reload(language="pt-BR")
     await site.ask(get("/two"))
     assert site.origin.connections == 1
 
@@ -375,7 +393,7 @@ async def test_a_broken_configuration_is_refused_and_the_old_one_stays(
 ) -> None:
     before = site.server.settings
     site.file.write_text(broken)
-    assert not site.server.reload()
+    assert not await site.server.reload()
     assert site.server.settings is before
     assert (await site.ask(get())).status == 200
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
@@ -383,14 +401,37 @@ async def test_a_broken_configuration_is_refused_and_the_old_one_stays(
     assert "\n" not in record.getMessage()
 
 
+async def test_requests_are_served_while_a_reload_reads_the_file(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held_reading(site, monkeypatch) as (reading, go_on):
+        reloading = asyncio.create_task(site.reload(language="pt-BR"))
+        await asyncio.to_thread(reading.wait, PATIENCE)
+        assert (await site.ask(get())).status == 200
+        before = site.server.settings
+        go_on.set()
+        assert await reloading
+    assert (before.language, site.server.settings.language) == ("en", "pt-BR")
+
+
+async def test_a_stop_while_a_reload_reads_the_file_ends_the_reload(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with held_reading(site, monkeypatch) as (reading, go_on):
+        reloading = asyncio.create_task(site.reload(language="pt-BR"))
+        await asyncio.to_thread(reading.wait, PATIENCE)
+        site.server.ask_to_stop()
+        go_on.set()
+        assert not await reloading
+    assert site.server.settings.language == "en"
+
+
 async def test_a_file_that_is_gone_is_a_broken_configuration(site: Site) -> None:
     site.file.unlink()
-    assert not site.server.reload()
+    assert not await site.server.reload()
     assert (await site.ask(get())).status == 200
 
 
 async def test_a_change_that_needs_a_restart_is_said_to(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    assert site.reload(listen=f"127.0.0.1:{free_port()}", state={"url": "sqlite:///other.db"})
+    assert await site.reload(listen=f"127.0.0.1:{free_port()}", state={"url": "sqlite:///other.db"})
     told = [record.getMessage() for record in caplog.records]
     assert "a change of listen takes effect after a restart" in told
     assert "a change of state takes effect after a restart" in told
@@ -408,7 +449,7 @@ async def test_each_setting_is_applied_or_said_to_wait(
     if key == "tls":
         make_certificate(tmp_path)
         change = {"tls": {name: path.format(tmp_path) for name, path in change["tls"].items()}}
-    assert site.reload(**change)
+    assert await site.reload(**change)
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
         f"a change of {key} takes effect after a restart"
     ]
@@ -417,9 +458,9 @@ async def test_each_setting_is_applied_or_said_to_wait(
 async def test_what_was_reloaded_once_is_warned_of_each_time_until_the_restart(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert site.reload(state={"url": "sqlite:///other.db"})
+    assert await site.reload(state={"url": "sqlite:///other.db"})
     caplog.clear()
-    assert site.reload(language="pt-BR")
+    assert await site.reload(language="pt-BR")
     assert any("a change of state" in record.getMessage() for record in caplog.records)
 
 
@@ -427,13 +468,13 @@ async def test_the_log_level_and_the_access_log_follow_a_reload(site: Site, capl
     caplog.set_level(logging.INFO, "statusproxy")
     await site.ask(get("/quiet"))
     await until(lambda: site.server.proxy.in_flight == 0)  # the line comes behind the answer
-    assert site.reload(log={"access": True})
+    assert await site.reload(log={"access": True})
     await site.ask(get("/api/media/sales/secret-id?token=abc"))
     await until(lambda: site.server.proxy.in_flight == 0)
     told = [record.getMessage() for record in caplog.records if record.name == "statusproxy.access"]
     assert told == ["GET /api/… 200"]
     caplog.set_level(logging.NOTSET, "statusproxy")  # restored by caplog in the end
-    assert site.reload(log={"level": "warning"})
+    assert await site.reload(log={"level": "warning"})
     assert logging.getLogger("statusproxy").level == logging.WARNING
 
 
@@ -443,7 +484,7 @@ async def test_a_server_that_cannot_read_its_configuration_again_keeps_what_it_h
     site = Site(tmp_path, origin)
     site.server = Server(site.read())
     await site.server.start()
-    assert not site.server.reload()
+    assert not await site.server.reload()
     await site.server.stop()
 
 
@@ -899,9 +940,9 @@ async def test_a_reload_switches_the_spool_on_and_off(
     off = keeping(tmp_path, spool=False)
     async with serving(tmp_path, origin, **off) as site:
         assert (await site.ask(event(0))).status == 502
-        assert site.reload(**keeping(tmp_path))
+        assert await site.reload(**keeping(tmp_path))
         assert (await site.ask(event(1))).status == 202
-        assert site.reload(**off)
+        assert await site.reload(**off)
         assert (await site.ask(event(2))).status == 502
         await origin.start()
         await until(lambda: len(origin.requests) == 1)
@@ -963,7 +1004,7 @@ async def test_a_renewed_certificate_is_shown_after_a_reload(tmp_path: Path, ori
     async with serving(tmp_path, origin, tls={"certificate": str(certificate), "key": str(key)}) as site:
         host, _, port = site.server.addresses[0].rpartition(":")
         make_certificate(tmp_path)
-        assert site.reload()
+        assert await site.reload()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         reader, writer = await asyncio.open_connection(host, int(port), ssl=context)

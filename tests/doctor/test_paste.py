@@ -81,7 +81,7 @@ async def pasted(site: Site, code: str) -> tuple[Verdict, Verdict]:
     site.file.write_text(paste(site.file.read_text(), lines))
     load(site.file, environ={})
     if site.server is not None:
-        assert site.server.reload()
+        assert await site.server.reload()
     return before, await site.examine()
 
 

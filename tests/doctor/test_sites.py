@@ -115,7 +115,7 @@ async def test_the_way_to_the_hub_alone_is_not_enough(build: Build) -> None:
     hub = f"{site.gateway.base_url}/demo/hub-inbox"
     site.write(webhooks=[{"path": "/v1/webhooks/receive"}, {"path": "/hub/webhook", "forward_to": hub}])
     assert site.server is not None
-    assert site.server.reload()
+    assert await site.server.reload()
     site.gateway.outbox.url = f"http://127.0.0.1:{site.port}/hub/webhook"
     await site.gateway.post_all([presence("sales", "5500000000000@c.us", "unavailable", time.time())])
     await site.gateway.post_all([message("sales", "5500000000000@c.us", "hello", time.time(), 1)])
@@ -162,7 +162,7 @@ async def test_an_admin_listener_that_waits_for_a_restart_does_not_mean_that_not
     site = await build()
     site.write(admin={"listen": f"127.0.0.1:{free_port()}", "token": ADMIN_TOKEN})
     assert site.server is not None
-    assert site.server.reload()
+    assert await site.server.reload()
     verdict = await site.examine()
     assert verdict.levels["proxy.admin-elsewhere"] == "warning"
     assert "that waits for a restart" in verdict.findings["proxy.admin-elsewhere"]["fix"]
@@ -252,7 +252,7 @@ async def test_a_file_that_was_changed_since_is_told(build: Build) -> None:
     assert verdict.findings["proxy.restart-pending"]["facts"]["keys"] == "state.url"
     assert verdict.findings["proxy.reload-pending"]["facts"]["keys"] == "presence"
     assert site.server is not None
-    assert site.server.reload()
+    assert await site.server.reload()
     verdict = await site.examine()
     assert verdict.findings["proxy.restart-pending"]["facts"]["keys"] == "state.url"
     assert "proxy.reload-pending" not in verdict.findings
@@ -262,7 +262,7 @@ async def test_a_listener_left_open_to_other_machines_is_told(build: Build) -> N
     site = await build(listen=f"0.0.0.0:{free_port(host='0.0.0.0')}")
     site.write(listen=f"127.0.0.1:{free_port()}")
     assert site.server is not None
-    assert site.server.reload()
+    assert await site.server.reload()
     verdict = await site.examine()
     assert verdict.levels["ports.wider"] == "warning"
     assert verdict.findings["ports.wider"]["facts"]["address"] == site.server.addresses[0]

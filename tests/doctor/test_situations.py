@@ -264,7 +264,7 @@ async def a_change_waits_for_a_restart(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.well()
     site.write(timeouts={"keep_alive": "9s"})
     assert site.server is not None
-    assert site.server.reload()
+    assert await site.server.reload()
     yield site
 
 
@@ -273,7 +273,7 @@ async def a_listener_stays_open_to_other_machines(stage: Stage) -> AsyncIterator
     site = await stage.build(listen=f"0.0.0.0:{free_port(host='0.0.0.0')}")
     site.write(listen=f"127.0.0.1:{free_port()}")
     assert site.server is not None
-    assert site.server.reload()
+    assert await site.server.reload()
     yield site
 
 
@@ -347,7 +347,7 @@ async def the_admin_listener_has_another_address_in_the_file(stage: Stage) -> As
     site = await stage.well()
     site.write(admin={"listen": f"127.0.0.1:{free_port()}", "token": ADMIN_TOKEN})
     assert site.server is not None
-    assert site.server.reload()
+    assert await site.server.reload()
     yield site
 
 
@@ -561,7 +561,7 @@ async def only_the_way_to_the_hub_is_used(stage: Stage) -> AsyncIterator[Site]:
     site = await stage.build(through_proxy=False)
     site.write(webhooks=[{"path": "/hub/webhook", "forward_to": f"{site.gateway.base_url}/demo/hub-inbox"}])
     assert site.server is not None
-    assert site.server.reload()
+    assert await site.server.reload()
     site.gateway.outbox.url = f"http://127.0.0.1:{site.port}/hub/webhook"
     await site.gateway.post_all([presence("sales", "5500000000000@c.us", "unavailable", time.time())])
     await site.gateway.post_all([message("sales", "5500000000000@c.us", "hello", time.time(), 1)])
@@ -646,7 +646,7 @@ async def test_the_command_ends_with_that_code_in_the_terminals_language(build: 
         if code:
             site.write(admin={**site.keys["admin"], "token": ADMIN_TOKEN}, presence="trust")
             assert site.server is not None
-            assert site.server.reload()
+            assert await site.server.reload()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "statusproxy", "doctor", "--config", str(site.file),
             stdout=asyncio.subprocess.PIPE, env={**environment, "LANG": language},

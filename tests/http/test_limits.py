@@ -488,5 +488,5 @@ async def test_the_gateways_limits_are_a_reloads_matter_too(origin: Origin, tmp_
     async with running(tmp_path, origin.url) as proxy:
         file = tmp_path / "config.yaml"
         file.write_text(file.read_text() + "limits: {body: 1k}\n")
-        assert proxy.server.reload()
+        assert await proxy.server.reload()
         assert (await proxy.ask(get("/", method="POST", body=b"a" * 2000))).status == 413

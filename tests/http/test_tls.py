@@ -163,7 +163,7 @@ async def test_a_reload_shows_new_clients_the_new_certificate_and_drops_no_conne
         await before.send(get("/first"))
         await before.message()
         authority.issue("127.0.0.1")
-        assert proxy.server.reload()
+        assert await proxy.server.reload()
         after = await connect(proxy, authority)
         assert serial(after) != serial(before)
         for client in (before, after):
@@ -178,7 +178,7 @@ async def test_a_certificate_that_does_not_fit_its_key_changes_nothing(
     files = authority.issue("127.0.0.1")
     async with running(tmp_path, origin.url, tls=files) as proxy:
         shutil.copy(authority.issue("127.0.0.1", "other")["key"], files["key"])
-        assert not proxy.server.reload()
+        assert not await proxy.server.reload()
         client = await connect(proxy, authority)
         await client.send(get())
         assert (await client.message()).body == b"ok"

@@ -66,7 +66,7 @@ async def test_what_was_made_of_a_head_is_not_sent_by_another_configuration(orig
         assert (await origin.received(1)).get("Host") == b"proxy.example"
         config = tmp_path / "config.yaml"
         config.write_text(config.read_text() + "\nhost: gateway\n")
-        assert proxy.server.reload()
+        assert await proxy.server.reload()
         await client.send(get("/anything"))
         await client.message()
         assert (await origin.received(2)).get("Host") == origin.url.removeprefix("http://").encode()

@@ -334,7 +334,7 @@ async def test_what_one_route_shows_is_no_evidence_about_another(origin: Origin,
 async def test_evidence_outlives_a_reload(origin: Origin, lost: Running) -> None:
     origin.answer = answer(LIST.replace(b"connected", b"qr_required"), JSON)
     await lost.ask(get("/api/channels"))
-    assert lost.server.reload()
+    assert await lost.server.reload()
     assert await listed(origin, lost) == "connected"
 
 

@@ -104,7 +104,7 @@ async def test_limits_of_heads_follow_a_reload_for_connections_from_then_on(orig
         assert (await proxy.ask(asked)).status == 200
         file = tmp_path / "config.yaml"
         file.write_text(file.read_text().replace("target: 1000", "target: 300"))
-        assert proxy.server.reload()
+        assert await proxy.server.reload()
         assert (await proxy.ask(asked)).status == 414
 
 
@@ -117,7 +117,7 @@ async def test_dropping_underscores_follows_a_reload_on_connections_that_are_ope
         for setting, arrives in (("pass", True), ("drop", False), ("pass", True)):
             before = file.read_text()
             file.write_text(re.sub("underscores_in_headers: .*", f"underscores_in_headers: {setting}", before))
-            assert proxy.server.reload()
+            assert await proxy.server.reload()
             await client.send(get("/", "X_A: 1"))
             await client.message()
             assert (origin.requests[-1].get("X_A") is not None) is arrives

@@ -934,7 +934,7 @@ async def test_a_reload_changes_the_minimum_rate_for_requests_from_then_on(
     async with running(tmp_path, origin.url, limits={"min_rate": "1MiB"}, timeouts={"min_rate_grace": "10m"}) as proxy:
         file = tmp_path / "config.yaml"
         file.write_text(file.read_text().replace("min_rate_grace: 10m", "min_rate_grace: 8s"))
-        assert proxy.server.reload()
+        assert await proxy.server.reload()
         client = await proxy.connect()
         await client.send(posted("/", "Content-Length: 2") + b"a")
         await until(lambda: proxy.server.proxy.in_flight == 1)

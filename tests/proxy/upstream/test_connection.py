@@ -255,7 +255,7 @@ async def test_a_client_that_leaves_while_its_request_waits_takes_no_connection(
 
 async def test_a_reload_that_changes_nothing_keeps_the_connections(origin: Origin, proxy: Running) -> None:
     await proxy.ask(get())
-    assert proxy.server.reload()
+    assert await proxy.server.reload()
     await proxy.ask(get())
     assert origin.connections == 1
 
@@ -280,7 +280,7 @@ async def test_a_reload_sends_new_requests_elsewhere_and_lets_those_under_way_en
         await origin.received()
         file = tmp_path / "config.yaml"
         file.write_text(file.read_text().replace(origin.url, other.url))
-        assert proxy.server.reload()
+        assert await proxy.server.reload()
         assert (await proxy.ask(get())).body == b"new"
         go.set()
         assert (await before.message()).body == b"old"
