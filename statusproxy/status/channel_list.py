@@ -175,8 +175,8 @@ class ChannelList:
         self.found = _NONE_FOUND
         """Where the channels stand that were found without reading the others; none once the ids have been read."""
         self._sought: tuple[str, ...] = ()  # the channels that were looked for
-        self.edited: Sequence[Edit] = ()
-        """What was edited when this answer was last corrected."""
+        self.edited: Sequence[Edit] | None = None
+        """What was edited when this answer was last corrected; None where it was not, or in steps."""
 
     @property
     def subject(self) -> str | None:

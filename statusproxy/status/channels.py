@@ -289,7 +289,7 @@ def correct_alike(answer: ChannelList, before: ChannelList, correction: Correcti
 
     Only while the map is as it was then: it is told nothing, since it was told the same by the answer before.
     """
-    if not before.found or not answer.find(tuple(before.found)):
+    if not before.found or before.edited is None or not answer.find(tuple(before.found)):
         return None
     edits: list[Edit] = []
     for channel, spans in answer.found.items():

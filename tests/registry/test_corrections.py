@@ -16,6 +16,7 @@ from statusproxy.status.channels import Correction, correct_at_once, correct_in_
 from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalKind
+from statusproxy.status.splice import COPIED
 from tests.status.maps import hear
 from tests.status.test_channels import LIST, ONE, down
 
@@ -61,6 +62,22 @@ def test_the_same_answer_is_corrected_once(made: list[bytes]) -> None:
     assert made == []
     corrections.correct(listing(sales="open"), NOW + 2, NOW + 2)
     assert len(made) == 1, "another answer"
+
+
+@pytest.mark.parametrize("query", ["", "page=1"])
+async def test_a_short_list_after_a_very_long_one_is_corrected_as_well(query: str) -> None:
+    corrections = warm(down("sales"))
+    others = [{"id": f"other-{i}", "text": "x" * (COPIED // 64), "status": "connected"} for i in range(64)]
+    sales = {"id": "sales", "status": "connected"}
+    long, short = (json.dumps({"channels": [*first, sales]}).encode() for first in (others, []))
+    for turn in range(1, 4):
+        for body in (long, short):
+            asked, at = ChannelList(body, LIST, None, query), NOW + turn
+            if body is long:
+                got = await corrections.correct_in_steps(asked, at, at, lambda at=at: at, lambda _changes: None)
+            else:
+                got = corrections.correct(asked, at, at)
+            assert (got.corrected, json.loads(got.body)["channels"][-1]["status"]) == (("sales",), "disconnected")
 
 
 def test_an_answer_in_which_the_lost_sessions_say_the_same_is_not_made_anew(made: list[bytes]) -> None:
