@@ -186,8 +186,9 @@ def _finish_in_steps(
 ) -> Generator[Sequence[Change], None, Correction | None]:
     """What `_finish` gives; yields after each short step. None if the map changed meanwhile."""
     said = [answer.said(channel) for channel in wanted]
-    yield sessions.answers.observe(said, assigned, asked_at, now, answer.rule.source).changes
+    changes = sessions.answers.observe(said, assigned, asked_at, now, answer.rule.source).changes
     version = sessions.version
+    yield changes
     body, corrected = yield from _silent(_rewrite_in_steps(answer, _shown(sessions, assigned)))
     if sessions.version != version:
         return None
