@@ -36,7 +36,7 @@ _NUMBERS: Final = count()
 class KeptAnswer:
     """An answer kept."""
 
-    __slots__ = ("_folding", "_lacks", "_reading", "_weight", "at", "before", "is_over", "listing", "number")
+    __slots__ = ("_failed", "_folding", "_lacks", "_reading", "_weight", "at", "before", "is_over", "listing", "number")
 
     def __init__(self, listing: ChannelList, at: float, before: "KeptAnswer | None" = None) -> None:
         """`before` is the answer in whose place this one is."""
@@ -49,6 +49,8 @@ class KeptAnswer:
         """Whether a later list that was asked for with a query has had all its channels, and stands in its place."""
         self._reading: Generator[None, None, None] | None = None
         self._folding: Generator[None, None, None] | None = None
+        self._failed = False
+        """Whether a step has raised: the steps are over then, and there is no result."""
         self._weight: int | None = None
         self.number = next(_NUMBERS)
         """Tells it from all others, also from those that are gone."""
@@ -100,7 +102,7 @@ class KeptAnswer:
         """
         if self._reading is None:
             self._reading = self.listing.steps()
-        return go_on(self._reading, steps, until)
+        return self._go_on(self._reading, steps, until)
 
     def fold(self, steps: int) -> int:
         """Fold the ids of an answer that has been read, at most so many steps; give how many are left over."""
@@ -108,23 +110,32 @@ class KeptAnswer:
             return steps
         if self._folding is None:
             self._folding = self.listing.ids.fold()
-        return go_on(self._folding, steps)
+        return self._go_on(self._folding, steps, _never)
 
     def finish(self) -> Generator[None, None, None]:
         """Read it, and of a list make all that a look-up needs of it; yields after each step."""
         listing = self.listing
-        while not listing.is_read:
+        while not (listing.is_read or self._failed):
             self.read(1, _never)
             yield
         if listing.single:
             return
-        while not listing.ids.are_folded:
+        while not (listing.ids.are_folded or self._failed):
             self.fold(1)
             yield
+        if self._failed:
+            return
         with suppress(RecursionError):  # a channel that is nested too deep
             # With one of the channels it is found where the others stand.
             yield from listing.read_objects(islice(listing.ids.exact, 1), listing.rule.object_reader)
         yield from listing.number(len(listing))
+
+    def _go_on(self, work: Generator[None, None, None], steps: int, until: Callable[[int], bool]) -> int:
+        try:
+            return go_on(work, steps, until)
+        except Exception:
+            self._failed = True
+            raise
 
 
 class Effort:

@@ -1,6 +1,8 @@
 """A kept answer: read in steps, by a look-up only as far as that is done soon, in the background to its end."""
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 from msgspec.structs import replace
@@ -9,6 +11,7 @@ from statusproxy.registry import kept_answer as module
 from statusproxy.registry.kept_answer import Effort, KeptAnswer, go_on
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule
+from statusproxy.status.identity import ChannelIds
 from tests.status.counting import counted
 
 RULE = ChannelRule(list=((),), id=(("id",),), set={"status": "disconnected"})
@@ -39,6 +42,21 @@ def test_what_is_no_list_is_read_too_and_is_none() -> None:
 def test_a_channel_that_is_nested_too_deep_does_not_end_the_reading() -> None:
     body = b'[{"id":"a","deep":%b1%b}]' % (b"[" * 5_000, b"]" * 5_000)
     assert finished(an_answer(body=body)).listing.is_read
+
+
+@pytest.mark.parametrize(("where", "part"), [(ChannelList, "steps"), (ChannelIds, "fold")])
+def test_an_answer_whose_reading_raised_once_is_not_read_for_ever(
+    where: type, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_self: object) -> Iterator[None]:
+        yield
+        raise MemoryError
+
+    monkeypatch.setattr(where, part, failing)
+    answer = an_answer("sales", "support")
+    with pytest.raises(MemoryError):
+        finished(answer)
+    assert len(list(islice(answer.finish(), 10))) <= 1
 
 
 def test_the_last_list_stands_in_for_an_answer_that_is_none() -> None:
