@@ -1,11 +1,32 @@
-"""Long work on the event loop in short steps: one step in a few turns of the loop, however much of it is under way."""
+"""Long work beside the traffic: on the event loop in short steps, or in a thread from which the loop gets its turns.
+
+Of the steps, one is done in a few turns of the loop, however much of such work is under way.
+"""
 
 import asyncio
-from typing import Final
+import sys
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 #: Turns of the event loop that others have for each step. A request needs several to be served; so it meets a step in
 #: one of three only. A turn with nothing to do takes some 10 µs.
 TURNS: Final = 3
+
+#: Seconds for which a thread that computes may keep the loop waiting, as `sys.setswitchinterval` takes them: while
+#: there is such a thread, and otherwise. The loop waits after each of its system calls, of which a request needs six.
+_BESIDE: Final = 0.0005
+_USUALLY: Final = sys.getswitchinterval()
+
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """The result of some work of more than a few milliseconds, done in a thread."""
+    sys.setswitchinterval(_BESIDE)
+    try:
+        return await asyncio.to_thread(work)
+    finally:
+        sys.setswitchinterval(_USUALLY)
 
 
 class Pacer:

@@ -1,9 +1,12 @@
 """Reloads asked for by a signal: one after the other, and one more for all that are asked for meanwhile."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 __all__ = ["Reloads"]
+
+log = logging.getLogger("statusproxy")
 
 
 class Reloads:
@@ -30,6 +33,9 @@ class Reloads:
         try:
             while self._asked:
                 self._asked = False
-                await self._reload()
+                try:
+                    await self._reload()
+                except Exception:  # one asked for meanwhile still has its turn
+                    log.exception("the configuration could not be reloaded")
         finally:
             self._running = None

@@ -25,6 +25,7 @@ from statusproxy.observe.exposition import Exposition
 from statusproxy.observe.loop_lag import LoopLag
 from statusproxy.observe.metrics import Metrics
 from statusproxy.observe.network_errors import in_words
+from statusproxy.pacing import in_thread
 from statusproxy.proxy.downstream import descriptors
 from statusproxy.proxy.downstream.server import ClientServer
 from statusproxy.proxy.handler import Proxy
@@ -243,13 +244,14 @@ class Server:
             return False
         systemd.notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
-            wanted = await asyncio.to_thread(self._read_settings)
+            wanted = await in_thread(self._read_settings)
             if self._stopping.is_set():
                 return False
             planned, waiting = self._plan_again(wanted)
-        except (ConfigError, OSError, ValueError) as error:
+        except Exception as error:
             why = in_words(error) if isinstance(error, OSError) else str(error)
-            log.error("the configuration was not changed: %s", why, extra={"why": why})
+            defect = None if isinstance(error, ConfigError | OSError | ValueError) else error
+            log.error("the configuration was not changed: %s", why or repr(error), extra={"why": why}, exc_info=defect)
             self._refused = why
             systemd.notify("READY=1", self._status())
             return False

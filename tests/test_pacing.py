@@ -1,9 +1,13 @@
-"""Long work in steps: others have their turns, and of all such work one step is done in some turns."""
+"""Long work in steps: others have their turns, and of all such work one step is done in some turns. And in a thread."""
 
 import asyncio
+import sys
+import threading
 from itertools import pairwise
 
-from statusproxy.pacing import TURNS, Pacer
+import pytest
+
+from statusproxy.pacing import TURNS, Pacer, in_thread
 
 
 async def turns(done: list[list[str]]) -> None:
@@ -45,3 +49,20 @@ async def test_work_that_is_ended_while_it_waits_holds_no_other_up() -> None:
     second.cancel()
     await third
     assert done[0].count("c") == 20
+
+
+async def test_work_in_a_thread_lets_the_loop_go_on_and_yields_to_it_quickly() -> None:
+    usual, go_on = sys.getswitchinterval(), threading.Event()
+    working = asyncio.create_task(in_thread(lambda: go_on.wait() and threading.current_thread()))
+    await asyncio.sleep(0)
+    assert sys.getswitchinterval() <= usual / 10
+    go_on.set()
+    assert await working is not threading.current_thread()
+    assert sys.getswitchinterval() == usual
+
+
+async def test_work_in_a_thread_that_raises_does_so_to_who_waits_and_leaves_nothing_changed() -> None:
+    usual = sys.getswitchinterval()
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: 1 // 0)
+    assert sys.getswitchinterval() == usual

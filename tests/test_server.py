@@ -401,6 +401,20 @@ async def test_a_broken_configuration_is_refused_and_the_old_one_stays(
     assert "\n" not in record.getMessage()
 
 
+async def test_a_reload_that_fails_by_a_defect_changes_nothing_and_ends(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("statusproxy.systemd.notify", lambda *lines: told.extend(lines))
+    monkeypatch.setattr(site.server, "_read_settings", lambda: 1 // 0)
+    before = site.server.settings
+    assert not await site.server.reload()
+    assert (site.server.settings, told[-2]) == (before, "READY=1")
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage() == "the configuration was not changed: integer division or modulo by zero"
+    assert record.exc_info is not None
+
+
 async def test_requests_are_served_while_a_reload_reads_the_file(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with held_reading(site, monkeypatch) as (reading, go_on):
         reloading = asyncio.create_task(site.reload(language="pt-BR"))

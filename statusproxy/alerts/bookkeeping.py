@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from statusproxy.alerts.codec import decode, encode
 from statusproxy.alerts.merge import merged, same
 from statusproxy.alerts.values import Book
+from statusproxy.pacing import in_thread
 from statusproxy.store.errors import StoreError
 from statusproxy.store.outbox import Outbox, OutboxDocument
 
@@ -147,7 +148,7 @@ class Bookkeeping:
 
 async def _apart(work: Callable[[], _T], *, many: bool) -> _T:
     """What a function gives: run in a thread where there is much to do."""
-    return await asyncio.to_thread(work) if many else work()
+    return await in_thread(work) if many else work()
 
 
 def _is_long(book: Book) -> bool:

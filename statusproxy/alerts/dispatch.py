@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from statusproxy.alerts.channels.letter import Channel, Letter, Outcome
 from statusproxy.alerts.values import Message, Target
 from statusproxy.observe.logs import NOTICE
+from statusproxy.pacing import in_thread
 
 __all__ = ["PAUSE", "Dispatch", "DispatchCounter", "Line", "Result"]
 
@@ -81,7 +83,8 @@ class Dispatch:
         target, channel = self._lines[target_id]
         try:
             many = len(message.lines) > _MANY
-            letter = await asyncio.to_thread(self._compose, message, target) if many else self._compose(message, target)
+            compose = partial(self._compose, message, target)
+            letter = await in_thread(compose) if many else compose()
             async with self._together:
                 outcome = await channel.send(letter)
         except Exception:

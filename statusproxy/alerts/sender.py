@@ -19,6 +19,7 @@ from statusproxy.alerts.dispatch import PAUSE, Dispatch
 from statusproxy.alerts.set_clock import moved_book, moved_seen
 from statusproxy.alerts.sightings import Conditions, Sessions, Vitals, endings, lost_sessions
 from statusproxy.alerts.values import AlertRules
+from statusproxy.pacing import in_thread
 from statusproxy.status.model import REPEATED, Change
 from statusproxy.store.claims import Claims
 from statusproxy.store.holding import Holding, HoldingTiming
@@ -238,7 +239,7 @@ class Sender:
             )  # fmt: skip
             # In a thread the event loop goes on every few milliseconds.
             many = len(outages) + len(book.told) > _MANY
-            decision = await asyncio.to_thread(decided) if many else decided()
+            decision = await in_thread(decided) if many else decided()
             if self._books.book is book:  # else a delivery was marked meanwhile
                 self._seen = decision.seen
                 self._books.put(decision.book)

@@ -47,7 +47,6 @@ from statusproxy.registry.stored_ages import StoredAges
 from statusproxy.registry.watched_routes import WatchedRoutes
 from statusproxy.registry.webhook_outcomes import Arrival, WebhookOutcomes
 from statusproxy.status.channels import ChannelRule, Correction
-from statusproxy.status.identity import Aliases
 from statusproxy.status.lost_word import lost_word
 from statusproxy.status.model import Change, Record, SessionRules
 from statusproxy.status.sessions import SessionMap
@@ -117,7 +116,6 @@ class SessionRegistry:
         self.watched = WatchedRoutes(self.sessions, self.clock, self._intake, self._follow, self.unreadable)
         """What watched routes show about their sessions."""
         self._others = Others(self.sessions, self.clock, self._follow, self.ledger.taken_over)
-        self._aliases = Aliases(session_rules.aliases)
         self._evictions = Evictions(self.sessions, metrics.evicted)
         owing = self._warnings, self._evictions, self._log
         self._intervals = Intervals(self.clock, self._clock_watch, self.webhooks, owing, self.judge, self.saving)
@@ -155,7 +153,6 @@ class SessionRegistry:
         """Apply new rules from now on; `list_rule` is that of the channel list, by which log lines go."""
         self._list_rule = list_rule
         self._intake.rules = signal_rules
-        self._aliases = Aliases(session_rules.aliases)
         self.sessions.configure(session_rules)
 
     # ---- what the proxy asks and tells (proxy.ports.RegistryPort) ----
@@ -270,7 +267,7 @@ class SessionRegistry:
 
     def gateway_word(self, session: str) -> Word | None:
         """The gateway's last word for a session, corrected or not, if any has passed since the start."""
-        word, shift = self._gateway_view.word(session, self._aliases), self.clock.shift
+        word, shift = self._gateway_view.word(session, self.sessions.aliases), self.clock.shift
         return Word(word.said, word.at + shift) if word is not None and shift else word
 
     async def losses(self) -> SessionLosses:
@@ -320,7 +317,7 @@ class SessionRegistry:
         return self.saving.save(changes)
 
     def _with_claim(self, change: Change) -> Change:
-        word = self._gateway_view.word(change.session, self._aliases)
+        word = self._gateway_view.word(change.session, self.sessions.aliases)
         return with_claim(change, word, self.sessions.get(change.session))
 
     def _not_saved(self, error: Exception) -> None:

@@ -56,9 +56,9 @@ class Records:
     def configure(self, rules: SessionRules) -> None:
         """Take new rules; the bounds hold from the next `evict` on."""
         before, self.rules = self.rules, rules
-        self.aliases = Aliases(rules.aliases)
         self.version += 1
         if rules.aliases != before.aliases:
+            self.aliases = Aliases(rules.aliases)
             for record in list(self._by_id.values()):
                 self.put(unlearned(record, self.aliases))
 

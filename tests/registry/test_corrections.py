@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -74,7 +75,7 @@ async def test_a_short_list_after_a_very_long_one_is_corrected_as_well(query: st
         for body in (long, short):
             asked, at = ChannelList(body, LIST, None, query), NOW + turn
             if body is long:
-                got = await corrections.correct_in_steps(asked, at, at, lambda at=at: at, lambda _changes: None)
+                got = await corrections.correct_in_steps(asked, at, at, partial(float, at), lambda _changes: None)
             else:
                 got = corrections.correct(asked, at, at)
             assert (got.corrected, json.loads(got.body)["channels"][-1]["status"]) == (("sales",), "disconnected")
