@@ -188,7 +188,7 @@ class OutageList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MonthLine(msgspec.Struct, frozen=True, kw_only=True):
-    """What was lost in a calendar month (UTC) of one session, or of all."""
+    """What was lost in a calendar month (UTC) of one session, or of all that had an event."""
 
     month: str
     """`2026-11`."""

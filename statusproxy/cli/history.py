@@ -97,7 +97,8 @@ def uptime(
 ) -> None:
     """Show the share of each month in which sessions were connected: each session, and all together.
 
-    Months are in UTC. They go back as far as the history is kept (sessions.history_days).
+    Months are in UTC. They go back as far as the history is kept (sessions.history_days). A session counts from its
+    first event on.
     """
     answer = ask(config, admin, "GET", f"/uptime{_query(None, session, months=months)}", session, _PATIENCE)
     if as_json:
