@@ -1667,3 +1667,19 @@ async def test_a_session_whose_id_differs_in_case_is_not_marked_where_a_hub_asks
             it.look(one, ONE, session)
         await it.hear(LOST)
         assert [len(it.look(one, ONE, session).corrected) for session in ("sales", "Sales")] == [1, 0]
+
+
+async def test_a_long_list_is_read_ahead_of_the_first_look_up() -> None:
+    async with kept() as it:
+        it.look(channel_list(sales="connected"))
+        (first,) = it.registry._gateway_view.lists()
+        await until(lambda: first.is_read)
+        it.look(channel_list(**{f"session-{number}": "x" * 60 for number in range(5_000)}))
+        (long,) = it.registry._gateway_view.lists()
+        assert not long.is_read
+        await until(lambda: long.is_read)
+
+
+async def test_outages_are_taken_over_from_the_history_at_the_start() -> None:
+    async with kept() as it:
+        await until(lambda: it.registry.ledger.filled)
