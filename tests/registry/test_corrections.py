@@ -5,10 +5,14 @@ import itertools
 import json
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from statusproxy.registry import corrections as module
 from statusproxy.registry.corrections import Corrections, learn_own
@@ -18,8 +22,8 @@ from statusproxy.status.model import Change, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalKind
 from statusproxy.status.splice import COPIED
-from tests.status.maps import hear
-from tests.status.test_channels import LIST, ONE, down
+from tests.status.maps import DOWN, UP, hear
+from tests.status.test_channels import LIST, ONE, down, very_long
 
 NOW = 200.0
 
@@ -272,3 +276,68 @@ def test_what_a_list_taught_is_not_replaced_by_one_channels_answer() -> None:
     asked(sessions, "sales")
     hear(sessions, "sales", SignalKind.DISCONNECTED, at=150.0)
     assert asked(sessions, "Sales")
+
+
+NAMES = tuple(f"s{number}" for number in range(5))
+polls = st.tuples(
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=6),
+    st.sampled_from(["", "page=1", "page=2"]),
+    st.sampled_from(["at once", "in steps", "very long"]),
+    st.lists(st.tuples(st.integers(0, 12), st.sampled_from(NAMES), st.sampled_from([DOWN, UP])), max_size=2),
+)
+
+
+@given(st.lists(polls, min_size=1, max_size=6))
+@example(
+    [
+        (["s0", "s2"], "page=1", "very long", []),
+        (["s0", "s2"], "page=1", "very long", []),
+        (["s2", "s0", "s1"], "page=2", "at once", []),
+    ]
+)
+@example([(["s0", "s1"], "", "very long", [(4, "s1", DOWN)])])
+def test_whatever_lists_come_and_are_lost_meanwhile_each_shows_what_is_in_force_then(
+    asked: list[tuple[list[str], str, str, list[tuple[int, str, SignalKind]]]],
+) -> None:
+    sessions = down("s0", "s2")
+    corrections, at = Corrections(sessions), NOW
+    for listed, query, how, events in asked:
+        at += 1
+        channels = [{"id": name, "text": name * 10, "status": "connected"} for name in listed]
+        answer = ChannelList(json.dumps({"channels": channels}).encode(), LIST, None, query)
+        if how == "at once":
+            for _, session, kind in events:
+                hear(sessions, session, kind, at=at - 0.5)
+            result = corrections.correct(answer, at, at)
+        else:
+            with very_long() if how == "very long" else nullcontext():
+                result = stepped(corrections, answer, at, sessions, events)
+        in_force = {one.session for one in sessions.records() if one.override is not None}
+        assert [one["status"] for one in json.loads(result.body)["channels"]] == [
+            "disconnected" if name in in_force else "connected" for name in listed
+        ]
+        assert set(result.corrected) == in_force & set(listed)
+
+
+def stepped(
+    corrections: Corrections,
+    answer: ChannelList,
+    at: float,
+    sessions: SessionMap,
+    events: list[tuple[int, str, SignalKind]],
+) -> Correction:
+    """Correct in steps; each event comes after so many turns of the loop, if it takes as many."""
+    work = corrections.correct_in_steps(answer, at, at, partial(float, at), lambda _changes: None)
+    steps = work.__await__()
+    turn = 0
+    with mock.patch.object(module, "SLICE", 0.0), mock.patch.object(module, "_TURNS", 1):
+        while True:
+            for when, session, kind in events:
+                if when == turn:
+                    hear(sessions, session, kind, at=at + 0.001)
+            turn += 1
+            try:
+                next(steps)
+            except StopIteration as stop:
+                result: Correction = stop.value
+                return result

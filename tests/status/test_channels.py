@@ -89,6 +89,13 @@ def every_channel_is_read() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def very_long() -> Iterator[None]:
+    """Write even the shortest document as one of many megabytes, whichever way it is read."""
+    with mock.patch.object(module, "COPIED", 4), mock.patch.multiple(splice, COPIED=4, _COPY=8):
+        yield
+
+
 def down(*names: str, rules: SessionRules | None = None) -> SessionMap:
     """A map with an override for each of these sessions, begun at 100."""
     sessions = SessionMap(rules)
@@ -889,16 +896,16 @@ def test_in_steps_it_shows_what_is_in_force_in_a_list_that_spells_all_otherwise(
     assert result.body == expected(body, in_force)
 
 
-@given(said, st.sets(st.sampled_from(NAMES), min_size=1), happening, st.booleans())
+@given(said, st.sets(st.sampled_from(NAMES), min_size=1), happening, st.booleans(), st.booleans())
 def test_in_steps_it_shows_what_is_in_force_when_it_is_done(
-    words: list[str], lost: set[str], events: list[tuple[int, str, str]], caught_up: bool
+    words: list[str], lost: set[str], events: list[tuple[int, str, str]], caught_up: bool, is_very_long: bool
 ) -> None:
     body = json.dumps([{"id": name, "status": word} for name, word in zip(NAMES, words, strict=True)]).encode()
     sessions = down(*sorted(lost))
     if caught_up:
         for name in NAMES[::2]:
             sessions.watched.qr_seen(name, 150.0, 150.0)
-    with mock.patch.multiple(module, _STEP=2, _ATTEMPTS=100):
+    with mock.patch.multiple(module, _STEP=2, _ATTEMPTS=100), very_long() if is_very_long else nullcontext():
         steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
         result: Correction | None = None
         step = 0
@@ -1068,7 +1075,7 @@ def test_a_map_that_changes_while_a_very_long_answer_is_written_is_shown_as_it_i
     body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
     for pause in range(1, 1_000):
         sessions = down("s1")
-        with mock.patch.object(module, "COPIED", 4), mock.patch.multiple(splice, COPIED=4, _COPY=8):
+        with very_long():
             steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
             if sum(1 for _ in islice(steps, pause)) < pause:
                 break
