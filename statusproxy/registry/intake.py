@@ -37,7 +37,7 @@ MOST_WAITING: Final = 16 * 1024 * 1024
 _TICK: Final = 1e-6
 
 _BATCH: Final = Verdict.BATCH
-_NOT_JSON: Final = Verdict.NOT_JSON
+_UNREADABLE: Final = (Verdict.NOT_JSON, Verdict.TOO_DEEP)
 _IN_STEPS: Final = Reading(_BATCH)
 
 
@@ -113,7 +113,7 @@ class Intake:
         self, reading: Reading, sender: str, at: float | None, now: float, arrival: Arrival, first: bool = True
     ) -> Outcome:
         """Take in one event; `first` of its body."""
-        if reading.verdict is _NOT_JSON:
+        if reading.verdict in _UNREADABLE:
             self._unreadable("webhook", reading.verdict.value, 1)
         outcome = self._sessions.hear(reading, now, sender, at)
         self._outcomes.heard(arrival, reading, outcome, now, self.rules.dialect, first=first)

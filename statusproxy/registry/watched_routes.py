@@ -38,8 +38,8 @@ class WatchedRoutes:
             return self._follow(self._sessions.watched.qr_seen(session, asked_at, now))
         if answer is qr.Answer.CONNECTED:
             return self._follow(self._sessions.watched.said_connected(session, asked_at, now))
-        if answer is qr.Answer.NOT_JSON:
-            self._unreadable("qr", "not-json")
+        if answer in (qr.Answer.NOT_JSON, qr.Answer.TOO_DEEP):
+            self._unreadable("qr", answer.value)
         return None
 
     def created(self, session: str, asked_at: float) -> Awaitable[None] | None:

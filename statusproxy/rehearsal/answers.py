@@ -128,6 +128,8 @@ def _why(shows: qr.Answer, session: str | None, changes: tuple[Change, ...], con
     match shows:
         case qr.Answer.NOT_JSON:
             return "neither an image nor JSON; it proves nothing"
+        case qr.Answer.TOO_DEEP:
+            return "nested too deep; it proves nothing"
         case qr.Answer.NEITHER:
             return "no code in any member of dialect.qr, and no claim to be connected; it proves nothing"
     if session is None:

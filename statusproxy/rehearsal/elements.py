@@ -50,7 +50,7 @@ class Elements:
             stated = item.stated_time(self._rules, now)
             unnamed = reading.verdict in (Verdict.NO_SESSION, Verdict.NAMELESS)
             yield Element(
-                document=MISSING if reading.verdict is Verdict.NOT_JSON else document,
+                document=MISSING if reading.verdict in (Verdict.NOT_JSON, Verdict.TOO_DEEP) else document,
                 reading=reading,
                 rule=self._rule(document, reading, now, path_session),
                 stated=stated,

@@ -129,6 +129,8 @@ class Hearing:
             self._note(element, webhook)
             if reading.verdict is Verdict.NOT_JSON:
                 why = why_not_json(body, self._site.settings.dialect.body)
+            elif reading.verdict is Verdict.TOO_DEEP:
+                why = "the body, or this event of it, is nested too deep to be read"
             else:
                 why = why_nothing(element, verdict, self._site.settings, webhook)
         else:
@@ -211,7 +213,7 @@ def _is_missed(element: Element, verdict: str, says: Signal | None, rule: Event 
     Late, repeated and already so are explained; so is what a rule knows to be no loss. A loss that is contradicted
     (`Heard.contradicted`) is none of these.
     """
-    if verdict == Verdict.NOT_JSON:
+    if verdict in (Verdict.NOT_JSON, Verdict.TOO_DEEP):
         return True
     if element.reading.verdict is Verdict.SIGNAL:
         return verdict == UNTRUSTED and says is not None and says.kind is SignalKind.DISCONNECTED

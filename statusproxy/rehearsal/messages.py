@@ -94,7 +94,7 @@ class QrResult(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     shows: str
-    """`code`, `connected`, `neither` or `not-json`."""
+    """`code`, `connected`, `neither`, `not-json` or `too-deep`."""
     session: str | None = None
     why: str
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from statusproxy.status.fields import free_in_steps
 from statusproxy.status.packing import Broken, Unread, unpack
-from statusproxy.status.signals import Reading, SignalRules, Verdict, own_time, read_document
+from statusproxy.status.signals import Reading, SignalRules, own_time, read_document, unreadable
 
 
 class Event(NamedTuple):
@@ -32,7 +32,7 @@ def read_each(
         if item is None or isinstance(item, Unread):
             yield item
         elif isinstance(item, Broken):
-            yield Event(Reading(Verdict.NOT_JSON), None)
+            yield Event(Reading(unreadable(too_deep=item.too_deep)), None)
         else:
             yield Event(read_document(item.value, rules, now, path_session), item.value)
 

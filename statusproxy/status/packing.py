@@ -59,7 +59,10 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """Something that is not JSON, where an event should be."""
+    """Something that cannot be decoded, where an event should be."""
+
+    too_deep: bool = False
+    """Whether it is nested too deep; else it is not JSON."""
 
 
 class Unread(msgspec.Struct, frozen=True):
@@ -177,11 +180,11 @@ def unpack(body: bytes, dialect: Dialect) -> Iterator[Item | None]:
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         document = yield from parse_members_in_steps(body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
         if is_lines(body):
             yield from _lines(body)
         else:
-            yield Broken()
+            yield Broken(too_deep=isinstance(error, RecursionError))
         return
     if holds_several(document, dialect):
         yield from _elements(body, _wrapped(document, dialect))
@@ -254,8 +257,8 @@ def _read(text: object) -> Generator[None, None, Item]:
         return Document(text)
     try:
         return Document((yield from parse_members_in_steps(bytes(text))))
-    except (ValueError, RecursionError):
-        return Broken()
+    except (ValueError, RecursionError) as error:
+        return Broken(too_deep=isinstance(error, RecursionError))
 
 
 def _each_line(body: bytes) -> Iterator[bytes]:

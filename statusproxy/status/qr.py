@@ -47,6 +47,7 @@ class Answer(StrEnum):
     CONNECTED = "connected"
     NEITHER = "neither"
     NOT_JSON = "not-json"
+    TOO_DEEP = "too-deep"
 
 
 def read(body: bytes, members: Sequence[str], connected: Set[str] = CONNECTED_WORDS) -> Answer:
@@ -61,8 +62,10 @@ def read(body: bytes, members: Sequence[str], connected: Set[str] = CONNECTED_WO
         return Answer.NOT_JSON
     try:
         document = parse(body, LENIENT_AT_ONCE)
-    except (ValueError, RecursionError):
+    except ValueError:
         return Answer.NOT_JSON
+    except RecursionError:
+        return Answer.TOO_DEEP
     return shown_by(document, members, connected)
 
 

@@ -75,6 +75,8 @@ class Verdict(StrEnum):
     """Names no session either, but its state is a word that a rule knows: someone's loss or return goes unnoticed."""
     UNMATCHED = "unmatched"
     NOT_JSON = "not-json"
+    TOO_DEEP = "too-deep"
+    """JSON of more levels than are read: some nine hundred, a little more or less by who asks."""
     BATCH = "batch"
     """Several events in one body, a long form, or long JSON that the quick decoder refuses: to be read in steps,
     each event by itself (`events.read_each`)."""
@@ -174,12 +176,17 @@ def read(body: bytes, rules: SignalRules, now: float, path_session: str | None =
         document = parse_members(body)
     except LongError:
         return Reading(Verdict.BATCH)
-    except (ValueError, RecursionError):
-        return Reading(Verdict.BATCH if is_lines(body) else Verdict.NOT_JSON)
+    except (ValueError, RecursionError) as error:
+        return Reading(Verdict.BATCH if is_lines(body) else unreadable(too_deep=isinstance(error, RecursionError)))
     reading = read_document(document, rules, now, path_session)
     if reading.event is None and holds_several(document, dialect):
         return Reading(Verdict.BATCH)
     return reading
+
+
+def unreadable(*, too_deep: bool) -> Verdict:
+    """The verdict on a body, or one event of it, that could not be decoded."""
+    return Verdict.TOO_DEEP if too_deep else Verdict.NOT_JSON
 
 
 def read_document(document: object, rules: SignalRules, now: float, path_session: str | None = None) -> Reading:

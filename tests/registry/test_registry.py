@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from statusproxy.config.load import loads
 from statusproxy.demo.events import iso_time, message, presence, status_find
@@ -188,6 +189,8 @@ async def test_what_cannot_be_read_is_counted_and_nothing_else_is() -> None:
         assert it.metrics.unread == {}
         it.registry.hear(b"\xff not JSON", "10.0.0.9")
         assert it.metrics.unread == {("webhook", "not-json"): 1}
+        it.registry.hear(b"[" * 3_000 + b"]" * 3_000, "10.0.0.9")
+        assert it.metrics.unread == {("webhook", "not-json"): 1, ("webhook", "too-deep"): 1}
 
 
 async def test_a_waiter_that_is_cancelled_takes_no_change_with_it() -> None:
@@ -937,6 +940,8 @@ async def test_a_qr_answer_that_cannot_be_read_is_counted_and_changes_nothing(
         for answer, image in ((b"<html>", False), (PNG, False), (b"<html>", True)):
             assert it.registry.watched.qr_answered("sales", answer, image, it.registry.now()) is None
         assert it.counted('statusproxy_unread_total{reason="not-json",what="qr"}') == 3
+        assert it.registry.watched.qr_answered("sales", b"[" * 3_000 + b"]" * 3_000, False, it.registry.now()) is None
+        assert it.counted('statusproxy_unread_total{reason="too-deep",what="qr"}') == 1
         assert it.disk.saved["sales"].override.caught_up is None
     assert "qr passed untouched: not-json" in caplog.messages
 
@@ -1671,10 +1676,11 @@ async def test_a_session_whose_id_differs_in_case_is_not_marked_where_a_hub_asks
 
 async def test_a_long_list_is_read_ahead_of_the_first_look_up() -> None:
     async with kept() as it:
-        it.look(channel_list(sales="connected"))
+        rule = replace(LIST)
+        it.look(channel_list(sales="connected"), rule)
         (first,) = it.registry._gateway_view.lists()
         await until(lambda: first.is_read)
-        it.look(channel_list(**{f"session-{number}": "x" * 60 for number in range(5_000)}))
+        it.look(channel_list(**{f"session-{number}": "x" * 60 for number in range(5_000)}), rule)
         (long,) = it.registry._gateway_view.lists()
         assert not long.is_read
         await until(lambda: long.is_read)

@@ -112,6 +112,7 @@ def test_a_word_by_the_event_and_a_dotted_member_are_shown() -> None:
         (b'{"connected":true}', "a", "connected", "it ends nothing: the gateway has not yet shown that it knows …"),
         (b"{}", "a", "neither", "no code in any member of dialect.qr, and no claim to be connected; …"),
         (b"none", "a", "not-json", "neither an image nor JSON; it proves nothing"),
+        (b"[" * 3_000 + b"]" * 3_000, "a", "too-deep", "nested too deep; it proves nothing"),
     ],
 )
 def test_the_qr_route_s_answer_is_told(body: bytes, session: str | None, shows: str, why: str) -> None:

@@ -141,6 +141,7 @@ def test_a_body_is_read_without_its_long_strings_and_not_at_all_beyond_the_limit
         ({"event": "back"}, "nameless", False),
         ({"event": "message"}, "no-session", False),
         (b"none", "not-json", True),
+        (b"[" * 3_000 + b"]" * 3_000, "too-deep", True),
         ("text", "nothing", True),
     ],
 )

@@ -43,6 +43,11 @@ def test_an_event_that_wraps_others_is_no_event() -> None:
     assert one.reading == Reading(Verdict.UNMATCHED)
 
 
+def test_a_line_that_is_nested_too_deep_is_told() -> None:
+    body = b'{"event":"closesession","session":"sales"}\n{"event":%b%b}' % (b"[" * 3_000, b"]" * 3_000)
+    assert [one.reading.verdict for one in events(body)] == [Verdict.SIGNAL, Verdict.TOO_DEEP]
+
+
 def test_a_broken_line_is_told() -> None:
     body = b'{"event":"closesession","session":"sales"}\n{"event":'
     assert [one.reading.verdict for one in events(body)] == [Verdict.SIGNAL, Verdict.NOT_JSON]

@@ -459,7 +459,8 @@ def test_a_receipt_under_the_name_of_a_message_says_nothing(absent: dict[str, ob
 def test_kinds_and_verdicts_have_the_words_that_are_stored_and_counted() -> None:
     assert [*SignalKind] == ["disconnected", "connected", "alive", "transient"]
     assert [*Verdict] == [
-        "signal", "nothing", "presence", "own-message", "no-session", "nameless", "unmatched", "not-json", "batch",
+        "signal", "nothing", "presence", "own-message", "no-session", "nameless", "unmatched", "not-json", "too-deep",
+        "batch",
     ]  # fmt: skip
 
 
@@ -565,9 +566,15 @@ def test_the_events_id_is_text_or_number(given_id: object, event_id: str | None)
 # Whatever the bytes
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"event=closesession", b"<html>", b"\x00\xff", b"[" * 1_000_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"event=closesession", b"<html>", b"\x00\xff"])
 def test_what_is_no_json_says_so(body: bytes) -> None:
     assert read(body, RULES, NOW) == Reading(Verdict.NOT_JSON)
+
+
+@pytest.mark.parametrize("inner", [b"[" * 3_000 + b"]" * 3_000, b"[" * 1_000_000])
+def test_a_body_that_is_nested_too_deep_is_named_so(inner: bytes) -> None:
+    body = b'{"event":"closesession","session":"sales","more":%b}' % inner
+    assert read(body, RULES, NOW) == Reading(Verdict.TOO_DEEP)
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b'"closesession"', b"5", b'["closesession"]', b"[{}]"])

@@ -191,7 +191,9 @@ def _judge(entry: Channels, answer: Answer) -> tuple[bytes | None, list[Finding]
     path, rule = entry.path, entry.rule()
     try:
         document = parse(answer.body)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return None, [problem("channels.too-deep", path=path)]
+    except ValueError:
         kind = (answer.header(b"content-type") or "–").partition(";")[0]
         return None, [problem("channels.not-json", path=path, type=kind)]
     shape = shapes.shape(ChannelList(answer.body, rule))

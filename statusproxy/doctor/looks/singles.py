@@ -54,7 +54,9 @@ def judge(entry: Channels, answer: Answer, session: str | None) -> Finding:
     path, rule = entry.path, entry.rule()
     try:
         document = parse(answer.body)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return warning("channels.too-deep", path=path)
+    except ValueError:
         kind = (answer.header(b"content-type") or "–").partition(";")[0]
         return warning("channels.not-json", path=path, type=kind)
     shape = shapes.shape(ChannelList(answer.body, rule, session))

@@ -216,6 +216,8 @@ def _meanings(events: Sequence[EventReport], ways: Mapping[str, Any]) -> Iterato
         yield note("webhooks.no-session", count=verdicts[Verdict.NO_SESSION])
     if verdicts[Verdict.NOT_JSON]:
         yield warning("webhooks.not-json", count=verdicts[Verdict.NOT_JSON])
+    if verdicts[Verdict.TOO_DEEP]:
+        yield warning("webhooks.too-deep", count=verdicts[Verdict.TOO_DEEP])
 
 
 def _clock(report: SelfReport) -> Iterator[Finding]:

@@ -375,6 +375,7 @@ WORDS: Final[Words] = {
         "{path} is not JSON but {type}: it is forwarded uncorrected",
         "check the list's path and `gateway`; a login page in HTML means that a secret is missing",
     ),
+    "channels.too-deep": ("{path} is nested too deep to be read: it is forwarded uncorrected", None),
     "channels.list-elsewhere": (
         "{path} has no list in {configured}, but one under {found}: it is forwarded uncorrected",
         "write this into config.yaml, in place of `channels` if it is there:{lines}",
@@ -634,6 +635,10 @@ WORDS: Final[Words] = {
     "webhooks.no-session": ("{count} {count:event|events} named no session; {count:it is|they are} ignored", None),
     "webhooks.not-json": (
         "{count} {count:webhook was|webhooks were} not JSON",
+        "find out who posts to the watched paths (`webhooks[].path`)",
+    ),
+    "webhooks.too-deep": (
+        "{count} {count:webhook was|webhooks were} nested too deep to be read",
         "find out who posts to the watched paths (`webhooks[].path`)",
     ),
     "webhooks.idle-paths": ("nothing was posted to {paths} since the start", None),

@@ -375,6 +375,7 @@ WORDS: Final[Words] = {
         "{path} não é JSON, e sim {type}: é encaminhada sem correção",
         "é mesmo o caminho da lista, e `gateway` o gateway? Uma página de login em HTML indica que falta o segredo",
     ),
+    "channels.too-deep": ("{path} tem níveis demais para ser lida: é encaminhada sem correção", None),
     "channels.list-elsewhere": (
         "{path} não tem lista em {configured}, mas tem em {found}: é encaminhada sem correção",
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
@@ -642,6 +643,10 @@ WORDS: Final[Words] = {
     ),
     "webhooks.not-json": (
         "{count} {count:webhook não era|webhooks não eram} JSON",
+        "veja quem envia aos caminhos observados (`webhooks[].path`)",
+    ),
+    "webhooks.too-deep": (
+        "{count} {count:webhook tinha|webhooks tinham} níveis demais para {count:ser lido|serem lidos}",
         "veja quem envia aos caminhos observados (`webhooks[].path`)",
     ),
     "webhooks.idle-paths": ("nada foi enviado a {paths} desde o início", None),

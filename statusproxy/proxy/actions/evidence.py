@@ -123,7 +123,9 @@ async def _session_in_body(copy: BodyCopy | None, entry: CreateEntry) -> tuple[s
                 name = msgspec.json.decode(document[key])
                 if isinstance(name, str) and name.strip():
                     return name, None
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except RecursionError:
+        return None, "too-deep"
+    except (msgspec.DecodeError, ValueError):
         return None, "not-json"
     return None, "no-session"
 

@@ -77,6 +77,7 @@ SALES = {"id": "sales", "status": "connected"}
         (answer(b"{}", status="404 Not Found"), "missing", "problem"),
         (answer(b"{}", status="500 Oops"), "refused", "problem"),
         (answer(b"<html>", "Content-Type: text/html; charset=utf-8"), "not-json", "problem"),
+        (answer(b"[" * 1_500 + b"]" * 1_500), "too-deep", "problem"),
         (answer(b'{"ok":true}'), "no-list", "problem"),
         (answer(b"{}"), "no-list", "problem"),
         (answer(b'{"result":{"items":[{"id":"a"}]}}'), "list-elsewhere", "problem"),

@@ -60,6 +60,7 @@ async def test_without_a_session_nothing_is_asked() -> None:
         (said({}, 401), "single-refused", "note", {"status": 401}),
         (said({}, 302), "single-refused", "note", {"status": 302}),
         (said(b"<html>"), "not-json", "warning", {"type": "text/html"}),
+        (said(b"[" * 3_000 + b"]" * 3_000), "too-deep", "warning", {}),
         (said([]), "single-no-object", "warning", {"configured": '""', "members": "–"}),
         (said({"phase": "up", "name": "sales"}), "single-no-status", "warning",
          {"configured": "status", "members": "phase, name"}),

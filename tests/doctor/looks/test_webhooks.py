@@ -209,9 +209,12 @@ async def test_events_that_cannot_be_used_are_counted() -> None:
     events = [
         said,
         {"event": "", "verdict": "not-json", "count": 1},
+        {"event": "", "verdict": "too-deep", "count": 1},
         {"event": "x", "verdict": "no-session", "count": 1},
     ]
-    assert await levels(events=events) == {"seen": "ok", "no-session": "note", "not-json": "warning"}
+    assert await levels(events=events) == {
+        "seen": "ok", "no-session": "note", "not-json": "warning", "too-deep": "warning",
+    }  # fmt: skip
 
 
 async def test_states_that_nobody_can_be_told_of_are_a_warning_with_the_way_out() -> None:

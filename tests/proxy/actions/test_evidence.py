@@ -381,8 +381,9 @@ async def test_a_compressed_request_to_create_is_decoded_only_once_the_gateway_h
         (b'{"name":"Sales Team"}', "identity", "no-session"),
         (b'{"channel":["Sales Team"]}', "identity", "no-session"),
         (b"channel=Sales+Team", "identity", "not-json"),
+        (b'{"channel":%b%b}' % (b"[" * 3_000, b"]" * 3_000), "identity", "too-deep"),
     ],
-    ids=["bomb", "many values", "raw", "not gzip", "unknown", "no name", "a list", "form"],
+    ids=["bomb", "many values", "raw", "not gzip", "unknown", "no name", "a list", "form", "deep"],
 )
 async def test_a_request_to_create_that_cannot_be_read_is_counted_and_logged(
     lost: Running, caplog: pytest.LogCaptureFixture, body: bytes, coding: str, why: str
