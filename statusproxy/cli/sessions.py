@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -67,11 +68,11 @@ def release(session: str, config: Path | None, admin: str | None, as_json: bool,
     """End the correction of SESSION by hand: the list then shows what the gateway says."""
     path = f"/sessions/{admin_client.quote(session)}/release{_signed(by)}"
     answer = ask(config, admin, "POST", path, session)
-    released = typed(answer, messages.Released).released
+    told = typed(answer, messages.Released)
     if as_json:
         show_json(answer)
-    elif released:
-        click.echo(f"{visible(delimited(session))}: released; the list shows again what the gateway says")
+    elif told.released:
+        click.echo(f"{visible(delimited(session))}: released{_shown_again(told.changes)}")
     else:
         click.echo(f"{visible(delimited(session))}: nothing to release; the list already shows what the gateway says")
 
@@ -98,9 +99,14 @@ def forget(sessions: tuple[str, ...], config: Path | None, admin: str | None, as
             show_json(said)
             continue
         also = [visible(delimited(name)) for name in answer.forgotten if name != session]
-        ended = any(change.change == RELEASED for change in answer.changes)
         click.echo(
             f"{visible(delimited(session))}: forgotten"
             + (f" (known as {', '.join(also)})" if also else "")
-            + ("; the list shows again what the gateway says" if ended else "")
+            + _shown_again(answer.changes)
         )
+
+
+def _shown_again(changes: Iterable[messages.ChangeLine]) -> str:
+    """What the end of a correction means for the list; nothing where no list has the session."""
+    listed = any(change.change == RELEASED and change.gateway_said is not None for change in changes)
+    return "; the list shows again what the gateway says" if listed else ""

@@ -6,11 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from statusproxy.demo.events import status_find
 from tests.cli.calling import asking
 from tests.integration.stage import INBOUND, tell
 from tests.ports import free_port
-from tests.proxy.harness import Running, running
+from tests.proxy.harness import Origin, Running, answer, get, running
 from tests.registry.known import records_of
 
 
@@ -89,12 +91,27 @@ async def test_white_space_at_the_edge_of_an_id_shows_in_what_was_done(proxy: Ru
         assert result.stdout.startswith(f'"SALES ": {done}')
 
 
+@pytest.mark.parametrize(("command", "done"), [("release", "released"), ("forget", "forgotten")])
+async def test_what_the_end_of_a_correction_means_for_the_list_is_said_where_it_has_the_session(
+    command: str, done: str, tmp_path: Path, origin: Origin
+) -> None:
+    admin = {"listen": f"127.0.0.1:{free_port()}"}
+    listed = json.dumps({"channels": [{"id": "sales", "status": "connected"}]}).encode()
+    origin.answer = lambda _request: answer(listed, "Content-Type: application/json")
+    async with running(tmp_path, origin.url, admin=admin) as proxy:
+        await tell(proxy.url + INBOUND, *(status_find(one, "browserClose") for one in ("sales", "nobody's")))
+        await proxy.ask(get("/api/channels"))
+        for session, more in (("sales", "; the list shows again what the gateway says"), ("nobody's", "")):
+            result = await asking(tmp_path, command, session)
+            assert result.stdout == f"{session}: {done}{more}\n"
+
+
 async def test_forget_removes_sessions_and_ends_their_corrections(proxy: Running, tmp_path: Path) -> None:
     await tell(proxy.url + INBOUND, status_find("Front Desk", "browserClose"), status_find("sales", "inChat"))
     result = await asking(tmp_path, "forget", "frontdesk", "sales")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines() == [
-        "frontdesk: forgotten (known as Front Desk); the list shows again what the gateway says",
+        "frontdesk: forgotten (known as Front Desk)",
         "sales: forgotten",
     ]
     assert records_of(proxy.server.registry) == []
