@@ -170,6 +170,6 @@ def _readable(
     for key, value in values.items():
         try:
             found[key] = convert(value)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):  # an unknown topic that is half a surrogate pair
             continue
     return found, len(values) - len(found)

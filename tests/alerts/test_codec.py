@@ -159,6 +159,22 @@ def test_half_a_surrogate_pair_in_an_id_is_kept() -> None:
     assert json_bytes({"a": "\ud83d"}) == b'{"a":"\\ud83d"}'
 
 
+def test_a_mark_whose_topic_is_half_a_surrogate_pair_is_left_out_alone() -> None:
+    document = json.loads(encode(BOOK))
+    document["told"]["moon"] = {"outage": {"topic": "\ud83d", "since": 1.0}, "message": "m2", "at": 2.0}
+    found = decode(json.dumps(document).encode())
+    assert found == Unreadable("parts of the stored alerts cannot be read and are ignored: 1", BOOK)
+
+
+def test_every_member_of_a_book_and_of_its_messages_is_written_and_read() -> None:
+    (message,) = BOOK.messages[:1]
+    assert json.loads(encode(BOOK)) == json.loads(json_bytes(BOOK))
+    for whole, parts, filled in ((Book, codec._BookParts, BOOK), (Message, codec._MessageParts, message)):
+        names = [field.name for field in msgspec.structs.fields(whole)]
+        assert names == [field.name for field in msgspec.structs.fields(parts)]
+        assert all(getattr(filled, name) for name in names), "else it is not written, and this shows nothing"
+
+
 @given(st.one_of(st.binary(), st.text().map(str.encode)))
 def test_no_bytes_cost_the_alerts(payload: bytes) -> None:
     assert isinstance(decode(payload), Book | Unreadable)
