@@ -10,6 +10,10 @@ A look-up reads answers that are read soon, by what they are made of. It leaves 
 have their turn (`reading`, `reading_ahead`). As long as these are not done, the list before counts, for some minutes;
 without one nothing is known yet.
 
+An answer that is no list leaves the last list in force. That may be one that nobody has read, so it is kept too, and
+read then. Of several that nobody has read one is kept: if that is no list either, the last list that is known counts
+for some minutes.
+
 A list that was asked for with a query may leave channels out. So it adds channels and words, and takes none away: the
 route's last list without a query goes on counting beside it. Where no such list came, those with queries count as the
 lists of several routes do.
@@ -33,7 +37,7 @@ log = logging.getLogger("statusproxy.sessions")
 KEPT: Final = 16
 
 #: Bytes of the largest list kept, some twelve thousand channels; of the largest answer about one channel; of all. (The
-#: list before an answer that turns out to be none is kept beside these.)
+#: list before an answer that turns out to be none is kept beside these, and so is one that is not read.)
 LARGEST: Final = 2 * 1024 * 1024
 LARGEST_SINGLE: Final = 64 * 1024
 TOTAL: Final = 8 * 1024 * 1024
@@ -169,7 +173,7 @@ class GatewayView:
             self._read(key, answer, effort)
             if not answer.listing.single:
                 last = answer.last_list or answer
-                if last.is_over or (last.at < answer.at - TOGETHER and not answer.listing.is_read):
+                if last.is_over or (_is_late(last, answer) and (last.is_passed or answer.unread is not None)):
                     continue
                 answer = last
             listing = answer.listing  # one that is not read, or cannot be, has no ids
@@ -250,7 +254,9 @@ class GatewayView:
         lists = [
             last
             for answer in self._answers.values()
-            if not answer.listing.single and (last := answer.last_list) is not None
+            if not answer.listing.single
+            and (last := answer.last_list) is not None
+            and not (last.is_passed and _is_late(last, answer) and answer.unread is None)
         ]
         newest = max((answer.at for answer in lists), default=0.0)
         filtered = [answer for answer in lists if not answer.listing.whole]
@@ -272,12 +278,12 @@ class GatewayView:
         return [answer.listing for answer in reversed(self._answers.values()) if not answer.listing.single]
 
     def _read(self, key: _Key, answer: KeptAnswer, effort: Effort) -> None:
-        if answer.listing.is_read:
-            return
-        if not effort.read(answer):
-            self._leave()
-        elif not answer.listing.single:
-            self._drop_longest(key, answer)
+        while (unread := answer.unread) is not None:
+            if not effort.read(unread):
+                self._leave()
+                return
+            if not answer.listing.single:
+                self._drop_longest(key, answer)
 
     def _fold(self, answer: KeptAnswer, effort: Effort) -> None:
         effort.fold(answer)
@@ -292,7 +298,8 @@ class GatewayView:
                 self.on_left()
 
     def _drop_longest(self, key: _Key, answer: KeptAnswer) -> None:
-        if len(answer.listing) > LONGEST and self._answers.get(key) is answer:  # not another since
+        last = answer.last_list
+        if last is not None and len(last.listing) > LONGEST and self._answers.get(key) is answer:  # not another since
             self._drop(key)
 
     @staticmethod
@@ -310,6 +317,11 @@ class GatewayView:
 
     def _drop(self, key: _Key) -> None:
         self._size -= len(self._answers.pop(key).listing.body)
+
+
+def _is_late(last: KeptAnswer, answer: KeptAnswer) -> bool:
+    """Whether a list is too old to stand in for an answer where there may have been a list between them."""
+    return last.at < answer.at - TOGETHER
 
 
 def _is_over(whole: KeptAnswer, newest: float, filtered: Iterable[KeptAnswer]) -> bool:

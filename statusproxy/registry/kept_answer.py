@@ -36,20 +36,33 @@ _NUMBERS: Final = count()
 class KeptAnswer:
     """An answer kept."""
 
-    __slots__ = ("_failed", "_folding", "_lacks", "_reading", "_weight", "at", "before", "is_over", "listing", "number")
+    __slots__ = (
+        "_folding",
+        "_lacks",
+        "_reading",
+        "_weight",
+        "at",
+        "before",
+        "failed",
+        "is_over",
+        "is_passed",
+        "listing",
+        "number",
+    )
 
     def __init__(self, listing: ChannelList, at: float, before: "KeptAnswer | None" = None) -> None:
         """`before` is the answer in whose place this one is."""
         self.listing = listing
         self.at = at
         self.before: KeptAnswer | None = None if before is None else before.stand_in()
-        """The last of the same route that is known to be a list, for when this one is none: an error, for example. Or
-        one that is being read, so that where every answer differs, one is read to its end now and then."""
+        """The one of the same route that is asked when this one is no list: an error, for example. See `stand_in`."""
         self.is_over = False
         """Whether a later list that was asked for with a query has had all its channels, and stands in its place."""
+        self.is_passed = False
+        """Whether answers that came after it, and were not read, are kept no longer: it may not be the last list."""
         self._reading: Generator[None, None, None] | None = None
         self._folding: Generator[None, None, None] | None = None
-        self._failed = False
+        self.failed = False
         """Whether a step has raised: the steps are over then, and there is no result."""
         self._weight: int | None = None
         self.number = next(_NUMBERS)
@@ -69,14 +82,42 @@ class KeptAnswer:
             return self
         return None if self.before is None else self.before.last_list
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether its reading has begun."""
+        return self._reading is not None
+
+    @property
+    def unread(self) -> "KeptAnswer | None":
+        """The newest that is not read yet, of this answer and those that are asked when it is no list."""
+        answer: KeptAnswer | None = self
+        while answer is not None and (answer.listing.is_read or answer.failed):
+            answer = None if answer.is_list else answer.before
+        return answer
+
     def stand_in(self) -> "KeptAnswer | None":
-        """What is kept of this one and those before it once another comes: two at most."""
+        """What is kept of this one and those before it once another comes, two at most: one that is not read, and the
+        last that is known to be a list.
+
+        Not read is the newest, or one that is being read, so that where every answer differs, one is read to its end
+        now and then.
+        """
         if self.is_list:
             self.before = None  # else each list would hold all those before it
             return self
-        if self._reading is None or self.listing.is_read:
+        if self.listing.is_read or self.failed:
             return self.before
-        self.before = self.last_list
+        if self.before is None:
+            return self
+        last = self.last_list
+        behind = self.before.unread
+        if behind is not None:
+            if last is not None:
+                last.is_passed = True
+            if behind.is_begun and not self.is_begun:
+                behind.is_passed = True
+                return behind
+        self.before = last
         return self
 
     def has_channels_of(self, other: "KeptAnswer") -> bool:
@@ -113,17 +154,21 @@ class KeptAnswer:
         return self._go_on(self._folding, steps, _never)
 
     def finish(self) -> Generator[None, None, None]:
-        """Read it, and of a list make all that a look-up needs of it; yields after each step."""
-        listing = self.listing
-        while not (listing.is_read or self._failed):
-            self.read(1, _never)
+        """Read it, and those that are asked when it is no list; of the list make all that a look-up needs of it.
+
+        Yields after each step.
+        """
+        while (unread := self.unread) is not None:
+            unread.read(1, _never)
             yield
+        last = self.last_list or self
+        listing = last.listing
         if listing.single:
             return
-        while not (listing.ids.are_folded or self._failed):
-            self.fold(1)
+        while not (listing.ids.are_folded or last.failed):
+            last.fold(1)
             yield
-        if self._failed:
+        if last.failed:
             return
         with suppress(RecursionError):  # a channel that is nested too deep
             # With one of the channels it is found where the others stand.
@@ -134,7 +179,10 @@ class KeptAnswer:
         try:
             return go_on(work, steps, until)
         except Exception:
-            self._failed = True
+            self.failed = True
+            last = self.last_list
+            if last is not None:
+                last.is_passed = True
             raise
 
 

@@ -479,9 +479,59 @@ def test_an_answer_that_is_no_list_leaves_the_last_that_was_read_and_its_words()
     assert words(gateway_view, "sales") == {}
 
 
-def test_a_list_that_nobody_read_is_not_kept_behind_another() -> None:
+def test_a_list_that_nobody_read_stands_in_for_an_answer_that_is_none() -> None:
     gateway_view = GatewayView()
     gateway_view.note(a_list(sales="open"), RULE, None, 5.0)
+    gateway_view.note(b"<html>", RULE, None, 6.0)
+    assert read(gateway_view) == {"sales"}
+
+
+def after_hours_of_polls(*errors: bytes, polls: int = 239, **others: str) -> GatewayView:
+    """Someone has looked once, then at none of the lists that came for hours; `others` are channels of these."""
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="qr_required", gone="open"), RULE, None, 0.0)
+    assert words(gateway_view, "sales") == {"sales": Word("qr_required", 0.0)}
+    for minute in range(240 - polls, 240):
+        gateway_view.note(a_list(sales="open", **others, **{f"at{minute}": "open"}), RULE, None, 60.0 * minute)
+    for number, error in enumerate(errors):
+        gateway_view.note(error, RULE, None, 14_400.0 + number)
+    return gateway_view
+
+
+def test_an_error_after_lists_nobody_looked_at_brings_back_no_old_word() -> None:
+    gateway_view = after_hours_of_polls(b'{"error":"busy"}')
+    assert words(gateway_view, "sales", "gone") == {"sales": Word("open", 14_340.0)}
+    assert set(gateway_view.channels().exact) == {"sales", "at239"}
+    assert (gateway_view.seen_at, gateway_view.whole_at) == (14_340.0, 14_340.0)
+
+
+def test_several_errors_after_lists_nobody_looked_at_bring_back_no_old_word_either() -> None:
+    gateway_view = after_hours_of_polls(b'{"error":1}', b'{"error":2}')
+    assert words(gateway_view, "sales", "gone") == {}
+    assert read(gateway_view) == set()
+    assert gateway_view.seen_at is None
+
+
+def test_a_long_list_nobody_looked_at_is_left_to_steps_when_the_answer_after_it_is_none() -> None:
+    gateway_view = after_hours_of_polls(b'{"error":1}', polls=2, **{f"s{number}": "open" for number in range(20_000)})
+    assert words(gateway_view, "sales", "gone") == {}
+    assert len(read(gateway_view)) == 20_002
+    assert words(gateway_view, "sales", "gone") == {"sales": Word("open", 14_340.0)}
+
+
+def test_errors_for_hours_leave_the_last_list_that_was_read_in_force() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="open"), RULE, None, 5.0)
+    for hour in range(1, 4):
+        assert words(gateway_view, "sales") == {"sales": Word("open", 5.0)}
+        gateway_view.note(b'{"error":%d}' % hour, RULE, None, 3_600.0 * hour)
+    assert words(gateway_view, "sales") == {"sales": Word("open", 5.0)}
+
+
+def test_a_list_nobody_looked_at_that_is_too_long_is_dropped_once_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_view_module, "LONGEST", 1)
+    gateway_view = GatewayView()
+    gateway_view.note(a_list(sales="open", shop="open"), RULE, None, 5.0)
     gateway_view.note(b"<html>", RULE, None, 6.0)
     assert read(gateway_view) == set()
 

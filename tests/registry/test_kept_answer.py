@@ -67,16 +67,56 @@ def test_the_last_list_stands_in_for_an_answer_that_is_none() -> None:
     assert an_answer(body=b"{}").last_list is None
 
 
-def test_two_at_most_are_kept_behind_the_newest() -> None:
+def behind(answer: KeptAnswer) -> list[KeptAnswer]:
+    """Those that are kept behind an answer, the newest first."""
+    return [] if answer.before is None else [answer.before, *behind(answer.before)]
+
+
+@pytest.mark.parametrize("are_begun", [[], [1, 2, 3, 4, 5], [2, 3], [3, 5]])
+def test_two_at_most_are_kept_behind_the_newest(are_begun: list[int]) -> None:
     answer = finished(an_answer("s0"))
     for number in range(1, 6):
         answer = an_answer(f"s{number}", before=answer)
-        answer.read(1, lambda done: False)
-    behind = []
-    each: KeptAnswer | None = answer
-    while (each := each.before if each is not None else None) is not None:
-        behind.append(each)
-    assert len(behind) <= 2
+        if number in are_begun:
+            answer.read(1, lambda done: False)
+        assert len(behind(answer)) <= 2
+
+
+def test_the_newest_that_is_not_read_is_kept_and_the_list_before_may_not_be_the_last() -> None:
+    first = finished(an_answer("s0"))
+    second = an_answer("s1", before=first)
+    third = an_answer("s2", before=second)
+    assert (behind(third), first.is_passed) == ([second, first], False)
+    fourth = an_answer("s3", before=third)
+    assert (behind(fourth), first.is_passed) == ([third, first], True)
+
+
+def test_one_that_is_being_read_is_kept_instead_of_newer_ones() -> None:
+    first = finished(an_answer("s0"))
+    second = an_answer("s1", before=first)
+    second.read(0, lambda done: False)
+    third = an_answer("s2", before=second)
+    fourth = an_answer("s3", before=third)
+    assert (behind(fourth), second.is_passed, first.is_passed) == ([second, first], True, True)
+
+
+def test_one_whose_reading_raised_is_not_kept_and_the_list_before_may_not_be_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = finished(an_answer("s0"))
+    second = an_answer("s1", before=first)
+    with monkeypatch.context() as failing:
+        failing.setattr(ChannelList, "steps", lambda _self: map(int, ["none"]))
+        with pytest.raises(ValueError, match="none"):
+            finished(second)
+    assert (second.unread, first.is_passed) == (None, True)
+    assert behind(an_answer("s2", before=second)) == [first]
+
+
+def test_reading_an_answer_that_is_none_to_its_end_reads_the_one_before() -> None:
+    before = an_answer("sales", "support")
+    error = finished(an_answer(before=before, body=b"{}"))
+    assert (error.last_list, before.listing.ids.are_folded) == (before, True)
 
 
 def test_a_list_has_the_channels_of_another_or_not() -> None:
