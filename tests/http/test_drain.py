@@ -38,15 +38,25 @@ async def test_what_runs_is_finished_and_told_to_close(origin: Origin, proxy: Ru
     await asyncio.wait_for(stop, PATIENCE)
 
 
+async def is_refused(proxy: Running) -> bool:
+    """Whether nobody listens. Until then a client is accepted, or meets a socket that is just being closed."""
+    try:
+        wire = await proxy.connect()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        return False
+    await wire.close()
+    return False
+
+
 async def test_new_clients_are_not_accepted(origin: Origin, proxy: Running) -> None:
     gateway = Held(origin, b"/held")
     client = await proxy.connect()
     await client.send(get("/held"))
     await origin.received()
     stop = stopping(proxy)
-    await until(lambda: proxy.server.proxy.draining)
-    with pytest.raises(ConnectionRefusedError):
-        await proxy.connect()
+    await until(lambda: is_refused(proxy))
     gateway.let_go.set()
     await client.message()
     await asyncio.wait_for(stop, PATIENCE)

@@ -375,7 +375,10 @@ WORDS: Final[Words] = {
         "{path} is not JSON but {type}: it is forwarded uncorrected",
         "check the list's path and `gateway`; a login page in HTML means that a secret is missing",
     ),
-    "channels.too-deep": ("{path} is nested too deep to be read: it is forwarded uncorrected", None),
+    "channels.too-deep": (
+        "{path} is nested too deep to be read: it is forwarded uncorrected",
+        "check the list's path and `gateway`; no known gateway answers so",
+    ),
     "channels.list-elsewhere": (
         "{path} has no list in {configured}, but one under {found}: it is forwarded uncorrected",
         "write this into config.yaml, in place of `channels` if it is there:{lines}",

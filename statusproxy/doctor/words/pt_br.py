@@ -375,7 +375,10 @@ WORDS: Final[Words] = {
         "{path} não é JSON, e sim {type}: é encaminhada sem correção",
         "é mesmo o caminho da lista, e `gateway` o gateway? Uma página de login em HTML indica que falta o segredo",
     ),
-    "channels.too-deep": ("{path} tem níveis demais para ser lida: é encaminhada sem correção", None),
+    "channels.too-deep": (
+        "{path} tem níveis demais para ser lida: é encaminhada sem correção",
+        "confira o caminho da lista e `gateway`; nenhum gateway conhecido responde assim",
+    ),
     "channels.list-elsewhere": (
         "{path} não tem lista em {configured}, mas tem em {found}: é encaminhada sem correção",
         "escreva isto em config.yaml, no lugar de `channels` se já estiver lá:{lines}",
