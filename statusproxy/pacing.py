@@ -29,6 +29,11 @@ async def in_thread(work: Callable[[], T]) -> T:
         sys.setswitchinterval(_USUALLY)
 
 
+async def apart(work: Callable[[], T], *, many: bool) -> T:
+    """The result of some work: done in a thread where there is much to do, else at once."""
+    return await in_thread(work) if many else work()
+
+
 class Pacer:
     """Whoever looks at thousands of sessions shares one: scrapes, pages, commands. Traffic does not wait for it."""
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from statusproxy.pacing import TURNS, Pacer, in_thread
+from statusproxy.pacing import TURNS, Pacer, apart, in_thread
 
 
 async def turns(done: list[list[str]]) -> None:
@@ -66,3 +66,9 @@ async def test_work_in_a_thread_that_raises_does_so_to_who_waits_and_leaves_noth
     with pytest.raises(ZeroDivisionError):
         await in_thread(lambda: 1 // 0)
     assert sys.getswitchinterval() == usual
+
+
+async def test_work_is_done_in_a_thread_only_where_there_is_much_to_do() -> None:
+    here = threading.current_thread()
+    assert await apart(threading.current_thread, many=False) is here
+    assert await apart(threading.current_thread, many=True) is not here

@@ -6,14 +6,13 @@ written when the store is back. A book of many outages is written down, read and
 
 import asyncio
 import logging
-from collections.abc import Callable
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from statusproxy.alerts.codec import decode, encode
 from statusproxy.alerts.merge import merged, same
 from statusproxy.alerts.values import Book
-from statusproxy.pacing import in_thread
+from statusproxy.pacing import apart
 from statusproxy.store.errors import StoreError
 from statusproxy.store.outbox import Outbox, OutboxDocument
 
@@ -27,8 +26,6 @@ _LIMIT: Final = 10.0
 #: Outages in a book, and bytes of one, from which on a thread works on it: the event loop goes on meanwhile.
 _MANY: Final = 500
 _MANY_BYTES: Final = 100_000
-
-_T = TypeVar("_T")
 
 
 class Bookkeeping:
@@ -99,7 +96,7 @@ class Bookkeeping:
 
     async def _write(self, outbox: Outbox) -> bool:
         book = self.book
-        payload = await _apart(partial(encode, book), many=_is_long(book))
+        payload = await apart(partial(encode, book), many=_is_long(book))
         self._tried, self._tried_book = payload, book
         version = await outbox.write(self._tried, self._version)
         self.failed = False
@@ -123,7 +120,7 @@ class Bookkeeping:
             while self._unsaved:
                 ours = self.book
                 many = _is_long(stored) or _is_long(ours)
-                book, differs = await _apart(partial(_united, stored, ours), many=many)
+                book, differs = await apart(partial(_united, stored, ours), many=many)
                 if self.book is ours:  # else it changed meanwhile
                     break
             self.book, self._unsaved = book, differs
@@ -131,7 +128,7 @@ class Bookkeeping:
 
     @staticmethod
     async def _read(payload: bytes) -> Book:
-        book = await _apart(partial(decode, payload), many=len(payload) > _MANY_BYTES)
+        book = await apart(partial(decode, payload), many=len(payload) > _MANY_BYTES)
         if isinstance(book, Book):
             return book
         log.error("alerts: %s; earlier alerts may be sent again", book.reason, extra={"why": book.reason})
@@ -144,11 +141,6 @@ class Bookkeeping:
                 "alerts: the record of sent alerts cannot be %s: %s; alerts continue", what, why, extra={"why": why}
             )
         self.failed = True
-
-
-async def _apart(work: Callable[[], _T], *, many: bool) -> _T:
-    """What a function gives: run in a thread where there is much to do."""
-    return await in_thread(work) if many else work()
 
 
 def _is_long(book: Book) -> bool:

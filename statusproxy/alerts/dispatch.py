@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from statusproxy.alerts.channels.letter import Channel, Letter, Outcome
 from statusproxy.alerts.values import Message, Target
 from statusproxy.observe.logs import NOTICE
-from statusproxy.pacing import in_thread
+from statusproxy.pacing import apart
 
 __all__ = ["PAUSE", "Dispatch", "DispatchCounter", "Line", "Result"]
 
@@ -82,9 +82,7 @@ class Dispatch:
         """Try once to bring a message to a target that is known."""
         target, channel = self._lines[target_id]
         try:
-            many = len(message.lines) > _MANY
-            compose = partial(self._compose, message, target)
-            letter = await in_thread(compose) if many else compose()
+            letter = await apart(partial(self._compose, message, target), many=len(message.lines) > _MANY)
             async with self._together:
                 outcome = await channel.send(letter)
         except Exception:

@@ -19,7 +19,7 @@ from statusproxy.alerts.dispatch import PAUSE, Dispatch
 from statusproxy.alerts.set_clock import moved_book, moved_seen
 from statusproxy.alerts.sightings import Conditions, Sessions, Vitals, endings, lost_sessions
 from statusproxy.alerts.values import AlertRules
-from statusproxy.pacing import in_thread
+from statusproxy.pacing import apart
 from statusproxy.status.model import REPEATED, Change
 from statusproxy.store.claims import Claims
 from statusproxy.store.holding import Holding, HoldingTiming
@@ -237,9 +237,7 @@ class Sender:
                 decide, book, self._seen, outages, self._wall(), self.rules,
                 started_at=self._started_at + self._shift, new_id=self._new_id, ended=ended, unsure=vitals.unsure,
             )  # fmt: skip
-            # In a thread the event loop goes on every few milliseconds.
-            many = len(outages) + len(book.told) > _MANY
-            decision = await in_thread(decided) if many else decided()
+            decision = await apart(decided, many=len(outages) + len(book.told) > _MANY)
             if self._books.book is book:  # else a delivery was marked meanwhile
                 self._seen = decision.seen
                 self._books.put(decision.book)
