@@ -37,7 +37,6 @@ MOST_WAITING: Final = 16 * 1024 * 1024
 _TICK: Final = 1e-6
 
 _BATCH: Final = Verdict.BATCH
-_UNREADABLE: Final = (Verdict.NOT_JSON, Verdict.TOO_DEEP)
 _IN_STEPS: Final = Reading(_BATCH)
 
 
@@ -113,7 +112,7 @@ class Intake:
         self, reading: Reading, sender: str, at: float | None, now: float, arrival: Arrival, first: bool = True
     ) -> Outcome:
         """Take in one event; `first` of its body."""
-        if reading.verdict in _UNREADABLE:
+        if reading.verdict in signals.UNREADABLE:
             self._unreadable("webhook", reading.verdict.value, 1)
         outcome = self._sessions.hear(reading, now, sender, at)
         self._outcomes.heard(arrival, reading, outcome, now, self.rules.dialect, first=first)

@@ -12,7 +12,15 @@ from msgspec.structs import replace
 from statusproxy.status.events import Event, read_each
 from statusproxy.status.fields import MISSING, first_scalar, fold_word
 from statusproxy.status.packing import Unread
-from statusproxy.status.signals import FURTHEST_ORDERED, Reading, Signal, SignalRules, Verdict, read_document
+from statusproxy.status.signals import (
+    FURTHEST_ORDERED,
+    UNREADABLE,
+    Reading,
+    Signal,
+    SignalRules,
+    Verdict,
+    read_document,
+)
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -50,7 +58,7 @@ class Elements:
             stated = item.stated_time(self._rules, now)
             unnamed = reading.verdict in (Verdict.NO_SESSION, Verdict.NAMELESS)
             yield Element(
-                document=MISSING if reading.verdict in (Verdict.NOT_JSON, Verdict.TOO_DEEP) else document,
+                document=MISSING if reading.verdict in UNREADABLE else document,
                 reading=reading,
                 rule=self._rule(document, reading, now, path_session),
                 stated=stated,

@@ -32,7 +32,7 @@ from statusproxy.status.fields import fold_word
 from statusproxy.status.model import Change
 from statusproxy.status.packing import Unread
 from statusproxy.status.sessions import SessionMap
-from statusproxy.status.signals import Reading, Signal, SignalKind, Verdict
+from statusproxy.status.signals import UNREADABLE, Reading, Signal, SignalKind, Verdict
 
 UNTRUSTED: Final = "untrusted"
 UNWATCHED: Final = "unwatched"
@@ -213,7 +213,7 @@ def _is_missed(element: Element, verdict: str, says: Signal | None, rule: Event 
     Late, repeated and already so are explained; so is what a rule knows to be no loss. A loss that is contradicted
     (`Heard.contradicted`) is none of these.
     """
-    if verdict in (Verdict.NOT_JSON, Verdict.TOO_DEEP):
+    if verdict in UNREADABLE:
         return True
     if element.reading.verdict is Verdict.SIGNAL:
         return verdict == UNTRUSTED and says is not None and says.kind is SignalKind.DISCONNECTED

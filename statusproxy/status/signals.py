@@ -82,6 +82,9 @@ class Verdict(StrEnum):
     each event by itself (`events.read_each`)."""
 
 
+UNREADABLE: Final = (Verdict.NOT_JSON, Verdict.TOO_DEEP)
+"""The verdicts on what cannot be decoded. A tuple: the hash of an enum's member takes longer than both comparisons."""
+
 GRACE: Final = 90.0
 """Seconds that a transient state must last to count, where a rule does not say: reconnecting takes less."""
 
