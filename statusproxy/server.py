@@ -248,11 +248,8 @@ class Server:
             if self._stopping.is_set():
                 return False
             planned, waiting = self._plan_again(wanted)
-        except Exception as error:
-            why = in_words(error) if isinstance(error, OSError) else str(error)
-            defect = None if isinstance(error, ConfigError | OSError | ValueError) else error
-            log.error("the configuration was not changed: %s", why or repr(error), extra={"why": why}, exc_info=defect)
-            self._refused = why
+        except Exception as error:  # noqa: BLE001 - whatever it is, systemd waits for the end of the reload
+            self._refused = _log_refusal(error)
             systemd.notify("READY=1", self._status())
             return False
         for key in waiting:
@@ -354,6 +351,14 @@ class Server:
     def _close_listeners(self) -> None:
         if self._listeners is not None:
             self._listeners.close()
+
+
+def _log_refusal(error: Exception) -> str:
+    """Log why a reload changed nothing, and give it in words. An error of the program comes with where it is."""
+    why = in_words(error) if isinstance(error, OSError) else str(error) or repr(error)
+    defect = None if isinstance(error, ConfigError | OSError | ValueError) else error
+    log.error("the configuration was not changed: %s", why, extra={"why": why}, exc_info=defect)
+    return why
 
 
 def _block(number: signal.Signals) -> None:

@@ -415,6 +415,18 @@ async def test_a_reload_that_fails_by_a_defect_changes_nothing_and_ends(
     assert record.exc_info is not None
 
 
+async def test_a_defect_without_words_of_its_own_is_named_by_its_kind(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(site.server, "_read_settings", fail)
+    assert not await site.server.reload()
+    assert "the configuration was not changed: MemoryError()" in caplog.messages
+    assert "the new configuration was rejected: MemoryError()" in site.server._status()
+
+
 async def test_requests_are_served_while_a_reload_reads_the_file(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with held_reading(site, monkeypatch) as (reading, go_on):
         reloading = asyncio.create_task(site.reload(language="pt-BR"))
