@@ -135,7 +135,7 @@ def typed(answer: dict[str, Any], kind: type[Message]) -> Message:
     """An answer converted to its message. Raises `AdminError` if it is another, such as of another version."""
     try:
         return read(answer, kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter of half a surrogate pair
         raise AdminError(
             f"the running proxy's answer cannot be read ({error}); is it another version of statusproxy? "
             "Restart the service, or run its own `statusproxy`"

@@ -170,6 +170,6 @@ def _readable(
     for key, value in values.items():
         try:
             found[key] = convert(value)
-        except (msgspec.ValidationError, UnicodeEncodeError):  # an unknown topic that is half a surrogate pair
+        except (msgspec.ValidationError, UnicodeEncodeError):  # of half a surrogate pair, where another kind is due
             continue
     return found, len(values) - len(found)

@@ -213,6 +213,11 @@ def test_an_answer_is_read_as_what_it_is_and_one_of_another_version_is_an_error_
         typed({"noted": 2}, Acknowledged)
 
 
+def test_half_a_surrogate_pair_where_another_kind_is_due_is_an_error_in_words() -> None:
+    with pytest.raises(AdminError, match=r"cannot be read .*another version of statusproxy"):
+        typed({"acknowledged": "\ud83d"}, Acknowledged)
+
+
 def served(said: bytes) -> str:
     """Where a listener answers one request with these bytes."""
     listening = socket.create_server(("127.0.0.1", 0))
