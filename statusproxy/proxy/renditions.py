@@ -1,10 +1,12 @@
 """Entity tags (RFC 9110 §8.8.3) and gzip forms of whole answers, computed without holding the event loop.
 
 Both are remembered for the last few bodies, by the body object itself. A list that is corrected once and sent a
-thousand times is hashed and compressed once, also where a thousand clients ask at the same time.
+thousand times is hashed and compressed once, also where a thousand clients ask at the same time. An object that no one
+else holds any more cannot be asked for again, and is forgotten: where every answer differs, that is each but the last.
 """
 
 import asyncio
+import sys
 from hashlib import blake2b
 from typing import Final
 
@@ -26,6 +28,9 @@ _DIGEST: Final = 12
 
 #: Bytes of a body that is hashed at once, without a lock: 0.1 ms.
 _AT_ONCE: Final = 64 * 1024
+
+#: References to an object that is held by one attribute alone, as `sys.getrefcount` counts them: its own is one of two.
+_HELD_BY_ONE: Final = 2
 
 
 class _Rendition:
@@ -80,11 +85,17 @@ class Renditions:
         known = recent.get(id(body))
         if known is not None:
             return known
+        for gone in [one for one in recent.values() if sys.getrefcount(one.body) <= _HELD_BY_ONE]:
+            self._drop(gone)
         recent[id(body)] = rendition = _Rendition(body)
         self._size += len(body)
         while len(recent) > _REMEMBERED or (self._size > _TOGETHER and len(recent) > 1):
-            self._size -= len(recent.pop(next(iter(recent))).body)
+            self._drop(next(iter(recent.values())))
         return rendition
+
+    def _drop(self, rendition: _Rendition) -> None:
+        self._size -= len(rendition.body)
+        del self._recent[id(rendition.body)]
 
 
 def _tag(digest: blake2b) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import tracemalloc
 from hashlib import blake2b
 
 import pytest
@@ -73,6 +74,20 @@ async def test_what_is_remembered_is_bounded_in_number_and_bytes() -> None:
     assert await remembered(*[100] * 20) == [True] * 8 + [False]
     assert await remembered(*[MIB + MIB // 2] * 5) == [True] * 2 + [False], "4 MiB together"
     assert await remembered(6 * MIB, 20 * MIB) == [True, False], "a larger one alone"
+
+
+async def test_a_body_that_no_one_else_holds_is_forgotten_when_another_comes() -> None:
+    several, held = renditions(), bytes(100_000)
+    tag = await several.tag(held)
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            await several.tag(bytearray(MIB).hex().encode())  # 2 MiB
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 3 * MIB, "the last one alone"
+    assert await several.tag(held) is tag
 
 
 async def test_bodies_that_just_fill_the_bound_are_all_remembered() -> None:
