@@ -63,7 +63,7 @@ def deliveries(content: bytes, name: str) -> list[Delivery]:
 
 def _deliveries(content: bytes, name: str) -> Iterator[Delivery]:
     document = _parsed(content)
-    if document is not _NO_JSON:
+    if document is not _NO_JSON and document is not _TOO_DEEP:
         if type(document) is list and document and all(map(_is_capture, document)):
             for number, one in enumerate(document, 1):
                 yield from _delivery(one, json.dumps(one).encode(), f"{name}: event {number}")
@@ -73,9 +73,9 @@ def _deliveries(content: bytes, name: str) -> Iterator[Delivery]:
     if b"\0" in content or not _is_text(content):
         raise CaptureError(f"{name}: this is not text; give JSON, JSON lines or a form, in UTF-8")
     lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
-    several = len(lines) > 1 and (type(_parsed(lines[0][1])) is dict or all(_FORM.fullmatch(line) for _, line in lines))
+    several = len(lines) > 1 and (_is_object(lines[0][1]) or all(_FORM.fullmatch(line) for _, line in lines))
     if not several:
-        if not _FORM.fullmatch(content.strip()):
+        if document is not _TOO_DEEP and not _FORM.fullmatch(content.strip()):
             raise CaptureError(_neither(name, lines))
         yield Delivery(source=name, body=content)
         return
@@ -155,13 +155,21 @@ def _bounded(value: str | float) -> float | None:
 
 
 _NO_JSON: Final = object()
+_TOO_DEEP: Final = object()
 
 
 def _parsed(text: bytes) -> Any:
     try:
         return parse(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return _NO_JSON
+    except RecursionError:  # the proxy passes it unread
+        return _TOO_DEEP
+
+
+def _is_object(line: bytes) -> bool:
+    document = _parsed(line)
+    return type(document) is dict or (document is _TOO_DEEP and line.lstrip().startswith(b"{"))
 
 
 def _is_text(content: bytes) -> bool:

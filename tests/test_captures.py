@@ -8,6 +8,7 @@ from statusproxy import captures
 from statusproxy.captures import CaptureError, Delivery, deliveries, epoch
 
 NOW = 1_768_504_030.0
+DEEP = b'{"event": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"
 
 
 def bodies(content: bytes) -> list[tuple[str, bytes]]:
@@ -29,6 +30,16 @@ def test_each_of_several_lines_is_an_event_also_one_that_is_not_json() -> None:
         ("f:3", b"none"),
         ("f:4", b'{"event":"b"}'),
     ]
+
+
+@pytest.mark.parametrize("content", [DEEP, DEEP + b"\n", DEEP.replace(b":", b":\n")])
+def test_an_event_nested_too_deep_to_be_read_is_one_all_the_same(content: bytes) -> None:
+    assert deliveries(content, "f") == [Delivery(source="f", body=content)]
+
+
+def test_each_line_is_an_event_though_one_is_nested_too_deep() -> None:
+    lines = [DEEP, b'{"event": 1}', DEEP]
+    assert [one.body for one in deliveries(b"\n".join(lines), "f")] == lines
 
 
 def test_a_form_is_an_event_and_so_is_each_of_several_lines_of_them() -> None:

@@ -76,8 +76,10 @@ def learn_list(seen: Observation, content: bytes, route: str, name: str) -> None
     """Take in a captured answer of `route`. Raises `CaptureError` where no list stands in it."""
     try:
         document = parse(content)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise CaptureError(f"{name}: it is not JSON") from None
+    except RecursionError:
+        raise CaptureError(f"{name}: it is nested too deep to be read") from None
     if not seen.answer(route, document, written=True):
         raise CaptureError(
             f"{name}: there is no array of objects in it; for an answer about one session write {{session}} in --route"

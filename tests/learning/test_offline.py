@@ -64,7 +64,11 @@ def test_a_file_without_an_event_is_refused(content: bytes, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"x", "f: it is not JSON"), (b"{}", "f: there is no array of objects in it; .*write {session} in")],
+    [
+        (b"x", "f: it is not JSON"),
+        (b"[" * 20_000 + b"]" * 20_000, "f: it is nested too deep to be read"),
+        (b"{}", "f: there is no array of objects in it; .*write {session} in"),
+    ],
 )
 def test_a_file_without_a_list_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(CaptureError, match=said):

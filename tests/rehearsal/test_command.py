@@ -27,6 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "two").write_text(json.dumps(LOST) + "\n" + json.dumps({**LOST, "session": "b"}))
     (tmp_path / "image").write_bytes(PNG)
     (tmp_path / "text").write_text("text")
+    (tmp_path / "deep").write_text("[" * 20_000 + "]" * 20_000)
     (tmp_path / "empty").write_text("\n")
     return tmp_path
 
@@ -71,6 +72,14 @@ def test_a_disconnect_that_is_missed_or_a_list_that_cannot_be_read_is_exit_code_
     assert run(lists=["qr"]).exit_code == 1
     assert run(lists=["list"]).exit_code == 0
     assert run(qr="qr").exit_code == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_answer_nested_too_deep_is_said_to_pass_unread() -> None:
+    results = run(lists=["deep"], qr="deep")
+    assert (results.lists[0].failure, results.exit_code) == ("too-deep", 1)
+    assert results.qr is not None
+    assert results.qr.why == "nested too deep; it proves nothing"
 
 
 @pytest.mark.usefixtures("folder")
