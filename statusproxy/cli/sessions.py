@@ -74,7 +74,7 @@ def release(session: str, config: Path | None, admin: str | None, as_json: bool,
     elif told.released:
         click.echo(f"{visible(delimited(session))}: released{_shown_again(told.changes)}")
     else:
-        click.echo(f"{visible(delimited(session))}: nothing to release; the list already shows what the gateway says")
+        click.echo(f"{visible(delimited(session))}: nothing to release; no correction is active for it")
 
 
 @click.command()

@@ -168,7 +168,7 @@ export const english = {
   releaseOf: (id) => `Release ${id}…`,
 
   confirmTitle: (id) => `Release “${id}”?`,
-  confirmText: "The channel list will show again what the gateway says. Do this only if you know that the session is connected: if it is not, its loss goes unnoticed until the next event.",
+  confirmText: "What the gateway says will be shown again. Do this only if you know that the session is connected: if it is not, its loss goes unnoticed until the next event.",
   releaseFailed: (why) => `It was not released: ${why}`,
   noAnswer: "statusproxy does not answer",
   saidMany: (count) => `${count} sessions changed`,

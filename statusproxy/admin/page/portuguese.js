@@ -168,7 +168,7 @@ export const portuguese = {
   releaseOf: (id) => `Liberar ${id}…`,
 
   confirmTitle: (id) => `Liberar “${id}”?`,
-  confirmText: "A lista de canais voltará a mostrar o que o gateway diz. Faça isso somente se souber que a sessão está conectada: se não estiver, ninguém notará a queda até o próximo evento.",
+  confirmText: "O que o gateway diz voltará a ser mostrado. Faça isso somente se souber que a sessão está conectada: se não estiver, ninguém notará a queda até o próximo evento.",
   releaseFailed: (why) => `Não foi liberada: ${why}`,
   noAnswer: "o statusproxy não responde",
   saidMany: (count) => `${count} sessões mudaram`,
