@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from statistics import median
 from typing import Final
 
 #: Rounds that are always measured, and rounds after which work that still takes too long does so by itself.
@@ -20,15 +21,16 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def takes_less(work: Callable[[], object], times: float, reference: Callable[[], object]) -> bool:
-    """Whether `work` takes less than `times` as long as `reference`, by the least of some rounds of each.
+    """Whether `work` takes less than `times` as long as `reference`.
 
-    Both are done in turn, and again while that does not hold: what another process takes of the caches and of the
-    clock rate makes a round longer, never shorter.
+    Both are done in turn, and the median of the ratios within a round decides. More rounds are measured while it does
+    not hold. A machine's speed may double from one round to the next: the least times of each would then compare a
+    reference of its quick hour with work of its slow one.
     """
-    least, reference_least = float("inf"), float("inf")
+    ratios: list[float] = []
     for done in range(1, _MOST + 1):
-        reference_least = min(reference_least, seconds(reference))
-        least = min(least, seconds(work))
-        if done >= _ROUNDS and least < times * max(reference_least, _FLOOR):
+        spent = max(seconds(reference), _FLOOR)
+        ratios.append(seconds(work) / spent)
+        if done >= _ROUNDS and median(ratios) < times:
             return True
     return False

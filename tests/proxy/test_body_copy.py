@@ -471,7 +471,6 @@ async def test_a_bomb_holds_the_loop_for_a_small_part_of_the_time_it_takes(name:
     coding, compress = BOMBS[name]
     bomb = compress(b'{"media":"' + b'\\"' * (DECODED_LIMIT // 2 - 100) + b'"}')
     assert len(bomb) < 1024 * 1024
-    alone = seconds(lambda: whole(fed(bomb, 1024 * 1024, coding=coding)))
 
     async def longest_turn() -> float:
         """The longest turn of the loop, on this thread's own processor clock."""
@@ -484,5 +483,10 @@ async def test_a_bomb_holds_the_loop_for_a_small_part_of_the_time_it_takes(name:
         assert task.result().failure is None
         return longest
 
-    # Twice where need be: what a busy machine takes of the caches makes a turn longer, a bomb does so each time.
-    assert await longest_turn() < alone / 10 or await longest_turn() < alone / 10
+    # Again where need be: what a busy machine takes of the caches makes a turn longer, a bomb does so each time. Both
+    # are measured in each round, for the machine's speed may double from one to the next.
+    for _ in range(3):
+        alone = seconds(lambda: whole(fed(bomb, 1024 * 1024, coding=coding)))
+        if await longest_turn() < alone / 10:
+            return
+    pytest.fail("a turn took more than a tenth of all")

@@ -146,7 +146,7 @@ def test_no_step_takes_nearly_as_long_as_to_read_it_at_once(many: Callable[[], s
     document = many().encode()
     gc.disable()
     try:
-        at_once = min(seconds(lambda: msgspec.json.decode(document)) for _ in range(3))
-        assert any(longest_step(document) < at_once * 2 / 3 for _ in range(12))
+        # Compared within a round: a machine's speed may double from one round to the next.
+        assert any(longest_step(document) < seconds(lambda: msgspec.json.decode(document)) * 2 / 3 for _ in range(12))
     finally:
         gc.enable()
