@@ -25,7 +25,7 @@ def takes_less(work: Callable[[], object], times: float, reference: Callable[[],
 
     Both are done in turn, and the median of the ratios within a round decides. More rounds are measured while it does
     not hold. A machine's speed may double from one round to the next: the least times of each would then compare a
-    reference of its quick hour with work of its slow one.
+    reference that ran while it was quick with work that ran while it was slow.
     """
     ratios: list[float] = []
     for done in range(1, _MOST + 1):

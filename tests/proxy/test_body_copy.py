@@ -483,9 +483,9 @@ async def test_a_bomb_holds_the_loop_for_a_small_part_of_the_time_it_takes(name:
         assert task.result().failure is None
         return longest
 
-    # Again where need be: what a busy machine takes of the caches makes a turn longer, a bomb does so each time. Both
+    # Twice where need be: what a busy machine takes of the caches makes a turn longer, a bomb does so each time. Both
     # are measured in each round, for the machine's speed may double from one to the next.
-    for _ in range(3):
+    for _ in range(2):
         alone = seconds(lambda: whole(fed(bomb, 1024 * 1024, coding=coding)))
         if await longest_turn() < alone / 10:
             return
