@@ -24,6 +24,14 @@ SqliteStore = BatchWriter[SqliteBackend]
 QUICK = Timing(first_retry=0.01, last_retry=0.02, save_limit=5, close_limit=5)
 
 
+def caught_up(store: BatchWriter[Any]) -> bool:
+    """Whether the store works again and has all that was handed in.
+
+    It works again with the first write that succeeds. That may have begun before the last of the changes came.
+    """
+    return store.healthy and store.backlog == 0
+
+
 def a_record(session: str, **fields: Any) -> Record:
     """A session that was heard of, and nothing else."""
     values: dict[str, Any] = {"known_at": NOW, "heard_at": NOW, "event": "status-find"} | fields

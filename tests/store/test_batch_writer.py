@@ -25,7 +25,7 @@ from statusproxy.store.spooled import Kept, Removed, SpoolOp, SpoolReader
 from tests.proxy.loop_clock import LoopClock
 from tests.waiting import until
 
-from .samples import NOW, a_change, a_record, kept
+from .samples import NOW, a_change, a_record, caught_up, kept
 
 LOG = logging.getLogger("statusproxy.store")
 
@@ -372,7 +372,7 @@ async def test_an_alarm_brings_the_next_attempt(monkeypatch: pytest.MonkeyPatch)
     bench.backend.error = OSError("disk full")
     await bench.refused("a")
     bench.backend.error = None
-    await until(lambda: writer.healthy)
+    await until(lambda: caught_up(writer))
     assert set(bench.backend.records) == {"a"}
     await writer.close()
 

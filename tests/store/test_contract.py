@@ -6,12 +6,14 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from statusproxy.store import StoreError
 from statusproxy.store.base import PAGE, Store
+from statusproxy.store.batch_writer import BatchWriter
 from statusproxy.store.memory import MemoryBackend
 from statusproxy.store.outbox import Outbox
 from statusproxy.store.spooled import Moved, Removed
@@ -25,6 +27,7 @@ from .samples import (
     a_change,
     a_record,
     an_entry,
+    caught_up,
     kept,
     memory_store,
     overridden,
@@ -35,7 +38,9 @@ from .samples import (
 class Bench:
     """A store under test: how it is closed and opened again, as after a restart, and how its writes fail for real."""
 
-    def __init__(self, make: Callable[[], Store], set_full: Callable[[Store, bool], Awaitable[None]]) -> None:
+    def __init__(
+        self, make: Callable[[], BatchWriter[Any]], set_full: Callable[[Store, bool], Awaitable[None]]
+    ) -> None:
         self._make = make
         self._set_full = set_full
         self._full = False
@@ -76,7 +81,7 @@ async def set_memory_full(server: RedisServer, store: Store, full: bool) -> None
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
 async def bench(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Bench]:
-    make: Callable[[], Store]
+    make: Callable[[], BatchWriter[Any]]
     set_full: Callable[[Store, bool], Awaitable[None]] = no_failure
     if request.param == "memory":
         make = partial(memory_store, MemoryBackend(history_days=90, clock=lambda: NOW))
@@ -234,7 +239,7 @@ async def test_a_write_that_fails_is_reported_kept_and_written_when_the_store_wo
     assert await paged(bench.store, "sales") == [[0]]
     assert await paged(bench.store, since=NOW + 1) == []
     await bench.free()
-    await until(lambda: bench.store.healthy)
+    await until(lambda: caught_up(bench.store))
     assert bench.store.error is None
     assert await bench.store.history(None, 9) == [a_change("support"), a_change("sales")]
     left = await bench.restarted()

@@ -24,7 +24,7 @@ from statusproxy.store.spooled import Content, Entry, EntryState, Moved, Removed
 from tests.waiting import until
 
 from .redis_server import RedisServer, RedisStore, SameTime, redis_store, running
-from .samples import NOW, a_body, a_change, a_record, an_entry, kept
+from .samples import NOW, a_body, a_change, a_record, an_entry, caught_up, kept
 
 DATA = os.urandom(300_000)
 
@@ -348,7 +348,7 @@ async def test_a_large_body_that_is_gone_is_told_and_all_else_is_kept(
         monkeypatch.setattr(contents, "put", forgotten)
         with pytest.raises(StoreError, match=r"^the bodies of 1 event of the spool are gone from .*proxy0"):
             await proxy.store.save([a_record("sales")], [], [], [kept("01", body), kept("02")])
-        await until(lambda: proxy.store.healthy)
+        await until(lambda: caught_up(proxy.store))
         assert client.hkeys(names.spool) == [b"02"]
         assert client.hexists(names.records, "sales")
         await until(lambda: not body.exists())
@@ -475,7 +475,7 @@ async def test_what_was_kept_survives_kill_9_of_the_server(server: RedisServer, 
         server.stop(signal.SIGKILL)
         await asyncio.gather(*keeping)
         server.start()
-        await until(lambda: first.store.healthy and second.store.healthy)
+        await until(lambda: caught_up(first.store) and caught_up(second.store))
         with server.client() as client:
             there = {id_.decode() for id_ in client.hkeys("statusproxy:spool")}  # type: ignore[union-attr]
         assert acknowledged <= there
@@ -503,7 +503,7 @@ async def test_while_the_server_is_away_nothing_is_kept_and_afterwards_all_goes_
         with pytest.raises(StoreError, match="tried again"):
             await second.save(Moved(an_entry("01", attempts=7)))
         server.start()
-        await until(lambda: first.store.healthy and second.store.healthy)
+        await until(lambda: caught_up(first.store) and caught_up(second.store))
         await first.until(lambda: first.known.get("01") == an_entry("01", attempts=7))
         assert [entry.id for entry in await first.spool.entries()] == ["01"]
         assert await second.spool.content("01") is not None
@@ -538,7 +538,7 @@ async def test_a_server_that_is_away_at_the_start_is_read_when_it_is_back(server
     with pytest.raises(NotAttachedError, match=r"is not open yet$"):
         await proxy.begin()
     server.start()
-    await until(lambda: store.healthy)
+    await until(lambda: caught_up(store))
     await proxy.begin()
     assert sorted(proxy.known) == ["01"]
     await store.close()

@@ -25,7 +25,7 @@ from statusproxy.store.owner import Owner
 from tests.waiting import until
 
 from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
-from .samples import NOW, a_change, a_record, overridden
+from .samples import NOW, a_change, a_record, caught_up, overridden
 
 pytestmark = [pytest.mark.slow, pytest.mark.divisible]
 
@@ -237,7 +237,7 @@ async def test_what_was_answered_while_the_server_did_not_take_it_survives_kill_
         assert {as_told(overridden("sales")), as_told(overridden("support"))} <= set(map(as_told, records))
         if not server_first:
             again()
-        await until(lambda: store.healthy and not waiting(folder))
+        await until(lambda: caught_up(store) and not waiting(folder))
     assert await on_the_server(server) == (["before", "sales", "support"], ["before", "sales", "support"])
 
 
@@ -254,7 +254,7 @@ async def test_kill_9_again_and_again_loses_nothing_and_doubles_nothing(server: 
             proxy.kill()
     server.start()
     async with opened(server, folder) as (store, _):
-        await until(lambda: store.healthy and not waiting(folder))
+        await until(lambda: caught_up(store) and not waiting(folder))
     assert await on_the_server(server) == (sorted(names), sorted(names))
 
 
@@ -335,7 +335,7 @@ async def test_what_is_heard_after_the_start_replaces_what_the_journal_had(serve
         with pytest.raises(StoreError):
             await store.save([a_record("a", event="new")], [], [])
         server.start()
-        await until(lambda: store.healthy and not waiting(folder))
+        await until(lambda: caught_up(store) and not waiting(folder))
     async with opened(server, None) as (_, records):
         assert [record.event for record in records] == ["new"]
 
@@ -358,7 +358,7 @@ async def test_the_journal_goes_when_the_server_has_all_of_it(server: RedisServe
         assert f"until then changes are kept in {folder}" in (store.error or "")
         assert len(waiting(folder)) == 1
         server.start()
-        await until(lambda: store.healthy and not waiting(folder))
+        await until(lambda: caught_up(store) and not waiting(folder))
         await store.save([a_record("b")], [], [])
         # The file may be gone a moment before the store knows that it is: then this change was added to it as well.
         await until(lambda: not waiting(folder))
@@ -448,7 +448,7 @@ async def test_without_a_place_for_it_changes_are_in_memory_only_and_that_is_sai
             await store.save([a_record("b")], [], [])
         assert "until then changes are kept in memory only, and lost if this process ends" in (store.error or "")
         server.start()
-        await until(lambda: store.healthy)
+        await until(lambda: caught_up(store))
     assert (await on_the_server(server))[0] == ["a", "b"]
 
 
@@ -473,7 +473,7 @@ async def test_a_disk_that_fails_is_told_once_and_so_is_its_return(
             await store.save([a_record("c")], [], [])
         assert store.journal == "ok"
         server.start()
-        await until(lambda: store.healthy and not waiting(folder))
+        await until(lambda: caught_up(store) and not waiting(folder))
     assert caplog.text.count("kept in memory only, and lost if this process ends: disk full") == 1
     assert caplog.text.count(".journal can be written again") == 1
     assert (await on_the_server(server))[0] == ["a", "b", "c"]

@@ -36,7 +36,7 @@ from tests.waiting import until
 
 from .crashing import killed_at_each_step
 from .damaged import SESSIONS, damage_page, filled, noise, pages, readable, rows_by_page
-from .samples import DAY, NOW, QUICK, Connections, SqliteStore, a_change, a_record, put, sqlite_store
+from .samples import DAY, NOW, QUICK, Connections, SqliteStore, a_change, a_record, caught_up, put, sqlite_store
 
 ASIDE = "state.db.unreadable-20260115T190706Z"
 
@@ -296,7 +296,7 @@ async def test_a_program_that_holds_the_write_lock_is_an_error_that_passes(
         with pytest.raises(StoreError, match="locked by another program"):
             await put(store, "sales")
         other.execute("ROLLBACK")
-    await until(lambda: store.healthy)
+    await until(lambda: caught_up(store))
     await store.close()
     assert await sessions_in(path) == ["sales"]
 
@@ -389,7 +389,7 @@ async def test_a_database_that_breaks_again_and_again_is_a_sick_disk(path: Path,
         asides = [file for file in path.parent.iterdir() if file.name.partition(".unreadable-")[2].isalnum()]
         assert len(asides) <= 5
         disk.heals()
-        await until(lambda: store.healthy)
+        await until(lambda: caught_up(store))
     assert await sessions_in(path) == ["sales"]
 
 
@@ -587,7 +587,7 @@ async def test_a_repair_that_has_no_room_leaves_the_damaged_file_and_what_is_rea
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert len(records) >= len(SESSIONS) - 10
     assert path.read_bytes() == damaged
-    await until(lambda: store.healthy)
+    await until(lambda: caught_up(store))
     assert store.damage
     await store.close()
     assert await sessions_in(path) == sorted(record.session for record in records)
@@ -736,7 +736,7 @@ async def test_a_proxy_whose_files_another_took_over_stops_writing_and_catches_u
                 await put(first, "meanwhile")
             assert not first.healthy
             await put(second, "more")
-        await until(lambda: first.healthy)
+        await until(lambda: caught_up(first))
     assert await sessions_in(path) == ["before", "meanwhile", "more", "of the second"]
 
 
@@ -758,8 +758,7 @@ async def test_a_full_disk_loses_nothing(
     assert [c.session for c in await store.history(None, 9)] == ["sales", "big"]
     assert store.backlog == 5
     connections.set_up("max_page_count = 10000")
-    await until(lambda: store.healthy)
-    assert store.backlog == 0
+    await until(lambda: caught_up(store))
     assert [c.session for c in await store.history(None, 9)] == ["sales", "big"]
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
     assert "all waiting changes are saved" in caplog.text
@@ -810,7 +809,7 @@ async def test_a_restart_while_the_disk_fails_still_reads_what_is_on_disk(path: 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [record.session for record in records] == ["sales"]
-    await until(lambda: store.healthy)
+    await until(lambda: caught_up(store))
     await put(store, "support")
     await store.close()
     assert await sessions_in(path) == ["sales", "support"]
@@ -867,7 +866,7 @@ async def test_a_directory_that_cannot_be_made_is_an_error_and_not_the_end(tmp_p
         with pytest.raises(StoreError):
             await store.history(None, 9)
         (tmp_path / "a").unlink()
-        await until(lambda: store.healthy)
+        await until(lambda: caught_up(store))
     assert await sessions_in(tmp_path / "a" / "state.db") == ["sales"]
 
 

@@ -17,7 +17,7 @@ from statusproxy.store.spooled import Content, Entry, Moved, Removed, SpoolOp, S
 from tests.waiting import until
 
 from .crashing import killed_at_each_step
-from .samples import NOW, SqliteStore, a_body, a_record, an_entry, kept, sqlite_store
+from .samples import NOW, SqliteStore, a_body, a_record, an_entry, caught_up, kept, sqlite_store
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ async def test_an_event_whose_body_is_gone_is_refused_and_keeps_nothing_else(sto
     missing = spool(store).folder / "gone"
     with pytest.raises(StoreError, match="the bodies of 1 event of the spool are gone"):
         await store.save([a_record("Sales")], [], [], [kept("a"), kept("b", missing)])
-    await until(lambda: store.healthy)
+    await until(lambda: caught_up(store))
     await store.close()
     assert await entries(path) == [an_entry("a")]
 
@@ -137,7 +137,7 @@ async def test_a_file_that_cannot_be_synced_fails_the_save_and_is_tried_again(
     monkeypatch.setattr(SpoolFiles, "keep", refuse)
     with pytest.raises(StoreError, match="disk full"):
         await save(store, kept("b", large(store)))
-    await until(lambda: store.healthy)
+    await until(lambda: caught_up(store))
     assert [entry.id for entry in await spool(store).entries()] == ["b"]
 
 
@@ -159,8 +159,7 @@ async def test_a_failed_save_keeps_its_ops_and_later_ones_join_them(
         with pytest.raises(StoreError, match="disk full"):
             await store.save([], [], [], ops)
     full.clear()
-    await until(lambda: store.healthy)
-    assert store.backlog == 0
+    await until(lambda: caught_up(store))
     assert await spool(store).entries() == [an_entry("a", attempts=2)]
 
 
