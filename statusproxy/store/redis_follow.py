@@ -134,9 +134,9 @@ class Follower:
     async def stop(self) -> None:
         """Follow no more; returns once it does not."""
         task, self._task = self._task, None
-        while task is not None and not task.done():
-            task.cancel()  # more than once: `asyncio.wait_for` may lose a cancellation before Python 3.12
-            await asyncio.sleep(0)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _follow(self, place: Place, begin: Position) -> None:
         try:

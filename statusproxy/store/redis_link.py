@@ -1,13 +1,15 @@
 """One connection to a Redis server: commands out, replies in, all bounded in time."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from redis.asyncio import Connection, SSLConnection
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import TimeoutError as NoAnswerError
 
 from statusproxy.config.state_url import Place
 
@@ -19,6 +21,8 @@ Command = tuple[str | bytes | int | float, ...]
 Reply = Any
 """Bytes, int, None, a list of these, or the error that the server answered."""
 
+_T = TypeVar("_T")
+
 
 class Asks(Protocol):
     """What takes commands to a server."""
@@ -28,12 +32,17 @@ class Asks(Protocol):
 
 
 class Link:
-    """One connection to the server: commands out, replies in, all bounded in time."""
+    """One connection to the server: commands out, replies in, all bounded in time.
 
-    def __init__(self, connection: Connection, place: Place) -> None:
+    The time is bounded here: redis-py bounds sending with `asyncio.wait_for`, which may lose a cancellation before
+    Python 3.12, so that a task that is to end does not.
+    """
+
+    def __init__(self, connection: Connection, place: Place, answer_limit: float) -> None:
         self.place = place
         """The place of the server itself, not of the Sentinels that name it."""
         self._connection = connection
+        self._answer_limit = answer_limit
 
     @classmethod
     async def open(cls, place: Place, answer_limit: float) -> "Link":
@@ -92,13 +101,13 @@ class Link:
         kind = SSLConnection if place.tls else Connection
         connection = kind(
             host=place.host, port=place.port, db=place.database, username=place.user, password=place.password,
-            socket_timeout=answer_limit, socket_connect_timeout=answer_limit,
+            socket_timeout=None, socket_connect_timeout=None,
             # RESP2, and nothing announced: HELLO and CLIENT SETINFO are unknown to older servers, or forbidden.
             protocol=2, driver_info=None,
         )  # fmt: skip
-        link = cls(connection, place)
+        link = cls(connection, place, answer_limit)
         try:
-            await connection.connect()  # type: ignore[no-untyped-call]
+            await link._in_time(connection.connect(), "connecting")  # type: ignore[no-untyped-call]
         except BaseException:
             await link.close()
             raise
@@ -107,16 +116,28 @@ class Link:
     async def ask(self, *commands: Command) -> list[Reply]:
         """Send commands in one go; their replies, an error that the server answered among them as a value."""
         try:
-            await self._connection.send_packed_command(self._connection.pack_commands(commands))
+            packed = self._connection.pack_commands(commands)
+            await self._in_time(self._connection.send_packed_command(packed), "sending")
         except RuntimeError as error:  # uvloop's, where the server has closed the connection and nothing was read since
             raise NoConnectionError("Connection closed by server.") from error
         replies: list[Reply] = []
         for _ in commands:
             try:
-                replies.append(await self._connection.read_response())
+                replies.append(await self._in_time(self._connection.read_response(), "waiting for a reply"))
             except ResponseError as error:
                 replies.append(error)
         return replies
+
+    async def _in_time(self, step: Awaitable[_T], doing: str) -> _T:
+        """The result of `step`. Raises `NoAnswerError` after the limit, and closes: a late reply must not be read."""
+        try:
+            async with asyncio.timeout(self._answer_limit):
+                return await step
+        except TimeoutError:
+            await self.close()
+            raise NoAnswerError(
+                f"nothing from {self.place.address} for {self._answer_limit:g} s while {doing}"
+            ) from None
 
     async def close(self) -> None:
         """Close the connection at once."""

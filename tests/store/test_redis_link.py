@@ -17,6 +17,7 @@ from redis.asyncio import Connection
 from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Link, raise_first
 from tests.proxy.loop_clock import LoopClock
+from tests.waiting import until
 
 from .redis_server import RedisServer, running
 
@@ -82,6 +83,43 @@ async def test_a_server_that_says_nothing_is_not_waited_for(server: RedisServer,
         await asking
     server.tell(signal.SIGCONT)
     await link.close()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_cancellation_is_not_lost_at_whatever_moment_it_comes(redis_server: RedisServer, turns: int) -> None:
+    link = await Link.open(redis_server.place, 60)
+    asking = asyncio.ensure_future(link.ask(("BLPOP", "no-such-list", 0)))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asking.cancel()
+    for _ in range(12):
+        await asyncio.sleep(0)
+    assert asking.cancelled()
+    await link.close()
+
+
+async def test_a_server_that_takes_nothing_is_not_waited_for(server: RedisServer, loop_clock: LoopClock) -> None:
+    link = await Link.open(server.place, 60)
+    server.tell(signal.SIGSTOP)
+    asking = asyncio.ensure_future(link.ask(("ECHO", b"a" * 50_000_000)))
+    while not asking.done():
+        await loop_clock.move(30)
+    with pytest.raises(redis.exceptions.TimeoutError, match=r"^nothing from 127\.0\.0\.1:\d+ for 60 s while sending$"):
+        await asking
+    server.tell(signal.SIGCONT)
+    with server.client() as client:  # the loop closes the socket when all is sent
+        await until(lambda: client.info("clients")["connected_clients"] == 1)
+
+
+async def test_a_server_that_says_nothing_to_who_connects_is_not_waited_for(loop_clock: LoopClock) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        opening = asyncio.ensure_future(Link.open(Place("127.0.0.1", silent.getsockname()[1], database=3), 60))
+        while not opening.done():
+            await loop_clock.move(30)
+        with pytest.raises(redis.exceptions.TimeoutError, match=r" for 60 s while connecting$"):
+            await opening
+        for _ in range(3):  # the loop closes the socket
+            await asyncio.sleep(0)
 
 
 async def test_a_server_that_is_not_there_is_no_connection(server: RedisServer) -> None:
