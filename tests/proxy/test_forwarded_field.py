@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.proxy.forwarded_field import MOST_ELEMENTS, forwarded_for
+from statusproxy.proxy.forwarded_field import MOST_ELEMENTS, MOST_PARTS, forwarded_for
 from tests.processor_time import takes_less
 
 
@@ -103,6 +103,12 @@ def test_the_time_grows_with_the_length_and_no_faster(unit: bytes) -> None:
             forwarded_for([other])
 
     assert takes_less(lambda: reading(16_000), 40, lambda: reading(1_000))
+
+
+def test_a_quoted_value_has_at_most_so_many_escapes_and_runs_between_them() -> None:
+    assert forwarded_for([b'for="' + b"\\a" * MOST_PARTS + b'"']) == [b"a" * MOST_PARTS]
+    assert forwarded_for([b'for="' + b"\\a" * MOST_PARTS + b'b"']) is None
+    assert forwarded_for([b'for=a;ext="' + b"b\\a" * (MOST_PARTS // 2 + 1) + b'"']) is None
 
 
 def test_each_of_the_most_elements_may_have_four_pairs_and_not_one_separator_more() -> None:
