@@ -62,6 +62,7 @@ class Holding:
         self._wanted: frozenset[str] = frozenset()
         self._until: dict[str, float] = {}  # of what is held, by name; times of `time.monotonic`
         self._due: dict[str, float] = {}  # when to ask, by name
+        self._perhaps: set[str] = set()  # what the store may have as ours, whether we know or not
         self._rests: dict[str, float] = {}  # until when a name is left to others
         self._woken = asyncio.Event()
         self._closing = False
@@ -108,10 +109,10 @@ class Holding:
             self._woken.set()  # Python before 3.12 may lose a cancellation
             await asyncio.wait([self._task])
         if self._claims is not None:
-            names = self._wanted | self._until.keys()  # a claim may just have been won
+            # A claim may just have been won, or the task was ended while it released one.
+            names, self._perhaps = self._perhaps, set()
             self._wanted, self._until = frozenset(), {}
-            for name in names:
-                await self._claims.release(self._prefix + name)
+            await asyncio.gather(*(self._claims.release(self._prefix + name) for name in names))
 
     async def _work(self, claims: Claims) -> None:
         while not self._closing:
@@ -131,6 +132,7 @@ class Holding:
         """Claim a name, or renew the claim; plan the next time, for a held one after a third of what is left."""
         before = self.holds(name)
         pause = self._timing.ask_every
+        self._perhaps.add(name)
         try:
             until = await claims.claim(self._prefix + name)
         except StoreError as error:  # what is held is held to its end
@@ -141,6 +143,7 @@ class Holding:
             self._answered = True
             if until is None:
                 self._until.pop(name, None)
+                self._perhaps.discard(name)
             else:
                 self._until[name] = until
                 pause = max(_SOON, (until - self._timing.clock()) / 3)
@@ -154,6 +157,7 @@ class Holding:
             del self._until[name]  # first: nothing is sent from now on
             self._due.pop(name, None)
             await claims.release(self._prefix + name)
+            self._perhaps.discard(name)
 
     def _released(self, claim: str) -> None:
         """Another proxy gave a claim up."""

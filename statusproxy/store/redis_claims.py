@@ -20,8 +20,8 @@ from statusproxy.store.redis_script import STREAM_LENGTH, evaluate
 
 __all__ = ["RedisClaims"]
 
-#: Seconds that giving a claim up may take.
-_RELEASE_SECONDS: Final = 1.0
+#: Seconds that giving a claim up may take. The stop of a service waits for it.
+_RELEASE_SECONDS: Final = 2.0
 
 # KEYS: epoch, claims. ARGV: epoch, name, which proxy, seconds. What stands there: "until seconds proxy". A moment that
 # is further away than the holder's seconds is of a clock that was set back since: from then on it is as far away as

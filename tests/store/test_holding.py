@@ -112,6 +112,30 @@ async def test_a_claim_that_is_won_while_the_holder_stops_is_given_up_too(monkey
     await it.close()
 
 
+@pytest.mark.parametrize("during", ["claim", "release"])
+async def test_a_claim_is_given_up_also_where_the_end_comes_while_it_is_asked_for_or_given_up(
+    monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    it = Bench(monkeypatch)
+    ask, never = getattr(it.two.store.claims, during), asyncio.Event()
+
+    async def cut_off(name: str) -> float | None:
+        monkeypatch.setattr(it.two.store.claims, during, ask)
+        if during == "claim":
+            await ask(name)  # the server has it, and its answer does not arrive
+        await never.wait()
+        return None
+
+    monkeypatch.setattr(it.two.store.claims, during, cut_off)
+    it.two.holding.want({"gateway"})
+    await it.clock.move()
+    it.two.holding.want(set())
+    await it.clock.move()
+    await it.two.holding.close()
+    assert not it.state.claims
+    await it.close()
+
+
 async def test_it_stops_also_where_its_cancellation_gets_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(monkeypatch)
 
