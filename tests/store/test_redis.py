@@ -28,7 +28,7 @@ from statusproxy.status.signals import SignalKind
 from statusproxy.store import redis as redis_module
 from statusproxy.store import redis_attachment
 from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
-from statusproxy.store.base import StoreOptions
+from statusproxy.store.base import Reattached, StoreOptions
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.owner import Owner
@@ -190,21 +190,37 @@ async def test_a_save_whose_answer_was_lost_is_in_the_history_once(
 # A server that goes away -----------------------------------------------------------------------------------
 
 
+def counting_attempts(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with each attempt to write that the store begins; it begins one after the other."""
+    attempts: list[int] = []
+    prepare = store.backend.prepare
+
+    async def counted(backlog: Backlog) -> Reattached | None:
+        attempts.append(len(backlog))
+        return await prepare(backlog)
+
+    monkeypatch.setattr(store.backend, "prepare", counted)
+    return attempts
+
+
 async def test_while_the_server_is_away_saves_fail_at_once_and_are_made_up_for(
-    server: RedisServer, caplog: pytest.LogCaptureFixture
+    server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(server.place) as (store, _):
         await put(store, "before")
+        attempts = counting_attempts(store, monkeypatch)
         server.stop()
         for name in ("a", "b"):
             with pytest.raises(StoreError, match=r"no connection: .*\(kept in memory, tried again\)"):
                 await store.save([a_record(name)], [], [a_change(name)])
         assert not store.healthy
+        before = len(attempts)
+        await until(lambda: len(attempts) > before)  # those that began without "b" have failed
         server.start()
         await until(lambda: caught_up(store))
         assert [change.session for change in await store.history(None, 9)] == ["b", "a"]
     assert await sessions_in(server.place) == ["a", "b", "before"]
-    assert "can be written again; all waiting changes are saved" in caplog.text
+    assert "can be written again; all waiting changes are saved (2 sessions, 2 changes)" in caplog.text
 
 
 async def test_what_waits_is_in_the_history_and_an_unreachable_history_says_why(server: RedisServer) -> None:
