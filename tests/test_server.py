@@ -518,7 +518,7 @@ async def test_a_server_that_cannot_read_its_configuration_again_keeps_what_it_h
 
 
 async def test_what_is_under_way_is_finished_and_nothing_new_is_taken(tmp_path: Path, origin: Origin) -> None:
-    async with serving(tmp_path, origin) as site:
+    async with serving(tmp_path, origin, listen=f"127.0.0.1:{free_port()}") as site:
         idle = await site.connect()
         await idle.send(get("/quick"))
         assert (await idle.message()).status == 200

@@ -70,7 +70,7 @@ class Process:
 @contextmanager
 def running_process(folder: Path, document: Any, **settings: Any) -> Iterator[Process]:
     """A proxy with its state in SQLite, in front of a gateway that answers `document`."""
-    gateway = Gateway(document)
+    gateway = Gateway(document, port=free_port())
     ports = free_port(), free_port()
     configuration: dict[str, Any] = {
         "listen": f"127.0.0.1:{ports[0]}",

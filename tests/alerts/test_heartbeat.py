@@ -12,6 +12,7 @@ from statusproxy.alerts.http_client import open_session
 from statusproxy.observe.alert_counts import HeartbeatCounts
 from statusproxy.observe.logs import NOTICE
 from tests.alerts.receiver import Receiver, receiving
+from tests.ports import free_port
 
 
 class Bench:
@@ -95,10 +96,10 @@ async def test_a_failure_is_told_once_without_the_url_and_so_is_its_end(
 
 
 async def test_a_monitor_that_is_not_there_is_a_failure_in_words(
-    bench: Bench, caplog: pytest.LogCaptureFixture, unused_tcp_port: int
+    bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = open_session()
-    url = f"http://127.0.0.1:{unused_tcp_port}/k3y"
+    url = f"http://127.0.0.1:{free_port()}/k3y"
     counter = HeartbeatCounts()
 
     async def works() -> str | None:

@@ -12,25 +12,23 @@ import pytest
 
 from statusproxy.demo import proxy as module
 from statusproxy.demo.proxy import Proxy, ProxyFailedError, configuration, free_port, free_ports
+from tests import ports
 from tests.demo.programs import program, serving
 
 
 def test_a_port_somebody_listens_on_is_replaced_by_a_free_one() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        wanted = taken.getsockname()[1]
+    wanted = ports.free_port()
+    with socket.create_server(("127.0.0.1", wanted)):
         assert free_port(wanted) not in (wanted, 0)
     assert free_port(wanted) == wanted
 
 
 def test_ports_chosen_together_are_different(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:
-        port, wanted = taken.getsockname()[1], other.getsockname()[1]
-        other.close()
-        taken.close()
-        monkeypatch.setattr(module, "_PORTS", [port, wanted])
-        assert free_ports(0, wanted) == [port, wanted]
-        with pytest.raises(OSError, match="no port"):
-            free_ports(0, 0, 0)
+    port, wanted = ports.free_port(), ports.free_port()
+    monkeypatch.setattr(module, "_PORTS", [port, wanted])
+    assert free_ports(0, wanted) == [port, wanted]
+    with pytest.raises(OSError, match="no port"):
+        free_ports(0, 0, 0)
 
 
 def test_where_no_port_is_free_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

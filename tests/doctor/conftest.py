@@ -115,7 +115,7 @@ async def _builder(folder: Path) -> AsyncIterator[Build]:
 
     async def build(*, running: bool = True, through_proxy: bool = True, **keys: Any) -> Site:
         gateway = StandInGateway(secret=GATEWAY_SECRET)
-        await gateway.start()
+        await gateway.start(port=free_port())
         site = Site(folder, gateway, **keys)
         sites.append(site)
         if running:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from statusproxy.doctor.port_owner import port_owner
+from tests.ports import free_port
 
 
 def me() -> tuple[str, int]:
@@ -16,8 +17,8 @@ def me() -> tuple[str, int]:
 @pytest.mark.slow
 def test_the_process_that_listens_on_a_port_is_found() -> None:
     for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
-        with socket.create_server((host, 0), family=family) as held:
-            port = held.getsockname()[1]
+        port = free_port(host)
+        with socket.create_server((host, port), family=family):
             assert port_owner(port) == me()
         assert port_owner(port) is None
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from statusproxy.proxy.downstream.connection import ConnectionState
+from tests.ports import free_port
 from tests.proxy.harness import PATIENCE, Origin, Running, Wire, answer, get, hurry, running, until
 from tests.proxy.held_origin import Held
 from tests.proxy.loop_clock import LoopClock
@@ -50,16 +51,17 @@ async def is_refused(proxy: Running) -> bool:
     return False
 
 
-async def test_new_clients_are_not_accepted(origin: Origin, proxy: Running) -> None:
+async def test_new_clients_are_not_accepted(origin: Origin, tmp_path: Path) -> None:
     gateway = Held(origin, b"/held")
-    client = await proxy.connect()
-    await client.send(get("/held"))
-    await origin.received()
-    stop = stopping(proxy)
-    await until(lambda: is_refused(proxy))
-    gateway.let_go.set()
-    await client.message()
-    await asyncio.wait_for(stop, PATIENCE)
+    async with running(tmp_path, origin.url, listen=f"127.0.0.1:{free_port()}") as proxy:
+        client = await proxy.connect()
+        await client.send(get("/held"))
+        await origin.received()
+        stop = stopping(proxy)
+        await until(lambda: is_refused(proxy))
+        gateway.let_go.set()
+        await client.message()
+        await asyncio.wait_for(stop, PATIENCE)
 
 
 async def test_idle_connections_are_closed_at_once_while_others_finish(origin: Origin, proxy: Running) -> None:

@@ -229,5 +229,9 @@ async def gateway(kind: str, **options: Any) -> AsyncIterator[Phones]:
         async with express_gateway(**named) as base_url:
             yield Express(base_url)
         return
-    async with StandInGateway(sessions=SESSIONS, dialogs={STUBBORN: Dialog.AFTER_DELETE}, **options) as stand_in:
+    stand_in = StandInGateway(sessions=SESSIONS, dialogs={STUBBORN: Dialog.AFTER_DELETE}, **options)
+    await stand_in.start(port=free_port())  # it is stopped by tests, and no one else may listen there then
+    try:
         yield StandIn(stand_in)
+    finally:
+        await stand_in.stop()

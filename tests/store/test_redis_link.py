@@ -16,6 +16,7 @@ from redis.asyncio import Connection
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.redis_link import Link, raise_first
+from tests.ports import free_port
 from tests.proxy.loop_clock import LoopClock
 from tests.waiting import until
 
@@ -238,9 +239,7 @@ async def test_the_first_sentinel_that_names_a_master_counts(redis_server: Redis
         answering({b"SENTINEL": b"*-1\r\n"}) as (_, without),
         answering(names(redis_server.port)) as (sentinel, right),
     ):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            nobody = free.getsockname()[1]
-        link = await Link.open(told_by(nobody, without, outdated, right), 2)
+        link = await Link.open(told_by(free_port(), without, outdated, right), 2)
         assert link.place == Place("127.0.0.1", redis_server.port, master="site")
         assert b"SENTINEL GET-MASTER-ADDR-BY-NAME site" in sentinel.asked
         assert await link.ask(("ECHO", "a")) == [b"a"]

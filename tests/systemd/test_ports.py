@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from statusproxy.config.load import loads
+from tests.ports import free_port
 from tests.systemd.machine import CHECKOUT
 from tests.systemd.script import script
 
@@ -60,10 +61,10 @@ def test_the_configuration_that_comes_with_the_installer_is_read(ports: ModuleTy
 
 def test_the_program_that_holds_an_address_is_named_with_the_key(ports: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "http.sock"
-    with socket.create_server(("127.0.0.1", 0)) as held, socket.socket(socket.AF_UNIX) as unix:
+    port = free_port(host="0.0.0.0")
+    with socket.create_server(("127.0.0.1", port)), socket.socket(socket.AF_UNIX) as unix:
         unix.bind(str(path))
         unix.listen()
-        port = held.getsockname()[1]
         me = f"{Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()})"
         assert ports.taken([f"listen 0.0.0.0:{port}\n", f"admin.listen unix:{path}\n"]) == [
             f"listen 0.0.0.0:{port} {me}",

@@ -16,6 +16,7 @@ from statusproxy.alerts.channels.webhook import WebhookChannel, signature
 from statusproxy.alerts.http_client import open_session
 from tests.alerts.receiver import Receiver, receiving, speaking
 from tests.certificates import make_certificate
+from tests.ports import free_port
 
 LETTER = Letter("msg_1", json.dumps({"id": "msg_1", "text": "é"}).encode(), "title", "text")
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -117,8 +118,8 @@ async def test_what_does_not_speak_http_is_said_so(said: bytes, words: str) -> N
         assert await tried(url) == Outcome(words)
 
 
-async def test_no_one_at_the_address_is_an_error_without_the_url(unused_tcp_port: int) -> None:
-    assert await tried(f"http://127.0.0.1:{unused_tcp_port}/s3cret") == Outcome("connection refused")
+async def test_no_one_at_the_address_is_an_error_without_the_url() -> None:
+    assert await tried(f"http://127.0.0.1:{free_port()}/s3cret") == Outcome("connection refused")
 
 
 async def test_a_receiver_that_does_not_answer_is_given_up_at_the_deadline() -> None:

@@ -13,6 +13,7 @@ from statusproxy.config.settings import State
 from statusproxy.doctor.findings import Finding
 from statusproxy.doctor.looks.state_server import look, state_server
 from statusproxy.doctor.subject import Subject
+from tests.ports import free_port
 from tests.store.redis_server import RedisServer, running
 
 
@@ -69,9 +70,7 @@ async def test_settings_of_the_server_that_risk_the_state_are_a_warning(
 
 
 async def test_a_server_that_is_away_is_a_problem_and_no_password_shows(environ: dict[str, str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    state = State(url=f"redis://:hush-hush@127.0.0.1:{port}/0")
+    state = State(url=f"redis://:hush-hush@127.0.0.1:{free_port()}/0")
     for works, level in ((False, "problem"), (True, "warning")):
         first = (await state_server(state, environ, works=works))[0]
         assert first.level.value == level

@@ -13,6 +13,7 @@ import pytest
 from statusproxy.proxy.upstream import origin as origin_module
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.origin import Origin as Address
+from tests.ports import free_port
 from tests.proxy.harness import OK, Origin, answer, get, never_accepting, running
 
 
@@ -189,8 +190,8 @@ def test_an_address_that_gives_no_answer_does_not_take_the_time_of_the_next(
         return [one for each in ("127.0.0.2", "127.0.0.1") for one in socket.getaddrinfo(each, port, type=SOCK_STREAM)]
 
     async def connects() -> None:
-        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
+        port = free_port()
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", port)
         with never_accepting("127.0.0.2", port):
             connected = await Address("gateway.example", port).connect(Connected, 5.0)
         assert connected.transport.get_extra_info("peername") == ("127.0.0.1", port)
