@@ -75,7 +75,7 @@ class Delivery:
         self._finishing = True
         if self._task is not None:
             self._task.cancel()
-        self._want()
+        self._want(self._clock.now())
 
     async def close(self) -> None:
         """Begin nothing more and give up what is under way: it is delivered after the next start."""
@@ -96,9 +96,10 @@ class Delivery:
                 if await self._spool.open():
                     await self._spool.writing.settle()
                     await self._spool.drop_old()
-                    self._want()
-                    self._begin()
-                    wait = self._until_next()
+                    now = self._clock.now()  # one moment for the whole turn (see `Spool.take`)
+                    self._want(now)
+                    self._begin(now)
+                    wait = self._until_next(now)
                 else:
                     wait = _AGAIN
             except Exception:
@@ -111,22 +112,22 @@ class Delivery:
             except TimeoutError:
                 pass
 
-    def _want(self) -> None:
+    def _want(self, now: float) -> None:
         """Say which receivers this proxy should hold."""
         busy = {receiver for receiver, attempts in self._attempts.items() if attempts}
-        self._holding.want(busy.union(filter(self._may_begin, self._spool.receivers)))
+        self._holding.want(busy.union(each for each in self._spool.receivers if self._may_begin(each, now)))
 
-    def _may_begin(self, receiver: str) -> bool:
+    def _may_begin(self, receiver: str, now: float) -> bool:
         """Whether this proxy would send to a receiver, if no other holds it."""
-        return not self._finishing and self._spool.lets(receiver) and not self._holding.rests(receiver)
+        return not self._finishing and self._spool.lets(receiver, now) and not self._holding.rests(receiver)
 
-    def _begin(self) -> None:
+    def _begin(self, now: float) -> None:
         """Begin all that may go now."""
         for receiver in self._spool.receivers:
             if not self._holding.holds(receiver) or self._holding.rests(receiver):
                 continue
             attempts = self._attempts.setdefault(receiver, set())
-            while len(attempts) < PARALLEL and (entry := self._spool.take(receiver)) is not None:
+            while len(attempts) < PARALLEL and (entry := self._spool.take(receiver, now)) is not None:
                 task = asyncio.create_task(self._deliver(entry), name=f"statusproxy-spool-{entry.id}")
                 attempts.add(task)
                 task.add_done_callback(self._ended)
@@ -136,24 +137,23 @@ class Delivery:
             attempts.discard(task)
         self._spool.changed.set()  # only now is there a place for another
         if self._finishing:
-            self._want()
+            self._want(self._clock.now())
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("spool: the delivery failed inside the proxy", exc_info=error)
 
-    def _until_next(self) -> float:
+    def _until_next(self, now: float) -> float:
         """Seconds until something may be due."""
-        now = self._clock.now()
-        times = [at for receiver in self._spool.receivers if (at := self._next_at(receiver)) is not None]
+        times = [at for receiver in self._spool.receivers if (at := self._next_at(receiver, now)) is not None]
         look = _SETTLE if self._spool.writing.holds else _LOOK
         return max(0.0, min(look, min(times, default=now + look) - now))
 
-    def _next_at(self, receiver: str) -> float | None:
+    def _next_at(self, receiver: str, now: float) -> float | None:
         """When something may begin for a receiver; None where only a change brings that."""
         if len(self._attempts.get(receiver, ())) >= PARALLEL or self._holding.rests(receiver):
             return None
-        if self._may_begin(receiver) and not self._holding.holds(receiver):
+        if self._may_begin(receiver, now) and not self._holding.holds(receiver):
             return None
-        return self._spool.next_at(receiver)
+        return self._spool.next_at(receiver, now)
 
     async def _deliver(self, entry: Entry) -> None:
         attempt = Attempt("queued")

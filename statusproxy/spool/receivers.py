@@ -22,10 +22,10 @@ class Receivers:
         """Whether it is not known to be away: everything may be sent."""
         return not self._circuits or self._circuits.get(receiver, CLOSED).closed
 
-    def lets(self, receiver: str) -> bool:
+    def lets(self, receiver: str, now: float | None = None) -> bool:
         """Whether an event may be sent now: any, or a probe. `begin` must be called when it is sent."""
         circuit = self._circuits.get(receiver)
-        return circuit is None or circuit.lets(self._clock.now())
+        return circuit is None or circuit.lets(self._clock.now() if now is None else now)
 
     def probe_at(self, receiver: str) -> float:
         """When one that is away may be tried again."""

@@ -207,32 +207,35 @@ class Spool:
         """The receivers for which anything waits."""
         return self._order.receivers
 
-    def take(self, receiver: str) -> Entry | None:
+    # `now` is the moment to decide by, the clock's by default. Who decides several things in one turn gives the same
+    # for all: what falls due between two readings would be due for one and not for the other.
+
+    def take(self, receiver: str, now: float | None = None) -> Entry | None:
         """The entry to be sent to this receiver now, if any; `tried` must follow."""
-        now = self._clock.now()
+        now = self._clock.now() if now is None else now
         if self._receivers.takes(receiver):
             return self._order.take(receiver, now)
-        if not self._receivers.lets(receiver):
+        if not self._receivers.lets(receiver, now):
             return None
         entry = self._order.take_probe(receiver, now)
         if entry is not None:
             self._receivers.begin(receiver, entry.queue)
         return entry
 
-    def next_at(self, receiver: str) -> float | None:
+    def next_at(self, receiver: str, now: float | None = None) -> float | None:
         """When `take` may have something for this receiver, on our own clock; None where only a change brings that.
 
-        For after a `take` that had nothing.
+        For after a `take` at the same moment that had nothing.
         """
         due = self._order.next_due(receiver)
         if due is None or self._receivers.takes(receiver):
             return due
         probe_at = self._receivers.probe_at(receiver)
-        return probe_at if probe_at > self._clock.now() else due
+        return probe_at if probe_at > (self._clock.now() if now is None else now) else due
 
-    def lets(self, receiver: str) -> bool:
+    def lets(self, receiver: str, now: float | None = None) -> bool:
         """Whether anything may be sent to this receiver now: it is not known to be away, or a probe is due."""
-        return self._receivers.lets(receiver)
+        return self._receivers.lets(receiver, now)
 
     async def content(self, entry: Entry) -> Content | None:
         """What an entry is sent with; None where it is gone, or cannot be read and was dropped. Raises `StoreError`.

@@ -63,7 +63,7 @@ class Holding:
         self._until: dict[str, float] = {}  # of what is held, by name; times of `time.monotonic`
         self._due: dict[str, float] = {}  # when to ask, by name
         self._perhaps: set[str] = set()  # what the store may have as ours, whether we know or not
-        self._rests: dict[str, float] = {}  # until when a name is left to others
+        self._rests: dict[str, asyncio.TimerHandle] = {}  # what ends it, by name that is left to others
         self._woken = asyncio.Event()
         self._closing = False
         self._answered: bool | None = None
@@ -81,13 +81,15 @@ class Holding:
 
     def rests(self, name: str) -> bool:
         """Whether this name is left to other proxies for a moment."""
-        return bool(self._rests) and self._rests.get(name, 0.0) > self._timing.clock()
+        return name in self._rests
 
     def rest(self, name: str) -> None:
         """This proxy itself could not do it: another may."""
-        if self._claims is not None:
-            self._rests[name] = self._timing.clock() + self._timing.rest
-            asyncio.get_running_loop().call_later(self._timing.rest, self._changed)
+        if self._claims is None:
+            return
+        if name in self._rests:
+            self._rests[name].cancel()
+        self._rests[name] = asyncio.get_running_loop().call_later(self._timing.rest, self._rested, name)
 
     def want(self, names: Collection[str]) -> None:
         """Claim these names from now on, and give up all others."""
@@ -98,9 +100,16 @@ class Holding:
             self._task = asyncio.create_task(self._work(self._claims), name="statusproxy-claims")
         self._woken.set()
 
+    def _rested(self, name: str) -> None:
+        # The timer alone ends it: by another clock it may be a moment early, and nothing would tell a second time.
+        del self._rests[name]
+        self._changed()
+
     async def close(self) -> None:
         """Give up everything. Takes a bounded time."""
         self._closing = True
+        for timer in self._rests.values():
+            timer.cancel()
         if self._unlisten is not None:
             self._unlisten()
             self._unlisten = None
@@ -130,7 +139,6 @@ class Holding:
 
     async def _claim(self, claims: Claims, name: str) -> None:
         """Claim a name, or renew the claim; plan the next time, for a held one after a third of what is left."""
-        before = self.holds(name)
         pause = self._timing.ask_every
         self._perhaps.add(name)
         try:
@@ -145,11 +153,12 @@ class Holding:
                 self._until.pop(name, None)
                 self._perhaps.discard(name)
             else:
+                held = self.holds(name)  # until now: it may have ended while the server did not answer
                 self._until[name] = until
                 pause = max(_SOON, (until - self._timing.clock()) / 3)
+                if self.holds(name) and not held:
+                    self._changed()
         self._due[name] = self._timing.clock() + pause
-        if self.holds(name) and not before:
-            self._changed()
 
     async def _give_up(self, claims: Claims) -> None:
         """Release what is held and not wanted any more."""

@@ -227,6 +227,28 @@ async def test_the_task_sleeps_while_nothing_can_go(monkeypatch: pytest.MonkeyPa
         assert await looks.are_over(it)
 
 
+#: Seconds between two readings of a clock that stands still (`OwnClock.now`).
+A_READING = 1e-6
+
+#: How many times the task may read the clock in one turn, and more: a moment may come between any two readings.
+READINGS = range(12)
+
+
+@pytest.mark.parametrize("left", READINGS)
+async def test_a_probe_that_falls_due_while_the_task_looks_goes_then(loop_clock: LoopClock, left: int) -> None:
+    """Not a minute later: the task then plans by the event's own pause, which is far longer."""
+    loop_clock.stand_still()
+    async with bench(entry(1, status=503, next_at=5000.0)) as it:
+        await it.settled()
+        it.spool.attempted("gateway", "other", NOT_SENT)
+        await it.settled()
+        at = it.spool.next_at("gateway")
+        assert at is not None
+        await it.wait(at - it.clock.wall - left * A_READING)
+        await it.passes(0.1, loop_clock)
+        assert it.tries.qsize() == 1
+
+
 async def test_what_is_due_in_a_part_of_a_second_goes_then(loop_clock: LoopClock) -> None:
     loop_clock.stand_still()
     async with bench(entry(1, next_at=1000.25)) as it:
@@ -482,6 +504,23 @@ async def test_a_proxy_that_finds_the_receiver_away_leaves_it_to_another_until_i
         await it.wait(1.5)
         await it.wait()
         assert it.one.tries.qsize() + it.other.tries.qsize() == 1
+
+
+@pytest.mark.parametrize("left", READINGS)
+async def test_a_receiver_whose_probe_falls_due_while_the_task_looks_is_claimed_then(
+    monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    """Not a minute later: the task then takes it for one that another proxy holds."""
+    async with several(monkeypatch) as it:
+        it.other.delivery.finish()
+        await it.one.spool.keep(parcel(), NOT_SENT)
+        await it.wait()
+        at = it.one.spool.next_at("gateway")
+        assert at is not None
+        it.clock.wait(at - it.clock.wall - left * A_READING)
+        it.one.spool.changed.set()
+        await it.wait(0.1)
+        assert it.one.tries.qsize() == 1
 
 
 async def test_what_is_under_way_ends_before_a_receiver_is_left_to_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,6 +202,28 @@ async def test_a_holder_that_was_stopped_past_its_lease_may_send_nothing_when_it
     await it.close()
 
 
+async def test_a_holder_whose_claim_ends_while_its_renewal_is_answered_hears_that_it_may_send_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    claim, answer = it.one.store.claims.claim, asyncio.Event()
+
+    async def slow(name: str) -> float | None:
+        await answer.wait()
+        return await claim(name)
+
+    monkeypatch.setattr(it.one.store.claims, "claim", slow)
+    await it.clock.move(LEASE / 3)
+    await it.clock.move(LEASE)
+    assert (it.one.holds(), it.one.changes) == (False, 1)
+    answer.set()
+    await it.clock.move()
+    assert (it.one.holds(), it.one.changes) == (True, 2)
+    await it.close()
+
+
 async def test_a_claim_that_was_lost_to_another_is_not_held_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(monkeypatch)
     it.one.holding.want({"gateway"})
@@ -222,6 +244,46 @@ async def test_a_receiver_at_which_this_proxy_failed_is_left_to_others_for_a_mom
     await it.clock.move(3.1)
     assert (it.one.holding.rests("gateway"), it.one.changes) == (False, 1)
     await it.close()
+
+
+async def test_that_a_receiver_is_not_left_to_others_any_more_is_told_when_it_is_so_by_any_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A loop's timers count milliseconds: they may be a part of one early."""
+    clock, told = StillClock(monkeypatch), list[bool]()
+    holding = Holding(
+        SharedState(lambda: clock.now).store().claims,
+        lambda: told.append(holding.rests("gateway")),
+        HoldingTiming(clock=lambda: clock.now - 0.0005 * (clock.now > 1_000.0)),
+        log=logging.getLogger("statusproxy.spool"),
+        waiting="spool: stored events are waiting",
+    )
+    holding.rest("gateway")
+    await clock.move(3.0)
+    assert told == [False]
+    await holding.close()
+
+
+async def test_who_fails_twice_leaves_a_receiver_to_others_from_the_second_time_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.rest("gateway")
+    await it.clock.move(2.0)
+    it.one.holding.rest("gateway")
+    await it.clock.move(2.0)
+    assert (it.one.holding.rests("gateway"), it.one.changes) == (True, 0)
+    await it.clock.move(1.1)
+    assert (it.one.holding.rests("gateway"), it.one.changes) == (False, 1)
+    await it.close()
+
+
+async def test_at_the_end_nothing_more_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.rest("gateway")
+    await it.close()
+    await it.clock.move(3.1)
+    assert it.one.changes == 0
 
 
 async def test_what_others_give_up_that_is_of_no_use_here_is_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
