@@ -144,7 +144,10 @@ class Server:
         except ValueError as error:
             raise StartError(str(error)) from error
         try:
-            self._rooms = await assemble(planned, self.metrics, self.exposition, self._clock, self._report, self._given)
+            self._rooms = await assemble(
+                planned, self.metrics, self.exposition, self._clock, self._report, self._given,
+                unreached=self.gateway_watch.failed,
+            )  # fmt: skip
         except (StoreError, ValueError) as error:
             raise StartError(str(error)) from error
         self._collection.start()

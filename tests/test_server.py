@@ -43,7 +43,7 @@ from tests.certificates import make_certificate
 from tests.hand_clock import HandClock
 from tests.peers.processes import run
 from tests.ports import free_port
-from tests.proxy.harness import PATIENCE, Message, Origin, Wire, answer, get, until
+from tests.proxy.harness import OK, PATIENCE, Message, Origin, Wire, answer, get, until
 from tests.proxy.held_origin import Held
 
 LIST = {"success": True, "channels": [{"id": "sales", "status": "connected"}]}
@@ -920,6 +920,25 @@ async def test_the_spool_is_told_when_the_gateway_can_be_reached_again(
         await until(lambda: watch.error is None)
         assert told == ["gateway"]
     await gone.stop()
+
+
+async def test_a_gateway_that_only_a_stored_event_finds_away_is_tried_until_it_can_be_reached(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another proxy has stored the events, no request of a client shows that it is away."""
+    monkeypatch.setattr("statusproxy.proxy.upstream.watch.PAUSE", 0.01)
+    origin.answer = answer(status="503 Service Unavailable")
+    async with serving(tmp_path, origin, **keeping(tmp_path), spool={"schedule": ["100ms"]}) as site:
+        watch = site.server.gateway_watch
+        watch.start()
+        await until(lambda: watch.looked)
+        assert watch.error is None
+        assert (await site.ask(event(0))).status == 202
+        await origin.stop()
+        await until(lambda: watch.error is not None)
+        origin.answer = OK
+        await origin.start()
+        await until(lambda: watch.error is None)
 
 
 async def test_a_delivery_under_way_is_finished_when_the_service_stops(tmp_path: Path, origin: Origin) -> None:

@@ -148,6 +148,18 @@ async def test_a_receiver_that_is_not_there_has_it_not(site: Site, origin: Origi
     assert attempt.detail.startswith("gateway_unreachable: ")
 
 
+async def test_that_no_connection_could_be_made_is_told_and_nothing_else_is(site: Site, origin: Origin) -> None:
+    told: list[None] = []
+    send = Redelivery(site.proxy, unreached=lambda: told.append(None)).send
+    for answered in (OK, b"", answer(status="503 Service Unavailable")):
+        origin.answer = answered
+        await send(EVENT, content(), 1)
+    assert told == []
+    await origin.stop()
+    await send(EVENT, content(), 1)
+    assert told == [None]
+
+
 async def test_a_long_answer_is_not_read_to_its_end(site: Site, origin: Origin) -> None:
     async def script(wire: Wire) -> None:
         await origin.take(wire)
