@@ -112,13 +112,11 @@ async def assemble(
     clock: Callable[[], float],
     report: Callable[[Report], None],
     given: Sequence[str] = (),
-    *,
-    unreached: Callable[[], None] = lambda: None,
 ) -> Rooms:
     """Open the store and make the rooms, with the plan in force. Raises `StoreError` or `ValueError`.
 
     `clock` gives epoch seconds; `report` is called with the report of each exchange; `given` are the keys that the
-    command line sets; `unreached` is called where a stored event finds no connection to its receiver.
+    command line sets.
     """
     settings = planned.settings
     store = open_store(settings.state.url, settings.sessions.history_days, journal=settings.state.journal)
@@ -137,7 +135,7 @@ async def assemble(
     if store.spool is not None:
         proxy.spool = spool = Spool(store, registry.clock, planned.spool_rules, metrics.spool)
         await spool.open()
-        delivery = Delivery(spool, registry.clock, Redelivery(proxy, unreached=unreached).send, store.claims)
+        delivery = Delivery(spool, registry.clock, Redelivery(proxy).send, store.claims)
     reserve = Reserve(allowed(), settings.limits.upstream_connections)
     asyncio.get_running_loop().set_exception_handler(reserve.handle_exception)
     clients = ClientServer(

@@ -29,7 +29,8 @@ from statusproxy.pacing import in_thread
 from statusproxy.proxy.downstream import descriptors
 from statusproxy.proxy.downstream.server import ClientServer
 from statusproxy.proxy.handler import Proxy
-from statusproxy.proxy.upstream.watch import UNREACHED, GatewayWatch
+from statusproxy.proxy.upstream.errors import UNREACHED
+from statusproxy.proxy.upstream.watch import GatewayWatch
 from statusproxy.registry.registry import SessionRegistry
 from statusproxy.reloads import Reloads
 from statusproxy.store import StoreError
@@ -144,12 +145,10 @@ class Server:
         except ValueError as error:
             raise StartError(str(error)) from error
         try:
-            self._rooms = await assemble(
-                planned, self.metrics, self.exposition, self._clock, self._report, self._given,
-                unreached=self.gateway_watch.failed,
-            )  # fmt: skip
+            self._rooms = await assemble(planned, self.metrics, self.exposition, self._clock, self._report, self._given)
         except (StoreError, ValueError) as error:
             raise StartError(str(error)) from error
+        self.proxy.unreached = self.gateway_watch.failed
         self._collection.start()
         try:
             await self._listen()

@@ -16,7 +16,7 @@ from typing import Final
 from statusproxy.proxy.http1.answer_head import ResponseHead
 from statusproxy.proxy.http1.head import Headers, first
 from statusproxy.proxy.ports import Attempt
-from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.errors import UNREACHED, UpstreamError
 
 #: Answers to a direct attempt by which the receiver says that it does not take the event now. All others are its own
 #: word for the sender, and passed on.
@@ -25,9 +25,7 @@ NOT_TAKEN: Final = frozenset({429, 502, 503, 504})
 #: Nothing was tried.
 QUEUED: Final = Attempt("queued")
 
-_NOT_SENT: Final = frozenset(
-    {"gateway_unreachable", "gateway_name_unknown", "gateway_tls_failed", "gateway_connect_slow", "overloaded"}
-)
+_NOT_SENT: Final = UNREACHED | {"overloaded"}
 _NO_ANSWER: Final = frozenset({"gateway_closed", "gateway_timeout", "gateway_bad_answer"})
 
 #: Digits of a `Retry-After` beyond which it only means "long".

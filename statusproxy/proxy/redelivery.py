@@ -28,9 +28,8 @@ from statusproxy.proxy.stored_head import (
 )
 from statusproxy.proxy.upstream.answer_body import AnswerBody
 from statusproxy.proxy.upstream.call import Call, WithheldError
-from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.errors import UNREACHED, UpstreamError
 from statusproxy.proxy.upstream.pool import Pool
-from statusproxy.proxy.upstream.watch import UNREACHED
 
 log = logging.getLogger("statusproxy.proxy")
 
@@ -83,13 +82,10 @@ class Stored(Protocol):
 class Redelivery:
     """Sends events again. One for the whole proxy."""
 
-    def __init__(
-        self, proxy: Proxy, wall: Callable[[], float] = time.time, *, unreached: Callable[[], None] = lambda: None
-    ) -> None:
-        """`wall` is the system's clock; `unreached` is called where no connection to a receiver could be made."""
+    def __init__(self, proxy: Proxy, wall: Callable[[], float] = time.time) -> None:
+        """`wall` is the system's clock."""
         self._proxy = proxy
         self._wall = wall
-        self._unreached = unreached
         self._places: dict[str, tuple[int, asyncio.Semaphore]] = {}  # by receiver, for its pool's connections
 
     async def send(
@@ -141,7 +137,7 @@ class Redelivery:
             return QUEUED
         except UpstreamError as error:
             if error.code in UNREACHED:
-                self._unreached()
+                proxy.unreached()
             return of_error(error) or Attempt("failed", detail=str(error))
         finally:
             if kept is not None:

@@ -39,6 +39,8 @@ class Shared:
         self.room = Room(_ROOM)
         self.spool: SpoolPort | None = None
         """Who keeps events that their receiver does not take; None where nothing can be kept."""
+        self.unreached: Callable[[], None] = lambda: None
+        """Called when a stored event finds no connection to its receiver; such an attempt has no report."""
         self.copies = CopyRoom()
         """What the copies of events have on disk that are under way to the spool."""
         self.disk = ThreadPoolExecutor(_DISK, thread_name_prefix="statusproxy-spool")

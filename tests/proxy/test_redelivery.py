@@ -150,13 +150,13 @@ async def test_a_receiver_that_is_not_there_has_it_not(site: Site, origin: Origi
 
 async def test_that_no_connection_could_be_made_is_told_and_nothing_else_is(site: Site, origin: Origin) -> None:
     told: list[None] = []
-    send = Redelivery(site.proxy, unreached=lambda: told.append(None)).send
+    site.proxy.unreached = lambda: told.append(None)
     for answered in (OK, b"", answer(status="503 Service Unavailable")):
         origin.answer = answered
-        await send(EVENT, content(), 1)
+        await site.send(EVENT, content(), 1)
     assert told == []
     await origin.stop()
-    await send(EVENT, content(), 1)
+    await site.send(EVENT, content(), 1)
     assert told == [None]
 
 

@@ -14,14 +14,9 @@ from statusproxy.observe.logs import NOTICE
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.origin import Origin
 
-__all__ = ["UNREACHED", "GatewayWatch"]
+__all__ = ["GatewayWatch"]
 
 log = logging.getLogger("statusproxy")
-
-#: Problems of a request (`proxy.problems`) that mean that no connection to the gateway was made.
-UNREACHED: Final = frozenset(
-    {"gateway_unreachable", "gateway_name_unknown", "gateway_tls_failed", "gateway_connect_slow"}
-)
 
 #: Seconds between two attempts while it cannot be reached; also the least between two looks because of failed requests.
 PAUSE: Final = 3.0
