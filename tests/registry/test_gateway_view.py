@@ -752,3 +752,94 @@ def test_where_one_list_has_the_channels_of_all_its_folds_serve() -> None:
     gateway_view.note(a_list(sales="open"), replace(RULE), None, 5.0)
     read_in_steps(gateway_view)
     assert gateway_view.channels() is whole.ids
+
+
+# Whether the lists are all that there is
+
+
+def test_the_channels_are_all_where_each_route_has_a_list_without_a_query() -> None:
+    gateway_view, other = GatewayView(), replace(RULE)
+    told = []
+    for rule, at, query, names in (
+        (RULE, 5.0, "", ("sales", "support")),
+        (RULE, 6.0, "name=desk", ("desk",)),
+        (other, 7.0, "name=front", ("front",)),
+        (other, 8.0, "", ("front", "shop")),
+    ):
+        gateway_view.note(a_list(**dict.fromkeys(names, "open")), rule, None, at, query)
+        read(gateway_view)
+        told.append(gateway_view.is_whole)
+    assert told == [True, True, False, True]
+
+
+def test_before_a_list_has_passed_nothing_is_known_to_be_left_out() -> None:
+    gateway_view = GatewayView()
+    assert (read(gateway_view), gateway_view.is_whole, gateway_view.whole_at) == (set(), True, None)
+
+
+def test_with_lists_of_queries_alone_a_channel_is_gone_that_none_has_had_for_a_while() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5_000.0, "name=sales", "sales")
+    read(gateway_view)
+    assert gateway_view.whole_at == 5_000.0 - TOGETHER
+
+
+def test_a_list_with_a_query_counts_beside_one_without_of_the_same_moment() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "", "sales")
+    asked(gateway_view, 5.0, "name=desk", "desk")
+    assert read(gateway_view) == {"sales", "desk"}
+
+
+# What a look-up does at once
+
+
+def test_channels_that_are_not_folded_are_put_together_at_once_where_they_are_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "", "sales", "support")
+    gateway_view.lists()[0].read()
+    monkeypatch.setattr(gateway_view_module, "_FEW", 1)
+    assert set(gateway_view.channels().exact) == set(), "it is left to the reading"
+    monkeypatch.setattr(gateway_view_module, "_FEW", 2)
+    assert set(gateway_view.channels().exact) == {"sales", "support"}
+
+
+def test_the_channels_of_one_list_that_is_folded_serve_at_once_however_many_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "", "sales", "support")
+    words(gateway_view, "SALES")
+    monkeypatch.setattr(gateway_view_module, "_FEW", 1)
+    assert gateway_view.lists()[0].ids.are_folded
+    assert set(gateway_view.channels().exact) == {"sales", "support"}
+
+
+def test_after_all_is_read_a_look_up_reads_the_next_list() -> None:
+    gateway_view = GatewayView()
+    gateway_view.note(b"[" + b"{}," * 60_000 + b"{}]", FLAT, None, 5.0)
+    assert words(gateway_view, "sales") == {}, "too heavy for a look-up"
+    read_in_steps(gateway_view)
+    asked(gateway_view, 6.0, "", "sales")
+    assert words(gateway_view, "sales") == {"sales": Word("open", 6.0)}
+
+
+# Which channel a session is, by the lists before
+
+
+def test_a_list_without_a_query_tells_that_a_session_is_another_channel_than_its_fold() -> None:
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "", "Sales Team")
+    asked(gateway_view, 6.0, "name=SALESTEAM", "SALESTEAM")
+    assert words(gateway_view, "sales team") == {"sales team": Word("open", 5.0)}
+
+
+def test_a_list_with_a_query_does_not_tell_that_a_session_is_another_channel() -> None:
+    """The one that it is may be left out of it, as the list before shows."""
+    gateway_view = GatewayView()
+    asked(gateway_view, 5.0, "", "Sales Team")
+    asked(gateway_view, 6.0, "name=SALESTEAM", "SALESTEAM")
+    asked(gateway_view, 7.0, "name=Sales Team", "Sales Team")
+    assert words(gateway_view, "sales team") == {"sales team": Word("open", 7.0)}

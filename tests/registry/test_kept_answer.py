@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from itertools import islice
+from unittest import mock
 
 import pytest
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from statusproxy.registry.kept_answer import Effort, KeptAnswer, go_on
 from statusproxy.status.channel_list import ChannelList
 from statusproxy.status.channels import ChannelRule
 from statusproxy.status.identity import ChannelIds
+from statusproxy.status.list_reader import Part
 from tests.status.counting import counted
 
 RULE = ChannelRule(list=((),), id=(("id",),), set={"status": "disconnected"})
@@ -32,6 +34,48 @@ def test_a_list_is_read_folded_and_located_to_its_end() -> None:
     assert (answer.is_list, answer.listing.ids.are_folded) == (True, True)
     assert answer.fold(5) == 5
     assert answer.listing.said("S2999").word == "open"
+
+
+@pytest.mark.parametrize("part", ["read", "fold"])
+def test_others_have_their_turn_after_each_step_of_reading_and_of_folding(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[int] = []
+    go = getattr(KeptAnswer, part)
+
+    def counted_step(answer: KeptAnswer, steps: int, *until: object) -> int:
+        gone.append(steps)
+        return int(go(answer, steps, *until))
+
+    monkeypatch.setattr(KeptAnswer, part, counted_step)
+    answer = an_answer(*(f"S{number}" for number in range(20_000)))
+    for _ in answer.finish():
+        assert sum(gone) <= 1
+        gone.clear()
+    assert answer.listing.ids.are_folded
+
+
+def test_a_list_that_is_read_to_its_end_has_the_place_of_each_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = finished(an_answer(*(f"S{number}" for number in range(3_000))))
+    monkeypatch.setattr(Part, "locate", mock.Mock(side_effect=AssertionError("located at once")))
+    assert answer.listing.said("S2999").word == "open"
+
+
+def test_an_answer_is_of_its_moment_and_counts() -> None:
+    answer = an_answer("sales")
+    assert (answer.at, answer.is_over, answer.is_passed, answer.failed) == (1.0, False, False, False)
+
+
+def test_a_list_that_is_read_holds_none_before_it() -> None:
+    first = finished(an_answer("s0"))
+    second = an_answer("s1", before=first)
+    finished(second)
+    assert second.last_list is second
+    assert behind(second) == []
+    third = an_answer("s2", before=first)
+    counted(third.listing.steps())  # by another that has the same
+    assert behind(an_answer("s3", before=third)) == [third]
+    assert behind(third) == []
 
 
 def test_what_is_no_list_is_read_too_and_is_none() -> None:
@@ -121,14 +165,15 @@ def test_reading_an_answer_that_is_none_to_its_end_reads_the_one_before() -> Non
 
 def test_a_list_has_the_channels_of_another_or_not() -> None:
     both, one, other = (finished(an_answer(*ids)) for ids in (("a", "b"), ("a",), ("c",)))
-    assert both.has_channels_of(one)
+    assert [both.has_channels_of(one) for _ in range(2)] == [True, True]
+    assert both.has_channels_of(finished(an_answer("b", "a")))
     assert [both.has_channels_of(other) for _ in range(2)] == [False, False]
 
 
 @pytest.mark.parametrize(
-    ("heavier", "lighter"), [(b"[1,1,1]", b"[11111]"), (b"[{},{}]", b"[12345]"), (b'["\\n"]', b'["nn"]'),
+    ("heavier", "lighter"), [(b"[1,1,1]", b"[11111]"), (b"[{}]", b"[12]"), (b"[[]]", b"[12]"), (b'["\\n"]', b'["nn"]'),
                              ('["é"]'.encode(), b'["ee"]')],
-    ids=["values", "objects", "escapes", "not ascii"],
+    ids=["values", "objects", "lists", "escapes", "not ascii"],
 )  # fmt: skip
 def test_an_answer_weighs_by_what_it_is_made_of(heavier: bytes, lighter: bytes) -> None:
     assert len(heavier) == len(lighter)
@@ -149,6 +194,33 @@ def test_a_look_up_with_no_effort_left_reads_and_folds_nothing() -> None:
     assert not effort.read(answer)
     effort.fold(finished(answer))
     assert effort.steps == 0
+
+
+def test_what_just_fits_a_look_up_is_read_and_what_comes_after_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = an_answer("support"), an_answer("sales")
+    monkeypatch.setattr(module, "_WEIGHT", first.weight)
+    effort = Effort(some=True)
+    assert [effort.read(first), effort.read(second)] == [True, False]
+
+
+def test_a_look_up_reads_on_while_it_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b"[%b]" % b",".join(b'{"id":"\\ud800%d"}' % number for number in range(500))  # half a pair: the slow way
+    for seconds, is_read in ((1_000.0, True), (-1_000.0, False)):
+        monkeypatch.setattr(module, "_FOR", seconds)
+        assert Effort(some=True).read(an_answer(body=body)) is is_read
+
+
+def test_the_steps_of_a_look_up_are_those_of_lists_and_of_their_folds() -> None:
+    effort = Effort(some=True)
+    begun_with = effort.steps
+    about_one = KeptAnswer(ChannelList(b'{"id":"sales"}', replace(RULE), "sales"), 1.0)
+    assert effort.read(about_one)
+    assert effort.steps == begun_with
+    answer = an_answer("sales", "support")
+    effort.read(answer)
+    after_reading = effort.steps
+    effort.fold(answer)
+    assert begun_with > after_reading > effort.steps
 
 
 def test_a_look_up_builds_two_readers_at_most() -> None:

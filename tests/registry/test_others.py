@@ -11,6 +11,7 @@ from statusproxy.status.model import Change, Override, Record
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalKind
 from statusproxy.store.backlog import Dropped
+from tests.waiting import until
 
 NOW = 1_768_504_026.0
 LOST = Override(NOW - 500, NOW - 500, NOW - 500, "close")
@@ -118,3 +119,16 @@ async def test_each_session_taken_over_is_told_with_what_is_known_of_it_now() ->
     await others.begin()
     others.take([lost("sales")], [Dropped("gone", NOW)])
     assert told == [("gone", False), ("sales", True)]
+
+
+async def test_records_and_forgotten_sessions_count_together_in_what_is_few_and_in_what_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = await begun()
+    records = [Record(f"s{number}", heard_at=NOW) for number in range(AT_ONCE)]
+    stage.others.take(records, [Dropped("gone", NOW)])
+    assert stage.sessions.records() == [], "too many for one go"
+    await until(lambda: stage.others._working is None)
+    monkeypatch.setattr(stage.sessions, "adopt", lambda *_: 1 / 0)
+    stage.others.take(records[:2], [Dropped("gone", NOW)])
+    assert caplog.messages == ["what other proxies wrote of 3 sessions could not be applied"]

@@ -278,5 +278,148 @@ async def test_a_history_of_many_outages_is_taken_over_in_steps(monkeypatch: pyt
     counting = asyncio.create_task(count())
     await bench.open()
     await counting
-    assert turns > len(lines)
+    assert turns >= len(lines) + 4, "of the 7 that are left when all lines are read, 2 are taken at once"
     assert sum(bench.ledger.figures(Record(f"s{n}", first_heard=1.0)).losses for n in range(7)) == 7
+
+
+async def test_what_changes_here_is_told_in_the_systems_time() -> None:
+    bench = Bench()
+    await bench.open()
+    bench.ahead = 1_000.0
+    bench.ledger.changed([line(STARTED, NOW)], NOW)
+    bench.now += 60
+    assert (bench.figures().lost_seconds, bench.figures().losses) == (60.0, 1)
+
+
+async def test_a_session_that_another_proxy_saw_back_and_lost_again_was_so_in_the_systems_time() -> None:
+    bench = Bench()
+    await bench.open()
+    bench.ahead = 1_000.0
+    bench.ledger.taken_over("sales", lost_since(NOW - 100), NOW)
+    bench.ledger.taken_over("sales", replace(lost_since(NOW - 30), released_at=NOW - 50), NOW)
+    assert (bench.figures().lost_seconds, bench.figures().losses) == (80.0, 2)
+
+
+async def test_a_session_that_another_proxy_saw_back_and_lost_at_the_same_moment_was_lost_twice() -> None:
+    bench = Bench()
+    await bench.open(lost_since(NOW - 100))
+    bench.ledger.taken_over("sales", replace(lost_since(NOW - 50), released_at=NOW - 50), NOW)
+    assert (bench.figures().lost_seconds, bench.figures().losses) == (100.0, 2)
+
+
+def reading_tasks() -> int:
+    return sum(task.get_name() == "statusproxy-history" for task in asyncio.all_tasks())
+
+
+async def test_a_history_that_cannot_be_read_is_asked_for_after_a_pause_that_closing_ends() -> None:
+    bench = Bench()
+    bench.disk.unreadable = [OSError("away")]
+    bench.ledger.open(bench.disk, [])
+    await until(lambda: not bench.disk.unreadable)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (bench.disk.history_reads, reading_tasks()) == (1, 1)
+    await bench.ledger.close()
+    assert reading_tasks() == 0
+
+
+async def test_a_history_that_has_room_left_is_not_cut_short() -> None:
+    bench = Bench(*(line(STARTED if n % 2 == 0 else RELEASED, NOW - 3 * DAY + n) for n in range(4)))
+    bench.disk.history_rows = 5
+    await bench.open()
+    assert bench.figures().days == "-" * 79 + "0" * 7 + "1" + "0" * 3
+
+
+async def test_what_the_history_tells_of_a_session_that_is_lost_now_is_one_loss() -> None:
+    """Its beginning is in the history, its end is not there yet."""
+    bench = Bench(line(STARTED, NOW - 100))
+    await bench.open(lost_since(NOW - 100))
+    bench.ledger.changed([line(RELEASED, NOW)], NOW)
+    assert (bench.figures().lost_seconds, bench.figures().losses) == (100.0, 1)
+
+
+async def test_a_loss_that_the_history_begins_earlier_than_the_map_did_not_end_there() -> None:
+    bench = Bench(line(STARTED, NOW - 200))
+    await bench.open(lost_since(NOW - 100))
+    assert (bench.figures().lost_seconds, bench.figures().losses) == (100.0, 1)
+
+
+async def test_ninety_days_count_where_nothing_is_said() -> None:
+    ledger = OutageLedger(OwnClock(lambda: NOW, lambda: NOW))
+    ledger.filled = True
+    shares = [share for _, share in ledger.monthly(known(first_heard=NOW - 200 * DAY), (), 12)]
+    assert sum(share.known_seconds for share in shares) == pytest.approx(90 * DAY)
+
+
+async def test_a_mark_differs_each_minute_of_a_long_loss_and_not_between() -> None:
+    bench = Bench()
+    await bench.open()
+    bench.ledger.changed([line(STARTED, NOW)], NOW)
+    begins = NOW - NOW % 60
+    marks = []
+    for minute in range(1, 70):
+        bench.now = begins + 60 * minute
+        marks.append(bench.ledger.mark(["sales"]))
+        bench.now += 59.9
+        assert bench.ledger.mark(["sales"]) == marks[-1]
+    assert len(set(marks)) == len(marks)
+
+
+async def test_a_mark_differs_when_another_spelling_is_lost_too_or_back() -> None:
+    bench = Bench()
+    await bench.open()
+    marks = set()
+    for what, session in ((STARTED, "sales"), (STARTED, "SALES"), (RELEASED, "sales")):
+        bench.ledger.changed([line(what, NOW, session)], NOW)
+        marks.add(bench.ledger.mark(["sales", "SALES"]))
+    assert len(marks) == 3, "within the minute"
+
+
+async def test_a_session_under_two_spellings_was_lost_while_it_was_by_any_of_them() -> None:
+    bench = Bench()
+    await bench.open()
+    for session, since in (("sales", NOW - 300), ("SALES", NOW - 100)):
+        bench.ledger.changed([line(STARTED, since, session), line(RELEASED, since + 50, session)], NOW)
+    told = bench.ledger.figures(known(), ["sales", "SALES"])
+    assert (told.lost_seconds, told.losses) == (100.0, 2)
+
+
+async def test_a_session_that_was_lost_here_first_was_first_heard_of_then() -> None:
+    bench = Bench()
+    await bench.open()
+    bench.ledger.changed([line(STARTED, NOW - 100)], NOW)
+    assert bench.figures(first_heard=0.0).first_heard == NOW - 100
+
+
+async def test_as_many_sessions_as_there_is_room_for_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage_ledger, "MOST_SESSIONS", 2)
+    bench = Bench()
+    await bench.open()
+    for name in ("a", "b"):
+        bench.ledger.changed([line(STARTED, NOW - 10, name), line(RELEASED, NOW - 5, name)], NOW)
+    assert [bench.ledger.figures(Record(name, first_heard=1.0)).losses for name in ("a", "b")] == [1, 1]
+
+
+async def test_outages_of_a_session_that_was_forgotten_leave_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage_ledger, "MOST_SESSIONS", 1)
+    monkeypatch.setattr(outage_ledger, "MOST", 3)
+    bench = Bench()
+    await bench.open()
+    for name, count in (("a", 2), ("b", 3)):
+        for n in range(count):
+            at = NOW - 1_000 + n * 100
+            bench.ledger.changed([line(STARTED, at, name), line(RELEASED, at + 50, name)], NOW)
+    assert bench.ledger.figures(Record("b", first_heard=1.0)).losses == 3
+
+
+async def test_the_last_outage_of_each_session_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage_ledger, "MOST", 1)
+    monkeypatch.setattr(outage_ledger, "MOST_OF_ONE", 1)
+    bench = Bench()
+    await bench.open()
+    for n in range(2):
+        for session in ("sales", "support"):
+            at = NOW - 1_000 + n * 100
+            bench.ledger.changed([line(STARTED, at, session), line(RELEASED, at + 50, session)], NOW)
+    told = [bench.figures(), bench.ledger.figures(Record("support", first_heard=1.0))]
+    assert [one.losses for one in told] == [1, 1]

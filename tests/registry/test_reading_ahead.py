@@ -7,6 +7,7 @@ from unittest import mock
 import pytest
 
 from statusproxy.pacing import Pacer
+from statusproxy.registry import reading_ahead
 from statusproxy.registry.gateway_view import GatewayView, Word
 from statusproxy.registry.reading_ahead import PAUSE, ReadingAhead
 from statusproxy.status.channel_list import ChannelList, ChannelRule
@@ -131,3 +132,33 @@ async def test_an_error_of_our_own_is_told_and_the_next_list_is_read(caplog: pyt
 def test_without_an_event_loop_nothing_is_read_ahead_and_nothing_fails() -> None:
     ahead = Ahead()
     assert not ahead.note(a_list(5_000), 5.0).is_read
+
+
+async def test_two_lists_of_the_same_moment_are_read_once() -> None:
+    ahead = Ahead()
+    read = []
+    for word in ("open", "close"):
+        listing = ahead.note(a_list(4_000, word), 5.0)
+        await ahead.done()
+        read.append(listing.is_read)
+    assert read == [True, False]
+
+
+async def test_when_a_list_of_each_route_was_read_is_known_of_so_many_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_ahead, "_ROUTES", 2)
+    ahead, rules = Ahead(), [a_rule() for _ in range(3)]
+    read = []
+    for number, at in ((0, 1.0), (1, 1.0), (0, 2.0), (2, 3.0), (0, 4.0), (0, 5.0)):
+        rules[number].list_reader  # noqa: B018
+        listing = ahead.note(a_list(4_000, f"word{at}"), at, rules[number])
+        await ahead.done()
+        read.append(listing.is_read)
+    assert read == [True, True, False, True, True, False]
+
+
+async def test_closing_it_ends_what_is_under_way() -> None:
+    ahead, before = Ahead(), asyncio.all_tasks()
+    ahead.note(a_list(10_000), 5.0)
+    assert asyncio.all_tasks() != before
+    await ahead.reading.close()
+    assert asyncio.all_tasks() == before

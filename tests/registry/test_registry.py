@@ -746,16 +746,30 @@ async def test_what_the_store_holds_is_in_force_from_the_start(caplog: pytest.Lo
     assert "3 sessions known, 1 of them disconnected" in caplog.messages
 
 
+CONNECTING = Transient(since=NOW - 9, at=NOW - 9, began=NOW - 9, due=NOW + 81, event="ev", word="connecting")
+
+
 async def test_a_transient_state_that_the_store_holds_counts_though_nobody_looks(
     loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intervals, "FLUSH_INTERVAL", 1e6)
     loop_clock.stand_still()
-    state = Transient(since=NOW - 9, at=NOW - 9, began=NOW - 9, due=NOW + 81, event="ev", word="connecting")
-    async with kept(records=[Record("sales", transient=state)]) as it:
+    async with kept(records=[Record("sales", transient=CONNECTING)]) as it:
         it.clock.now += 3_600
         await loop_clock.move(3_600)
         assert [change.what for change in it.disk.changes] == ["started"]
+
+
+async def test_a_transient_state_that_comes_later_counts_though_nobody_looks(
+    loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intervals, "FLUSH_INTERVAL", 1e6)
+    loop_clock.stand_still()
+    async with kept() as it:
+        it.disk.on_others([Record("sales", heard_at=NOW, transient=CONNECTING)], [])
+        it.clock.now += 3_600
+        await loop_clock.move(3_600)
+        assert it.registry.has_overrides
 
 
 async def test_times_stored_by_a_clock_that_ran_ahead_hold_nothing_up() -> None:
@@ -1002,6 +1016,37 @@ async def test_what_cannot_be_read_is_counted_and_said(caplog: pytest.LogCapture
     assert "channels passed untouched: not-json" in caplog.messages
 
 
+async def test_closing_ends_the_reading_of_lists_and_of_the_history() -> None:
+    it = Kept()
+    it.disk.unreadable = [OSError("away")]
+    await it.registry.open()
+    await until(lambda: not it.disk.unreadable)
+    it.registry.correct(long_list(10_000), LIST, it.registry.now(), None)
+    await it.registry.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_closing_ends_the_taking_over_of_what_other_proxies_wrote() -> None:
+    async with kept() as it:
+        assert it.disk.on_others is not None
+        it.disk.on_others([Record(f"s{number}", heard_at=NOW) for number in range(2_000)], [])
+        await it.registry.close()
+        known = len(records_of(it.registry))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(records_of(it.registry)) == known < 2_000
+
+
+async def test_nothing_comes_due_behind_the_end(loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intervals, "FLUSH_INTERVAL", 1e6)
+    loop_clock.stand_still()
+    async with kept(records=[Record("sales", transient=CONNECTING)]) as it:
+        await it.registry.close()
+        it.clock.now += 3_600
+        await loop_clock.move(3_600)
+        assert not it.registry.has_overrides
+
+
 # Long lists
 
 
@@ -1048,6 +1093,19 @@ async def test_a_long_list_is_corrected_alike_while_others_have_their_turns(monk
         assert (again.body, again.corrected) == (correction.body, correction.corrected)
         assert durable is None
         assert it.counted("statusproxy_channels_corrected_total") == 4_000
+
+
+async def test_that_a_session_is_shown_as_disconnected_is_said_of_a_long_list_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "statusproxy")
+    async with kept() as it:
+        lose(it, 2)
+        for _ in range(2):
+            await it.registry.correct_in_steps(long_list(3), LIST, it.registry.now(), None)
+    assert [line for line in caplog.messages if line.endswith("shown as disconnected from now on")] == [
+        "s0: shown as disconnected from now on", "s1: shown as disconnected from now on",
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

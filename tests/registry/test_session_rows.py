@@ -344,3 +344,56 @@ async def test_rows_fold_the_ids_of_several_lists_in_steps(monkeypatch: pytest.M
     assert world.row("lost").channel is None
     assert len(world.all()) == 10_001
     assert folded == []
+
+
+# What is spelt otherwise, before a list has shown what it is
+
+
+async def test_a_session_spelt_otherwise_is_found_before_a_list_has_passed_if_it_is_one() -> None:
+    world = World(connected("Sales Team"), connected("desk"), connected("DESK"))
+    assert world.row("salesteam").spellings == ("Sales Team",)
+    assert world.rows.row("Desk") is None, "two sessions fold to it, and nothing tells that they are one"
+
+
+async def test_a_channel_that_a_query_leaves_out_is_still_the_one_that_it_was_found_to_be() -> None:
+    world = World(replace(connected("sales team"), channel="SalesTeam"))
+    await world.answers(named("desk", "Sales-Team"), query="page=2")
+    row = world.row("sales team")
+    assert (row.channel, row.listed) == ("SalesTeam", False)
+
+
+async def test_a_session_first_seen_in_a_list_with_a_query_is_the_channel_that_it_folds_to() -> None:
+    world = World(connected("sales team"))
+    await world.answers(named("SalesTeam"), query="page=1")
+    assert world.row("sales team").channel == "SalesTeam"
+
+
+async def test_what_one_answer_claims_counts_before_a_list_has_passed() -> None:
+    world = World(connected("sales"))
+    await world.answers(b'[{"id":"sales","status":"qr_required"}]', ONE, "sales")
+    claim = world.row("sales").claim
+    assert claim is not None
+    assert claim.word == "qr_required"
+
+
+async def test_the_past_of_spellings_that_are_one_of_thousands_of_channels_is_found() -> None:
+    world = World(connected("frontdesk"), connected("FrontDesk"))
+    many = named("Front Desk", *(f"s{number}" for number in range(5_000)))
+    world.registry.correct(many, RULE, world.registry.now(), None, "")
+    assert set(await world.rows.names("FRONT DESK")) == {"frontdesk", "FrontDesk", "FRONT DESK", "Front Desk"}
+
+
+async def test_others_have_their_turn_before_each_batch_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(*(connected(f"s{number}") for number in range(3 * AT_ONCE)))
+    steps = 0
+
+    async def step(_pacer: Pacer) -> None:
+        nonlocal steps
+        steps += 1
+
+    monkeypatch.setattr(Pacer, "step", step)
+    assert [steps async for _ in world.rows.batches()] == [1, 2, 3]
+    world.registry.correct(named("sales"), RULE, world.registry.now(), None, "")
+    before = steps
+    await world.rows.read()
+    assert steps > before
