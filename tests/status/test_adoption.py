@@ -267,3 +267,29 @@ def test_what_another_proxy_learned_by_an_alias_that_is_gone_here_is_not_taken_o
     adopt(sessions, replace(lost(), channel="support"))
     assert record(sessions, "sales").channel is None
     assert unsaved(sessions) == NOTHING, "the other keeps its own until it is told of the aliases"
+
+
+def test_what_was_heard_here_since_another_proxy_forgot_it_is_saved_at_once() -> None:
+    sessions = down("sales", at=900.0)
+    hear(sessions, "sales", UP, at=950.0)
+    assert unsaved(sessions)[0] == ["sales"]
+    adopt(sessions, sales=920.0)
+    assert unsaved(sessions)[0] == ["sales"]
+
+
+def test_a_record_of_before_the_forgetting_is_so_by_our_own_clock_too() -> None:
+    sessions = SessionMap()
+    adopt(sessions, shift=60.0, sales=960.0)
+    adopt(sessions, replace(lost(959.0), heard_at=960.0), shift=60.0)
+    assert sessions.get("sales") is None
+    adopt(sessions, replace(lost(961.0), heard_at=962.0), shift=60.0)
+    assert sessions.get("sales") is not None
+
+
+def test_of_a_session_that_another_proxy_forgot_no_senders_clock_is_known_any_more() -> None:
+    sessions = SessionMap()
+    adopt(sessions, lost())
+    adopt(sessions, sales=950.0)
+    assert sessions.get("sales") is None
+    sessions.hear(reading("sales", UP, 990.0), NOW, "/in a")
+    assert record(sessions, "sales").known.lag == 10.0

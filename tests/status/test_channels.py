@@ -1473,3 +1473,41 @@ def test_in_steps_the_reader_for_each_word_is_made_in_a_step_of_its_own() -> Non
             make.reset_mock()
         made.append(make.call_count)
     assert (max(made), sum(made)) == (1, 4)  # one that reads what is said, and one for each word of the rule
+
+
+def test_an_override_is_noted_as_shown_once_a_very_long_answer_was_changed() -> None:
+    sessions = down("s1")
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
+    with very_long():
+        done = to_the_end(correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0))[0]
+    assert done.corrected == ("s1",)
+    assert sessions.answers.take_first_shown() == ["s1"]
+    assert [one.session for one in sessions.records() if one.shown_at == 201.0] == ["s1"]
+
+
+def test_what_a_very_long_answer_changes_is_told() -> None:
+    sessions = down("s1")
+    body = json.dumps([{"id": name, "status": "qr_required"} for name in NAMES]).encode()
+    correct(body, LIST, sessions, 150.0, 151.0)
+    with very_long():
+        answer = ChannelList(body.replace(b"qr_required", b"connected"), LIST)
+        done, changes = to_the_end(correct_in_steps(answer, sessions, 200.0, 201.0))
+    assert (done.corrected, [change.session for change in changes]) == ((), ["s1"])
+
+
+@pytest.mark.parametrize("in_steps", [False, True])
+def test_a_list_with_a_query_confirms_the_sessions_it_corrects_and_an_answer_about_one_channel_none(
+    in_steps: bool,
+) -> None:
+    """Spelt otherwise than by the list, so that every channel is read."""
+    listed, single = down("SALES", "x", "X"), down("SALES", "x", "X")
+    for sessions, answer in (
+        (listed, ChannelList(b'[{"id":"sales","status":"connected"}]', LIST, None, "page=1")),
+        (single, ChannelList(b'{"status":"connected"}', ONE, "sales")),
+    ):
+        if in_steps:
+            done = to_the_end(correct_in_steps(answer, sessions, 200.0, 201.0))[0]
+        else:
+            done = correct_at_once(answer, sessions, 200.0, 201.0)
+        assert done.corrected == ("sales",)
+    assert [one.confirmed for sessions in (listed, single) for one in (sessions.get("SALES"),) if one] == [True, False]

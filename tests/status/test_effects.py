@@ -147,6 +147,8 @@ def test_an_ending_by_another_spelling_notes_nothing_else() -> None:
         (Stamp(0.0), Stamp(200.0, "/in", 3.0), Stamp(100.0, "/old", 7.0)),  # by the clock of the override
         (Stamp(0.0), Stamp(106.0), Stamp(100.0, "/old", 7.0)),
         (Stamp(0.0), Stamp(108.0), Stamp(108.0)),  # all up to now is settled
+        (Stamp(0.0), Stamp(107.5), Stamp(107.5)),  # by half a second
+        (Stamp(99.5, "/old", 7.0), Stamp(200.0, "/in"), Stamp(100.0, "/old", 7.0)),
         (Stamp(150.0), Stamp(140.0), Stamp(150.0)),  # never turned back
         (Stamp(101.0, "/old", 5.0), Stamp(200.0, "/in"), Stamp(101.0, "/old", 5.0)),
     ],

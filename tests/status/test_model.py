@@ -63,3 +63,19 @@ def test_what_a_stored_row_leaves_out_and_a_rule_that_is_not_set_have_their_defa
 def test_changes_have_the_words_that_the_history_and_the_admin_listener_use() -> None:
     words = (model.STARTED, model.REPEATED, model.RELEASED, model.FORGOTTEN, model.EVICTED)
     assert words == ("started", "repeated", "released", "forgotten", "evicted")
+
+
+def test_connected_is_fresh_in_an_answer_asked_for_once_the_gateway_knows_and_never_before() -> None:
+    unseen = Override(1.0, 2.0, 3.0, "ev")
+    seen = Override(1.0, 2.0, 3.0, "ev", caught_up=Evidence.QR, caught_up_at=9.0)
+    assert [seen.is_fresh(None, asked_at) for asked_at in (8.9, 9.0, 10.0)] == [False, True, True]
+    assert not unseen.is_fresh(None, 10.0)
+
+
+def test_a_record_tells_up_to_when_every_disconnect_is_over() -> None:
+    assert Record("sales", ended_at=5.0, ended_clock="/in", ended_lag=2.0).ended == Stamp(5.0, "/in", 2.0)
+
+
+def test_the_results_of_a_reading_are_named_as_metrics_and_log_lines_show_them() -> None:
+    results = (model.APPLIED, model.LATE, model.DUPLICATE, model.UNCHANGED)
+    assert results == ("applied", "late", "duplicate", "unchanged")

@@ -454,3 +454,41 @@ def test_a_known_session_lacks_its_channel_until_its_own_was_shown() -> None:
     assert (answers.lacks_channel("sales"), answers.lacks_channel("other")) == (True, False)
     answers.is_own("sales")
     assert (record(sessions, "sales").channel, answers.lacks_channel("sales")) == ("sales", False)
+
+
+def test_unmistakable_sessions_are_noted_as_their_own_channels_whatever_was_learned_before() -> None:
+    sessions = down("sales", "support")
+    see(sessions, "SALES")  # the only one that it may be
+    assert (record(sessions, "sales").channel, record(sessions, "sales").confirmed) == ("SALES", True)
+    see(sessions, "support", whole=False)
+    sessions.answers.is_own("support")
+    assert (record(sessions, "support").channel, record(sessions, "support").confirmed) == ("support", False)
+    sessions.answers.assign_named(("sales", "support"))
+    for name in ("sales", "support"):
+        assert (record(sessions, name).channel, record(sessions, name).confirmed) == (name, True)
+    version = sessions.version
+    noted = record(sessions, "sales")
+    sessions.answers.assign_named(("sales", "support"))
+    assert (record(sessions, "sales") is noted, sessions.version) == (True, version), "the same again changes nothing"
+
+
+def test_a_list_teaches_what_a_session_is_by_its_fold_where_nothing_is_said_of_how_whole_it_is() -> None:
+    sessions = down("sales team")
+    for _ in sessions.answers.confirm(ChannelIds({"SalesTeam"})):
+        pass
+    assert record(sessions, "sales team").channel == "SalesTeam"
+
+
+@pytest.mark.parametrize(
+    ("lost", "listed", "turns"),
+    [
+        (["s0", "s1", "s2", "s3", "S0"], ["s0", "s1", "s2", "s3", "S0", "x"], 2 + 2),  # the sessions, then their kin
+        (["s0", "s1", "s2", "s3", "s4"], ["s0", "s1", "s2"], 1 + 1),  # the channels, then the sessions that are these
+    ],
+)
+def test_others_have_their_turn_after_each_few_sessions_and_channels(
+    lost: list[str], listed: list[str], turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observation, "_AT_ONCE", 2)
+    steps = down(*lost).answers.assign_in_steps(ChannelIds(dict.fromkeys(listed).keys()), whole=True)
+    assert len(list(steps)) == turns

@@ -178,3 +178,16 @@ def test_a_life_told_by_one_proxy_is_told_back_as_it_was(steps: list[int]) -> No
         else:
             lived.append((at, None))
     assert spans(outages(lines)) == lived[::-1]
+
+
+def test_an_end_that_no_line_tells_is_named_as_reports_show_it() -> None:
+    (one,) = outages([lost(10.0)], {})
+    assert (one.until, one.released) == (10.0, "unknown")
+
+
+def test_after_all_is_paired_no_session_lacks_a_beginning() -> None:
+    pairing = Pairing()
+    pairing.take(back(70.0))
+    assert pairing.lacking == 1
+    pairing.rest()
+    assert pairing.lacking == 0

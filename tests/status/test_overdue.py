@@ -82,3 +82,17 @@ def test_a_stored_transient_state_counts_again_no_sooner_than_some_time_from_now
         state = counted_again(connecting("a", 90.0), now, in_doubt=in_doubt).transient
         assert state is not None
         assert state.due == due
+
+
+def test_a_stored_transient_state_is_in_no_doubt_unless_it_is_said_to_be() -> None:
+    state = counted_again(connecting("a", 190.0), 1_000.0).transient
+    assert state is not None
+    assert state.due == 1_000.0 + AFTER_A_START
+
+
+def test_a_stored_transient_state_in_doubt_lasts_as_long_again_as_it_has_to() -> None:
+    """As long as from its first signal on."""
+    stored = Record("a", transient=Transient(150.0, 150.0, 140.0, 240.0, "ev"))
+    state = counted_again(stored, 1_000.0, in_doubt=True).transient
+    assert state is not None
+    assert state.due == 1_100.0

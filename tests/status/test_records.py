@@ -12,6 +12,7 @@ from statusproxy.status.model import EVICTED, Change, Override, Record, Release,
 from statusproxy.status.records import SPELLINGS, Records
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import Reading, SignalKind, Verdict
+from statusproxy.status.statements import Statement
 from statusproxy.status.transitions import Step
 from tests.status.maps import (
     ALIVE,
@@ -396,3 +397,36 @@ def test_statements_that_applied_are_put_and_what_they_changed_is_given() -> Non
     lost, kept = Record("sales", heard_at=1.0), Record("support", heard_at=1.0)
     assert records.take([Step(lost, change, applied=True), Step(kept, None, applied=False)]) == (change,)
     assert [one.session for one in records] == ["sales"]
+
+
+def test_with_an_alias_goes_the_channel_that_it_alone_taught() -> None:
+    records = kept("wa1", "sales team", rules=SessionRules(aliases={"wa1": "Front Desk"}))
+    records.put(Record("wa1", channel="Front Desk"))
+    records.put(Record("sales team", channel="SalesTeam"))
+    records.configure(SessionRules())
+    assert (records["wa1"].channel, records["sales team"].channel) == (None, "SalesTeam")
+
+
+def test_the_kin_of_sessions_are_those_that_may_be_what_they_were_last_found_to_be() -> None:
+    records = kept("sales team", "SALES TEAM", "desk", "DESK", "wa1", "x", rules=SessionRules(aliases={"wa1": "Desk"}))
+    records.put(Record("sales team", channel="SalesTeam"))
+    records.put(Record("DESK", channel="DESK"))
+    assert records.with_kin(["sales team"]) == ["sales team", "SALES TEAM"]
+    assert set(records.with_kin(["wa1"])) == {"wa1", "desk"}, "another session is known to be another channel"
+    assert records.with_kin(["desk", "x"]) == ["desk", "x"], "of these nothing was found"
+    plain = kept("a", "b")
+    plain.put(Record("a", channel="b"))
+    assert plain.with_kin(["a"]) == ["a"], "no id is spelt as another"
+
+
+def test_a_map_has_room_while_less_than_three_quarters_of_it_are_taken() -> None:
+    records = kept(*(f"s{number}" for number in range(74)), rules=SessionRules(max_sessions=100))
+    records.unsaved.saved()
+    assert (records.has_room, records.at_rest) == (True, True)
+    records.put(Record("s74"))
+    records.unsaved.saved()
+    assert (records.has_room, records.at_rest) == (False, False)
+
+
+def test_a_statement_about_no_session_changes_nothing() -> None:
+    assert kept("a").own((), Statement.KEEPS, 5.0) == ()

@@ -169,3 +169,7 @@ def test_a_channel_that_takes_long_to_read_claims_nothing_until_it_has_been_read
     said = claim_of(listing, "sales", 5.0)
     assert said is not None
     assert said.word == "Connected"
+
+
+def test_states_are_named_as_pages_metrics_and_commands_show_them() -> None:
+    assert [str(one) for one in SessionState] == ["lost", "reported_down", "needs_qr", "connected", "unknown"]

@@ -198,3 +198,47 @@ def test_several_ids_together_are_what_they_would_be_one_after_the_other(
 ) -> None:
     in_one = sorted(span for spans in several for span in spans)
     assert list(united(lost(*spans) for spans in several)) == list(lost(*in_one))
+
+
+def test_an_outage_that_lasts_shows_on_each_of_its_days() -> None:
+    told = figures(lost(now_since=MIDNIGHT - 1.5 * DAY), LONG_AGO, None, NOW)
+    assert told.days == "0" * 87 + "598", "half of the day, a whole day, and most of today"
+
+
+def test_an_outage_that_has_just_begun_shows_and_one_of_before_that_took_no_time_does_not() -> None:
+    assert figures(lost(now_since=NOW - 1e-6), LONG_AGO, None, NOW).days[-2:] == "01"
+    assert figures(lost(now_since=NOW - 10.0), NOW - 1e-6, None, NOW).days[-1] == "0"
+
+
+def test_an_outage_of_days_shows_on_each_of_them_by_what_was_lost_of_it() -> None:
+    told = figures(lost((MIDNIGHT - 2.6 * DAY, MIDNIGHT - 0.5 * DAY)), LONG_AGO, None, NOW)
+    assert told.days[-4:] == "6950"
+
+
+def test_all_outages_of_a_day_show_on_it_together() -> None:
+    begins = MIDNIGHT - DAY
+    spans = [(begins - DAY, begins - DAY + 1)] + [(begins + at, begins + at + 4_320) for at in (0, 20_000, 40_000)]
+    assert figures(lost(*spans), LONG_AGO, None, NOW).days[-3:] == "120"
+
+
+def test_an_outage_that_begins_as_the_known_time_does_is_a_loss_of_it() -> None:
+    told = figures(lost((NOW - 50, NOW - 50)), NOW - 50, None, NOW)
+    assert (told.losses, told.days[-1]) == (1, "1")
+
+
+def test_an_outage_that_begins_as_the_time_ends_is_no_loss_of_it() -> None:
+    assert lost(now_since=50.0).share(0.0, 50.0, 100.0) == Share(50.0, 0.0, 0)
+
+
+def test_an_outage_that_lasts_and_begins_as_another_spellings_ends_is_another_one() -> None:
+    whole = united([lost((30.0, 40.0)), lost(now_since=40.0)])
+    assert (list(whole), whole.open_since) == ([(30.0, 40.0)], 40.0)
+
+
+def test_of_a_session_that_is_known_since_now_today_is_known() -> None:
+    assert figures(None, NOW, NOW, NOW).days == "-" * 89 + "0"
+
+
+def test_months_begin_on_their_first_day_and_december_ends_with_the_year() -> None:
+    assert months(1, NOW) == [("2026-01", 1_767_225_600.0, 1_769_904_000.0)]
+    assert months(1, 1_767_225_599.0) == [("2025-12", 1_764_547_200.0, 1_767_225_600.0)]
