@@ -35,6 +35,19 @@ class Bench:
     def figures(self, **fields: Any) -> Figures:
         return self.ledger.figures(known(**fields))
 
+    @property
+    def lost(self) -> tuple[float, int]:
+        """For how many seconds `sales` was lost, and how often."""
+        told = self.figures()
+        return told.lost_seconds, told.losses
+
+    def was_lost(self, since: float, until: float, session: str = "sales") -> None:
+        """A session is lost here, and is back."""
+        self.ledger.changed([line(STARTED, since, session), line(RELEASED, until, session)], NOW)
+
+    def losses(self, session: str) -> int:
+        return self.ledger.figures(Record(session, first_heard=1.0)).losses
+
 
 def known(**fields: Any) -> Record:
     return Record("sales", **({"first_heard": NOW - 10 * DAY} | fields))
@@ -53,17 +66,17 @@ async def test_what_changes_here_counts_at_once() -> None:
     await bench.open()
     bench.ledger.changed([line(STARTED, NOW), line(REPEATED, NOW + 10)], NOW)
     bench.now = NOW + 60
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (60.0, 1)
+    assert bench.lost == (60.0, 1)
     bench.ledger.changed([line(RELEASED, NOW + 100), line(FORGOTTEN, NOW + 100)], NOW)
     bench.now = NOW + DAY
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (100.0, 1)
+    assert bench.lost == (100.0, 1)
     assert bench.figures().uptime == pytest.approx(1 - 100 / (11 * DAY))
 
 
 async def test_a_session_lost_and_back_within_one_webhook_was_lost_once() -> None:
     bench = Bench()
     await bench.open()
-    bench.ledger.changed([line(STARTED, NOW), line(RELEASED, NOW)], NOW)
+    bench.was_lost(NOW, NOW)
     bench.now += 1
     assert (bench.figures().losses, bench.figures().days[-1]) == (1, "1")
 
@@ -78,7 +91,7 @@ async def test_an_end_of_what_never_began_says_nothing() -> None:
 async def test_the_history_is_taken_over_at_the_start() -> None:
     bench = Bench(line(STARTED, NOW - 5 * DAY), line(RELEASED, NOW - 4 * DAY), line(STARTED, NOW - 100))
     await bench.open(lost_since(NOW - 100))
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (DAY + 100, 2)
+    assert bench.lost == (DAY + 100, 2)
 
 
 async def test_what_was_heard_while_the_history_is_read_counts_once() -> None:
@@ -86,7 +99,7 @@ async def test_what_was_heard_while_the_history_is_read_counts_once() -> None:
     bench.ledger.open(bench.disk, [lost_since(NOW - 100)])
     bench.ledger.changed([line(RELEASED, NOW - 50)], NOW)
     await until(lambda: bench.ledger.filled)
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (50.0, 1)
+    assert bench.lost == (50.0, 1)
     await bench.ledger.close()
 
 
@@ -115,7 +128,7 @@ async def test_a_ledger_that_was_never_opened_can_be_closed() -> None:
 async def test_an_outage_whose_beginning_is_pruned_lasted_since_the_history_begins() -> None:
     bench = Bench(line(RELEASED, NOW - 5 * DAY), days=7)
     await bench.open(known())
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (2 * DAY, 1)
+    assert bench.lost == (2 * DAY, 1)
 
 
 async def test_an_outage_without_a_beginning_took_no_longer_than_the_session_is_known() -> None:
@@ -128,7 +141,7 @@ async def test_an_outage_without_a_beginning_took_no_longer_than_the_session_is_
 async def test_where_history_has_no_end_of_days_an_outage_without_a_beginning_took_no_time() -> None:
     bench = Bench(line(RELEASED, NOW - 5 * DAY), days=None)
     await bench.open(known())
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (0.0, 1)
+    assert bench.lost == (0.0, 1)
 
 
 async def test_the_time_known_begins_where_the_history_is_cut_short() -> None:
@@ -155,7 +168,7 @@ async def test_what_another_proxy_changed_counts_once() -> None:
     for _ in range(2):
         bench.ledger.taken_over("sales", known(released=Release.ALIVE, released_at=NOW - 40), NOW)
     bench.ledger.taken_over("never lost", Record("never lost"), NOW)
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (60.0, 1)
+    assert bench.lost == (60.0, 1)
 
 
 async def test_what_another_proxy_changed_is_told_in_the_systems_time() -> None:
@@ -163,17 +176,22 @@ async def test_what_another_proxy_changed_is_told_in_the_systems_time() -> None:
     await bench.open()
     bench.ahead = 1_000.0
     bench.ledger.taken_over("sales", lost_since(NOW - 100), NOW)
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (100.0, 1)
+    assert bench.lost == (100.0, 1)
     bench.ledger.taken_over("sales", known(released=Release.ALIVE, released_at=NOW - 40), NOW)
     bench.now += 500
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (60.0, 1)
+    assert bench.lost == (60.0, 1)
 
 
-async def test_a_session_that_another_proxy_saw_back_and_lost_again_was_lost_twice() -> None:
+@pytest.mark.parametrize("ahead", [0.0, 1_000.0])
+@pytest.mark.parametrize(("again", "seconds"), [(NOW - 30, 80.0), (NOW - 50, 100.0)])
+async def test_a_session_that_another_proxy_saw_back_and_lost_again_was_lost_twice(
+    again: float, seconds: float, ahead: float
+) -> None:
     bench = Bench()
+    bench.ahead = ahead
     await bench.open(lost_since(NOW - 100))
-    bench.ledger.taken_over("sales", replace(lost_since(NOW - 30), released_at=NOW - 50), NOW)
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (80.0, 2)
+    bench.ledger.taken_over("sales", replace(lost_since(again), released_at=NOW - 50), NOW)
+    assert bench.lost == (seconds, 2)
 
 
 async def test_a_session_that_another_proxy_forgot_is_not_lost_any_more() -> None:
@@ -224,7 +242,7 @@ async def test_of_a_session_that_flaps_the_oldest_outages_go_and_its_time_begins
     await bench.open()
     for n in range(5):
         at = NOW - 2 * DAY + n * 100
-        bench.ledger.changed([line(STARTED, at), line(RELEASED, at + 50)], NOW)
+        bench.was_lost(at, at + 50)
     told = bench.figures()
     assert (told.losses, told.days) == (3, "-" * 87 + "100")
 
@@ -236,8 +254,8 @@ async def test_all_outages_together_are_bounded(monkeypatch: pytest.MonkeyPatch)
     for n in range(5):
         for session in ("sales", "support"):
             at = NOW - 1_000 + n * 100
-            bench.ledger.changed([line(STARTED, at, session), line(RELEASED, at + 50, session)], NOW)
-    assert bench.figures().losses + bench.ledger.figures(Record("support", first_heard=1.0)).losses == 4
+            bench.was_lost(at, at + 50, session)
+    assert bench.figures().losses + bench.losses("support") == 4
 
 
 async def test_sessions_are_bounded_and_those_that_are_lost_now_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,20 +264,20 @@ async def test_sessions_are_bounded_and_those_that_are_lost_now_stay(monkeypatch
     await bench.open()
     bench.ledger.changed([line(STARTED, NOW - 10)], NOW)
     for name in ("a", "b", "c"):
-        bench.ledger.changed([line(STARTED, NOW - 10, name), line(RELEASED, NOW - 5, name)], NOW)
+        bench.was_lost(NOW - 10, NOW - 5, name)
     assert bench.figures().losses == 1
-    assert [bench.ledger.figures(Record(name, first_heard=1.0)).losses for name in ("a", "b", "c")] == [0, 0, 1]
+    assert [bench.losses(name) for name in ("a", "b", "c")] == [0, 0, 1]
     bench.ledger.changed([line(STARTED, NOW - 1, name) for name in ("c", "d")], NOW)
     bench.ledger.changed([line(STARTED, NOW - 1, "e")], NOW)
-    assert bench.ledger.figures(Record("e", first_heard=1.0)).losses == 1
+    assert bench.losses("e") == 1
 
 
 async def test_outages_older_than_the_history_are_dropped() -> None:
     bench = Bench(days=7)
     await bench.open()
-    bench.ledger.changed([line(STARTED, NOW - 100), line(RELEASED, NOW - 50)], NOW)
+    bench.was_lost(NOW - 100, NOW - 50)
     bench.now = NOW + 8 * DAY
-    bench.ledger.changed([line(STARTED, bench.now - 20), line(RELEASED, bench.now)], NOW)
+    bench.was_lost(bench.now - 20, bench.now)
     assert (bench.figures().lost_seconds, bench.figures().days) == (20.0, "-" * 82 + "0" * 7 + "1")
 
 
@@ -279,7 +297,7 @@ async def test_a_history_of_many_outages_is_taken_over_in_steps(monkeypatch: pyt
     await bench.open()
     await counting
     assert turns >= len(lines) + 4, "of the 7 that are left when all lines are read, 2 are taken at once"
-    assert sum(bench.ledger.figures(Record(f"s{n}", first_heard=1.0)).losses for n in range(7)) == 7
+    assert sum(bench.losses(f"s{n}") for n in range(7)) == 7
 
 
 async def test_what_changes_here_is_told_in_the_systems_time() -> None:
@@ -288,23 +306,7 @@ async def test_what_changes_here_is_told_in_the_systems_time() -> None:
     bench.ahead = 1_000.0
     bench.ledger.changed([line(STARTED, NOW)], NOW)
     bench.now += 60
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (60.0, 1)
-
-
-async def test_a_session_that_another_proxy_saw_back_and_lost_again_was_so_in_the_systems_time() -> None:
-    bench = Bench()
-    await bench.open()
-    bench.ahead = 1_000.0
-    bench.ledger.taken_over("sales", lost_since(NOW - 100), NOW)
-    bench.ledger.taken_over("sales", replace(lost_since(NOW - 30), released_at=NOW - 50), NOW)
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (80.0, 2)
-
-
-async def test_a_session_that_another_proxy_saw_back_and_lost_at_the_same_moment_was_lost_twice() -> None:
-    bench = Bench()
-    await bench.open(lost_since(NOW - 100))
-    bench.ledger.taken_over("sales", replace(lost_since(NOW - 50), released_at=NOW - 50), NOW)
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (100.0, 2)
+    assert bench.lost == (60.0, 1)
 
 
 def reading_tasks() -> int:
@@ -335,13 +337,13 @@ async def test_what_the_history_tells_of_a_session_that_is_lost_now_is_one_loss(
     bench = Bench(line(STARTED, NOW - 100))
     await bench.open(lost_since(NOW - 100))
     bench.ledger.changed([line(RELEASED, NOW)], NOW)
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (100.0, 1)
+    assert bench.lost == (100.0, 1)
 
 
 async def test_a_loss_that_the_history_begins_earlier_than_the_map_did_not_end_there() -> None:
     bench = Bench(line(STARTED, NOW - 200))
     await bench.open(lost_since(NOW - 100))
-    assert (bench.figures().lost_seconds, bench.figures().losses) == (100.0, 1)
+    assert bench.lost == (100.0, 1)
 
 
 async def test_ninety_days_count_where_nothing_is_said() -> None:
@@ -379,7 +381,7 @@ async def test_a_session_under_two_spellings_was_lost_while_it_was_by_any_of_the
     bench = Bench()
     await bench.open()
     for session, since in (("sales", NOW - 300), ("SALES", NOW - 100)):
-        bench.ledger.changed([line(STARTED, since, session), line(RELEASED, since + 50, session)], NOW)
+        bench.was_lost(since, since + 50, session)
     told = bench.ledger.figures(known(), ["sales", "SALES"])
     assert (told.lost_seconds, told.losses) == (100.0, 2)
 
@@ -396,8 +398,8 @@ async def test_as_many_sessions_as_there_is_room_for_are_kept(monkeypatch: pytes
     bench = Bench()
     await bench.open()
     for name in ("a", "b"):
-        bench.ledger.changed([line(STARTED, NOW - 10, name), line(RELEASED, NOW - 5, name)], NOW)
-    assert [bench.ledger.figures(Record(name, first_heard=1.0)).losses for name in ("a", "b")] == [1, 1]
+        bench.was_lost(NOW - 10, NOW - 5, name)
+    assert [bench.losses(name) for name in ("a", "b")] == [1, 1]
 
 
 async def test_outages_of_a_session_that_was_forgotten_leave_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -408,8 +410,8 @@ async def test_outages_of_a_session_that_was_forgotten_leave_room_for_others(mon
     for name, count in (("a", 2), ("b", 3)):
         for n in range(count):
             at = NOW - 1_000 + n * 100
-            bench.ledger.changed([line(STARTED, at, name), line(RELEASED, at + 50, name)], NOW)
-    assert bench.ledger.figures(Record("b", first_heard=1.0)).losses == 3
+            bench.was_lost(at, at + 50, name)
+    assert bench.losses("b") == 3
 
 
 async def test_the_last_outage_of_each_session_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -420,6 +422,5 @@ async def test_the_last_outage_of_each_session_is_kept(monkeypatch: pytest.Monke
     for n in range(2):
         for session in ("sales", "support"):
             at = NOW - 1_000 + n * 100
-            bench.ledger.changed([line(STARTED, at, session), line(RELEASED, at + 50, session)], NOW)
-    told = [bench.figures(), bench.ledger.figures(Record("support", first_heard=1.0))]
-    assert [one.losses for one in told] == [1, 1]
+            bench.was_lost(at, at + 50, session)
+    assert [bench.losses(session) for session in ("sales", "support")] == [1, 1]

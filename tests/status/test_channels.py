@@ -1495,19 +1495,19 @@ def test_what_a_very_long_answer_changes_is_told() -> None:
     assert (done.corrected, [change.session for change in changes]) == ((), ["s1"])
 
 
-@pytest.mark.parametrize("in_steps", [False, True])
+@pytest.mark.parametrize("stepwise", [False, True])
 def test_a_list_with_a_query_confirms_the_sessions_it_corrects_and_an_answer_about_one_channel_none(
-    in_steps: bool,
+    stepwise: bool,
 ) -> None:
     """Spelt otherwise than by the list, so that every channel is read."""
-    listed, single = down("SALES", "x", "X"), down("SALES", "x", "X")
-    for sessions, answer in (
-        (listed, ChannelList(b'[{"id":"sales","status":"connected"}]', LIST, None, "page=1")),
-        (single, ChannelList(b'{"status":"connected"}', ONE, "sales")),
+    for answer, confirms in (
+        (ChannelList(b'[{"id":"sales","status":"connected"}]', LIST, None, "page=1"), True),
+        (ChannelList(b'{"status":"connected"}', ONE, "sales"), False),
     ):
-        if in_steps:
+        sessions = down("SALES", "x", "X")
+        if stepwise:
             done = to_the_end(correct_in_steps(answer, sessions, 200.0, 201.0))[0]
         else:
             done = correct_at_once(answer, sessions, 200.0, 201.0)
         assert done.corrected == ("sales",)
-    assert [one.confirmed for sessions in (listed, single) for one in (sessions.get("SALES"),) if one] == [True, False]
+        assert [one.session for one in sessions.records() if one.confirmed] == (["SALES"] if confirms else [])

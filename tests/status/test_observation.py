@@ -13,6 +13,7 @@ from statusproxy.status.named_elements import MOST
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalKind
 from statusproxy.status.steps import at_once
+from tests.status.counting import counted
 from tests.status.maps import ALIVE, DOWN, UP, confirm, down, hear, in_force, override, reasons, record, see, without
 
 # Ids: which session a channel is
@@ -474,8 +475,7 @@ def test_unmistakable_sessions_are_noted_as_their_own_channels_whatever_was_lear
 
 def test_a_list_teaches_what_a_session_is_by_its_fold_where_nothing_is_said_of_how_whole_it_is() -> None:
     sessions = down("sales team")
-    for _ in sessions.answers.confirm(ChannelIds({"SalesTeam"})):
-        pass
+    confirm(sessions, ChannelIds({"SalesTeam"}))
     assert record(sessions, "sales team").channel == "SalesTeam"
 
 
@@ -491,4 +491,4 @@ def test_others_have_their_turn_after_each_few_sessions_and_channels(
 ) -> None:
     monkeypatch.setattr(observation, "_AT_ONCE", 2)
     steps = down(*lost).answers.assign_in_steps(ChannelIds(dict.fromkeys(listed).keys()), whole=True)
-    assert len(list(steps)) == turns
+    assert counted(steps)[1] == turns
