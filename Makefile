@@ -126,7 +126,7 @@ check: $(VENV)/.ready
 
 # Properties are tried with fewer examples.
 quick: $(VENV)/.compiled
-	$(live)HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -q -n $(CORES) $(spread) -m "not slow"
+	$(live)HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest -q -n $(CORES) $(spread) -m "not slow" --durations 5 --durations-min 2
 
 coverage: $(VENV)/.ready
 	$(BIN)/python -m pytest $(parallel) -m "not measuring" --cov=statusproxy --cov-report=term:skip-covered

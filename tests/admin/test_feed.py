@@ -25,6 +25,13 @@ from tests.proxy.harness import PATIENCE, Wire, until
 Event = tuple[str, dict[str, Any]]
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks and pieces follow each other quickly: no test is about the seconds between them."""
+    monkeypatch.setattr(feed_module, "TICK", 0.05)
+    monkeypatch.setattr(feed_module, "REST", 0.01)
+
+
 class Page:
     """One open page, reading its events."""
 

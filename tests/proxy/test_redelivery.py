@@ -149,9 +149,15 @@ async def test_a_receiver_that_is_not_there_has_it_not(site: Site, origin: Origi
 
 
 async def test_that_no_connection_could_be_made_is_told_and_nothing_else_is(site: Site, origin: Origin) -> None:
+    async def closes(wire: Wire) -> None:
+        await origin.take(wire)
+
     told: list[None] = []
     site.proxy.unreached = lambda: told.append(None)
-    for answered in (OK, b"", answer(status="503 Service Unavailable")):
+    origin.script = closes
+    assert (await site.send(EVENT, content(), 1)).reason == "no-answer"
+    origin.script = origin.serve
+    for answered in (OK, answer(status="503 Service Unavailable")):
         origin.answer = answered
         await site.send(EVENT, content(), 1)
     assert told == []

@@ -28,7 +28,7 @@ from statusproxy.proxy.upstream.limits import UpstreamLimits
 from statusproxy.proxy.upstream.origin import Origin as Place
 from statusproxy.proxy.upstream.pool import Pool
 from tests.ports import free_port
-from tests.proxy.harness import Message, Origin, answer
+from tests.proxy.harness import Message, Origin, Wire, answer
 
 Look = Callable[..., Awaitable[dict[str, str]]]
 
@@ -147,6 +147,11 @@ async def test_a_gateway_that_refuses_connections_does_not_answer() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_token_in_the_gateways_base_path_is_in_no_finding(scheme: str, origin: Origin) -> None:
+    async def no_tls(wire: Wire) -> None:
+        await wire.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    if scheme == "https":
+        origin.script = no_tls
     settings = loads(f"gateway: {scheme}://127.0.0.1:{origin.port}/token/S3cretT0ken")
     found = [*await module.look(Subject(settings)), *await configuration(settings, None)]
     assert "/token/********" in str(found)
