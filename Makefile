@@ -141,7 +141,7 @@ coverage-own: $(VENV)/.ready
 	$(BIN)/python -m tests.quality.coverage_own --room "$(ROOM)"
 
 mutants: $(VENV)/.ready
-	$(BIN)/python -m tests.quality.mutants --room "$(ROOM)" --sample $(SAMPLE) --seed $(SEED) --seconds $(SECONDS)
+	$(BIN)/python -m tests.quality.mutants --room "$(ROOM)" --sample $(SAMPLE) --seed $(SEED) --seconds $(SECONDS) $(if $(OTHERS),--others)
 
 # The same bytes for the same commit: the time of all files in the archives is the commit's.
 image:

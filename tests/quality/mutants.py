@@ -1,6 +1,7 @@
 """Which changes to the code nobody's tests notice: `python -m tests.quality.mutants [--room ROOM] [--sample N]`.
 
 A sample is drawn by a seed, so that the same mutants come again; each is tried against the own test file of its source.
+With `--others`, what survives that is tried against all quick tests of the same folder, too.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.quality.mirror import ROOT, module, own_test, sources
-from tests.quality.mutation_worker import NOTICED, SLOW, Job
+from tests.quality.mutation_worker import NOTICED, SLOW, Fate, Job
 from tests.quality.mutations import mutations
+
+_NOTICED = (NOTICED, SLOW)
+
+#: Seconds of other files' tests that a mutant is tried with.
+_MOST = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Result:
     tried: int = 0
     slow: int = 0
     """How many of those noticed were so by the time they took."""
+    others: int = 0
+    """How many of those noticed were so by other tests of the folder alone."""
     survivors: tuple[str, ...] = ()
     failure: str = ""
 
@@ -37,6 +45,10 @@ class Result:
     def noticed(self) -> int:
         """How many mutants a test noticed."""
         return self.tried - len(self.survivors)
+
+    def __str__(self) -> str:
+        by_others = f", {self.others} of them by other tests" if self.others else ""
+        return f"{self.source}: {self.failure or f'{self.noticed} of {self.tried} noticed{by_others}'}"
 
 
 def sample(files: list[Path], size: int, seed: int, root: Path = ROOT) -> dict[Path, list[int]]:
@@ -49,32 +61,51 @@ def sample(files: list[Path], size: int, seed: int, root: Path = ROOT) -> dict[P
     return by_file
 
 
-def attempt(source: Path, numbers: list[int], seconds: float, root: Path = ROOT) -> Result:
-    """Try mutants of one file in a process of its own. Those not begun within so many seconds are left out."""
+def attempt(source: Path, numbers: list[int], seconds: float, root: Path = ROOT, *, others: bool = False) -> Result:
+    """Try mutants of one file in a process of its own. Those not begun within so many seconds are left out.
+
+    `others`: what its own test file does not notice is tried against the quick tests beside that.
+    """
     if not (root / own_test(source)).is_file():
         return Result(source, failure=f"no {own_test(source)}")
+    end = time.monotonic() + seconds
+    try:
+        fates = _tried(source, numbers, seconds, root, [str(own_test(source))])
+        left = [fate.number for fate in fates if fate.fate not in _NOTICED]
+        more: list[Fate] = []
+        if others and left:
+            beside = [str(own_test(source).parent), f"--deselect={own_test(source)}", "-m", "not slow"]
+            seconds = max(0.0, end - time.monotonic())
+            more = [one for one in _tried(source, left, seconds, root, beside, quick=True) if one.fate in _NOTICED]
+    except subprocess.TimeoutExpired:
+        return Result(source, failure="takes too long")
+    except subprocess.CalledProcessError as error:
+        return Result(source, failure=(error.stderr.strip().splitlines() or ["failed"])[-1])
+    by_others = {one.number for one in more}
+    lost = [one for one in fates if one.fate not in _NOTICED and one.number not in by_others]
+    slow = sum(one.fate == SLOW for one in (*fates, *more))
+    return Result(source, len(fates), slow, len(by_others), tuple(f"{one.mutation} ({one.fate})" for one in lost))
+
+
+def _tried(
+    source: Path, numbers: list[int], seconds: float, root: Path, tests: list[str], *, quick: bool = False
+) -> list[Fate]:
+    """What becomes of them; `quick`: after some seconds of tests a mutant counts as not noticed."""
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(str(source), module(source), str(own_test(source)), numbers, folder, seconds)
-        command = [sys.executable, "-m", "tests.quality.mutation_worker"]
-        environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{ROOT}"}
-        try:
-            done = subprocess.run(
-                command,
-                input=json.dumps(asdict(job)),
-                cwd=root,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=seconds + 100,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Result(source, failure="takes too long")
-    if done.returncode:
-        return Result(source, failure=(done.stderr.strip().splitlines() or ["failed"])[-1])
-    fates = json.loads(done.stdout)
-    lost = tuple(f"{one['mutation']} ({one['fate']})" for one in fates if one["fate"] not in (NOTICED, SLOW))
-    return Result(source, len(fates), sum(one["fate"] == SLOW for one in fates), lost)
+        job = Job(str(source), module(source), tests, numbers, folder, seconds)
+        if quick:
+            job = replace(job, most=_MOST, anew=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.quality.mutation_worker"],
+            input=json.dumps(asdict(job)),
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{ROOT}"},
+            capture_output=True,
+            text=True,
+            timeout=seconds + 100,
+            check=True,
+        )
+    return [Fate(**fate) for fate in json.loads(done.stdout)]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,6 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=600, help="how long the whole may take")
+    parser.add_argument("--others", action="store_true", help="try survivors against the tests beside their own, too")
     parser.add_argument("--share", type=float, default=0, help="per cent that must be noticed in all")
     options = parser.parse_args(arguments)
     chosen = sample(sources(options.room), options.sample, options.seed)
@@ -92,9 +124,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     def work(source: Path) -> Result:
         left = end - time.monotonic()
-        result = attempt(source, chosen[source], left) if left > 0 else Result(source, failure="no time left")
-        share = f"{result.noticed} of {result.tried} noticed"
-        lines = [f"{source}: {result.failure or share}", *(f"  {line}" for line in result.survivors)]
+        if left > 0:
+            result = attempt(source, chosen[source], left, others=options.others)
+        else:
+            result = Result(source, failure="no time left")
+        lines = [str(result), *(f"  {line}" for line in result.survivors)]
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
         return result
@@ -106,7 +140,9 @@ def main(arguments: list[str] | None = None) -> int:
     tried, noticed = sum(one.tried for one in results), sum(one.noticed for one in results)
     share = 100 * noticed / tried if tried else 100.0
     slow = sum(one.slow for one in results)
-    sys.stdout.write(f"{noticed} of {tried} mutants noticed: {share:.1f} % ({slow} by the time they took)\n")
+    others = sum(one.others for one in results)
+    how = f"{slow} by the time they took{f', {others} by other tests alone' if options.others else ''}"
+    sys.stdout.write(f"{noticed} of {tried} mutants noticed: {share:.1f} % ({how})\n")
     return 1 if share < options.share or any(one.failure for one in results) else 0
 
 

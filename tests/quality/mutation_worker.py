@@ -14,6 +14,7 @@ import gc
 import importlib.machinery
 import importlib.util
 import json
+import math
 import os
 import resource
 import select
@@ -21,9 +22,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.machinery import ModuleSpec
+from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -55,7 +57,8 @@ class Job:
 
     source: str
     module: str
-    test: str
+    tests: list[str]
+    """Test files, or options that choose among their tests."""
     numbers: list[int]
     folder: str
     """For temporary files."""
@@ -63,6 +66,19 @@ class Job:
     """Mutants that are not begun by then are left out."""
     patience: float = 5.0
     """Seconds that a mutant may take, besides five times what the tests take without it."""
+    most: float = math.inf
+    """Seconds of tests that each mutant is tried with, the quickest first."""
+    anew: bool = True
+    """Whether what survives in a function is tried with its module imported anew, too: it may have run at import."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a mutation."""
+
+    number: int
+    mutation: str
+    fate: str
 
 
 @dataclass(slots=True)
@@ -72,14 +88,16 @@ class Baseline:
     seconds: dict[str, float]
     reach: dict[int, list[str]]
 
-    def tests(self, mutation: Mutation) -> list[str]:
-        """The tests that reach a mutation's lines, the quickest first."""
+    def tests(self, mutation: Mutation, most: float) -> list[str]:
+        """The tests that reach a mutation's lines, the quickest first; what takes more than `most` seconds is cut."""
         lines = range(mutation.first_line, mutation.last_line + 1)
         names = {name for line in lines for name in self.reach.get(line, ())}
-        return sorted((name for name in names if name in self.seconds), key=self.seconds.__getitem__)
+        quickest = sorted((name for name in names if name in self.seconds), key=self.seconds.__getitem__)
+        taken = accumulate(self.seconds[name] for name in quickest)
+        return [name for name, seconds in zip(quickest, taken, strict=True) if seconds <= most]
 
 
-def run(job: Job) -> list[dict[str, str]]:
+def run(job: Job) -> list[Fate]:
     """Try each mutant of the job. The results in the order of its numbers."""
     text = Path(job.source).read_text()
     chosen = [mutation for mutation in mutations(text) if mutation.number in set(job.numbers)]
@@ -92,11 +110,12 @@ def run(job: Job) -> list[dict[str, str]]:
         if mutation.number not in fates and not (begun and in_time):
             continue
         tried.append(mutation)
+        anew = job.anew or mutation.number not in fates
         fate = fates.setdefault(mutation.number, SURVIVED)
-        if in_time and fate in (SURVIVED, UNREACHED):  # it may count on import, or be kept from then
-            anew = _imported_anew(job, text, mutation, tests.get(mutation.number, [job.test]))
-            fates[mutation.number] = fate if anew == SURVIVED else anew
-    return [{"mutation": str(one), "fate": fates[one.number]} for one in tried]
+        if in_time and anew and fate in (SURVIVED, UNREACHED):
+            again = _imported_anew(job, text, mutation, tests.get(mutation.number, job.tests))
+            fates[mutation.number] = fate if again == SURVIVED else again
+    return [Fate(one.number, str(one), fates[one.number]) for one in tried]
 
 
 # Mutants within functions: the tests are collected once, each mutant is a fork.
@@ -115,13 +134,13 @@ def _within_functions(
         os.environ["HYPOTHESIS_PROFILE"] = "brief"
         importing = coverage.Coverage(data_file=None, include=[job.source], config_file=False)
         importing.start()
-        return _pytest(job, [job.test], plugins=[_Loop(job, text, chosen, report, end, importing)])
+        return _pytest(job, job.tests, plugins=[_Loop(job, text, chosen, report, end, importing)])
 
     if not chosen:
         return {}, {}
     _fork(collect, limit=None)
     if not report.exists():
-        raise RuntimeError(f"{job.test} cannot be collected")
+        raise RuntimeError(f"{' '.join(job.tests)} cannot be collected")
     fates, tests = json.loads(report.read_text())
     return {int(one): fate for one, fate in fates.items()}, {int(one): names for one, names in tests.items()}
 
@@ -153,7 +172,7 @@ class _Loop:
         for mutation in self._chosen:
             if time.monotonic() > self._end:
                 break
-            names = baseline.tests(mutation)
+            names = baseline.tests(mutation, self._job.most)
             if not names:
                 fates[mutation.number] = UNREACHED
                 continue
@@ -161,7 +180,7 @@ class _Loop:
             attempt = partial(self._try, mutation, [items[name] for name in names])
             # Where the function ran at import, too, what it gave then may be what other tests look at.
             imported = not at_import.isdisjoint(range(mutation.line, mutation.last_line + 1))
-            tests[mutation.number] = [self._job.test] if imported else names
+            tests[mutation.number] = self._job.tests if imported else names
             status = _fork(attempt, limit)
             if status != _NOT_FOUND:
                 fates[mutation.number] = _fate(status)
@@ -326,7 +345,7 @@ def main() -> None:
     # What the tests import besides the project, once for all forks.
     for name in ("aiohttp.test_utils", "aiohttp.web", "cryptography.x509", "msgspec", "httptools", "yaml"):
         importlib.import_module(name)
-    json.dump(run(Job(**json.load(sys.stdin))), sys.stdout)
+    json.dump([asdict(fate) for fate in run(Job(**json.load(sys.stdin)))], sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Mutants of a source file: one small change each, of a kind that a user could notice.
 
 Left out is what no one notices by what the program does: docstrings, annotations, decorators, log lines, the words of
-exceptions, assertions, `__slots__`, `__all__` and `__repr__`, bounds from 16 on (one more byte or entry), and lines
-marked `pragma: no cover`.
+exceptions, assertions, `__slots__`, `__all__` and `__repr__`, bounds from 16 on (one more byte or entry), whether such
+a bound itself is within, and lines marked `pragma: no cover`.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -61,11 +61,12 @@ class _Site:
 
 def mutations(text: str) -> list[Mutation]:
     """All mutations of a source file, in a fixed order."""
-    lines = text.splitlines()
+    lines, tree = text.splitlines(), ast.parse(text)
+    bounds = _bounds(tree)
     found = []
-    for number, site in enumerate(_sites(ast.parse(text))):
+    for number, site in enumerate(_sites(tree)):
         old: Any = site.old
-        if "pragma: no cover" not in lines[old.lineno - 1]:
+        if "pragma: no cover" not in lines[old.lineno - 1] and not _is_bound_within(site, bounds):
             before, after = ast.unparse(old), ast.unparse(site.new)
             first = (
                 getattr(site.parent, "lineno", old.lineno) if isinstance(old, ast.Break | ast.Continue) else old.lineno
@@ -171,6 +172,27 @@ def _is_bound(value: ast.expr | None) -> bool:
             return number >= 16
         case ast.BinOp(left=left, op=ast.Mult() | ast.LShift(), right=ast.Constant(value=int())):
             return isinstance(left, ast.Constant) or _is_bound(left)
+    return False
+
+
+def _bounds(tree: ast.Module) -> set[str]:
+    """The names that a file gives to bounds."""
+    given: dict[str, ast.expr | None] = {}
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if name.isupper():
+                given[name] = node.value
+    return {name for name, value in given.items() if _is_bound(value)}
+
+
+def _is_bound_within(site: _Site, bounds: Container[str]) -> bool:
+    """Whether a change is whether a bound itself is within it: again one more byte or entry."""
+    match site.old, site.new:
+        case ast.Compare(left=left, ops=ops, comparators=others), ast.Compare(ops=changed):
+            values = [left, *others]
+            for place, (before, after) in enumerate(zip(ops, changed, strict=True)):
+                if type(before) is not type(after) and isinstance(before, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+                    return any(isinstance(one, ast.Name) and one.id in bounds for one in values[place : place + 2])
     return False
 
 

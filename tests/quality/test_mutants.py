@@ -38,13 +38,29 @@ def test_survivors_are_those_that_no_test_notices(tmp_path: Path) -> None:
     assert result.survivors == ("2: comparison: number < 0 -> number <= 0 (survived)", "2: constant: 0 -> 1 (survived)")
 
 
+@pytest.mark.slow
+def test_what_survives_is_tried_against_the_tests_beside_where_that_is_asked_for(tmp_path: Path) -> None:
+    test = "from statusproxy.toy.sign import sign\ndef test_it(): assert sign(-2)\n"
+    beside = "from statusproxy.toy.sign import sign\ndef test_it(): assert not sign(0)\n"
+    root = project(tmp_path, SOURCES, {"sign": test, "other": beside})
+    result = attempt(SIGN, [0, 1, 2], 60, root, others=True)
+    assert str(result) == f"{SIGN}: 3 of 3 noticed, 2 of them by other tests"
+    assert attempt(SIGN, [0, 1, 2], 60, root).noticed == 1
+
+
+@pytest.mark.slow
+def test_tests_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    root = project(tmp_path, SOURCES, {"sign": "from nowhere import it\n"})
+    assert "cannot be collected" in attempt(SIGN, [0], 60, root).failure
+
+
 def test_the_command_tells_survivors_and_the_share(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = {"a": Result(Path("a"), 3, 1, ("2: gone (survived)",)), "b": Result(Path("b"), 1)}
+    results = {"a": Result(Path("a"), 3, 1, 0, ("2: gone (survived)",)), "b": Result(Path("b"), 1)}
     monkeypatch.setattr(mutants, "sources", lambda room: [*results])
     monkeypatch.setattr(mutants, "sample", lambda files, size, seed: {name: [size, seed] for name in files})
-    monkeypatch.setattr(mutants, "attempt", lambda source, numbers, seconds: results[source])
+    monkeypatch.setattr(mutants, "attempt", lambda source, numbers, seconds, others: results[source])
     assert main(["--workers", "1", "--share", "75"]) == 0
     told = capsys.readouterr().out
     assert "a: 2 of 3 noticed\n  2: gone (survived)\n" in told

@@ -24,7 +24,7 @@ def fates(root: Path, text: str, test: str, patience: float = 20.0) -> dict[str,
     source = "statusproxy/toy/it.py"
     numbers = [one.number for one in mutations((root / source).read_text())]
     (root / "work").mkdir()
-    job = {"source": source, "module": "statusproxy.toy.it", "test": "tests/toy/test_it.py", "numbers": numbers}
+    job = {"source": source, "module": "statusproxy.toy.it", "tests": ["tests/toy/test_it.py"], "numbers": numbers}
     done = subprocess.run(
         [sys.executable, "-m", "tests.quality.mutation_worker"],
         input=json.dumps({**job, "folder": str(root / "work"), "patience": patience}),
@@ -137,8 +137,8 @@ def test_what_was_tried_before_the_time_was_over_is_told(tmp_path: Path, monkeyp
     not_found = within.popitem()[0]  # only importing it again can tell, and there is no time for that
     outcome = {**within, survivor: SURVIVED}, {not_found: ["test_it"]}
     monkeypatch.setattr(mutation_worker, "_within_functions", lambda *_: outcome)
-    told = mutation_worker.run(Job(str(source), "it", "test_it.py", numbers, str(tmp_path), seconds=-1.0))
-    assert [one["fate"] for one in told] == [NOTICED] * (len(numbers) - 4) + [SURVIVED]
+    told = mutation_worker.run(Job(str(source), "it", ["test_it.py"], numbers, str(tmp_path), seconds=-1.0))
+    assert [one.fate for one in told] == [NOTICED] * (len(numbers) - 4) + [SURVIVED]
 
 
 def test_a_function_is_changed_though_all_that_lives_is_frozen(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ def changes(text: str) -> list[str]:
         ("def f(a):\n if a: b = a", ["a -> not a"]),
         ("def f(a): b = a if a else b", ["a -> not a"]),
         ("def f(a=4): b = a", ["4 -> 5"]),
+        ("MOST = 64\ndef f(a, b): a < b <= MOST", ["a < b <= MOST -> a <= b <= MOST"]),
+        ("MOST = 64\ndef f(a): a == MOST", ["a == MOST -> a != MOST"]),
+        ("MOST = 4\ndef f(a): a < MOST", ["4 -> 5", "a < MOST -> a <= MOST"]),
     ],
 )
 def test_every_kind_of_change_is_made(text: str, expected: list[str]) -> None:
@@ -60,6 +63,7 @@ def test_every_kind_of_change_is_made(text: str, expected: list[str]) -> None:
         "ENTRIES = 64",
         "def f(): a = b < 4  # pragma: no cover",
         "a = b.encode('ascii')",
+        "ENTRIES: Final = 64\ndef f(a): b = len(a) > ENTRIES",
     ],
 )
 def test_what_nobody_notices_is_left_as_it_is(text: str) -> None:
