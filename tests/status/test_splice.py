@@ -40,6 +40,21 @@ def test_thousands_of_edits_are_made_some_at_a_time() -> None:
     assert counted(splice_in_steps(document, edits))[0] == splice(document, edits)
 
 
+def test_edits_that_stand_close_together_are_put_in_order_some_at_a_time() -> None:
+    edits = [(at, at + 1, b"xy") for at in range(20_000)]
+    found, steps = counted(splice_in_steps(bytes(20_000), edits))
+    assert found == b"xy" * 20_000
+    assert len(edits) // 1_024 <= steps <= len(edits) // 256
+
+
+def test_edits_that_stand_far_apart_are_made_some_kilobytes_of_the_document_at_a_time() -> None:
+    document = bytes(2 * 1024 * 1024)
+    edits = [(at, at + 1, b"x") for at in range(0, len(document), 1_024)]
+    found, steps = counted(splice_in_steps(document, edits))
+    assert found == splice(document, edits)
+    assert len(document) // 16_384 <= steps < len(edits)
+
+
 def test_a_long_document_with_one_edit_is_copied_in_steps() -> None:
     document = bytes(9 * 1024 * 1024)
     found, steps = counted(splice_in_steps(document, [(10, 11, b"xy")]))
