@@ -28,7 +28,7 @@ def test_halves_are_replaced_and_whole_pairs_and_other_text_are_not(document: by
     assert counted(replace_halves(document)) == (wanted, 0)
 
 
-@pytest.mark.parametrize("document", [b"\\", b'"\\u12', b'"\\ud"aa"', b'"\\ud83"', b'"\\udz00"'])
+@pytest.mark.parametrize("document", [b"\\", b'"\\u12', b'"\\ud83d\\ude0', b'"\\ud"aa"', b'"\\ud83"', b'"\\udz00"'])
 def test_an_escape_that_is_none_of_jsons_is_an_error(document: bytes) -> None:
     with pytest.raises(ValueError, match=r"^a string cannot be read$"):
         counted(replace_halves(document))
