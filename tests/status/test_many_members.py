@@ -84,6 +84,20 @@ def test_long_values_are_passed_over(value: Any) -> None:
         assert as_lists(stepped(document)[0]) == as_lists(value)
 
 
+def test_an_empty_array_ends_where_its_bracket_closes_however_far_that_is() -> None:
+    document = b'{"none":[%b],"after":1}' % (b" " * 200_000)
+    assert as_lists(stepped(document)[0]) == {"none": [], "after": 1}
+
+
+def test_members_that_are_nested_deep_are_looked_into_some_at_a_time() -> None:
+    count = 1_000
+    deep = b"[" * 40 + b"1" + b"]" * 40
+    document = b"{%b}" % b",".join(b'"m%d":{"a":%b}' % (number, deep) for number in range(count))
+    value, steps = stepped(document)
+    assert list(value) == [f"m{number}" for number in range(count)]
+    assert count // 64 <= steps <= count // 8
+
+
 def test_objects_are_left_out_from_some_depth_on() -> None:
     document = json.dumps({"a": {"b": {"c": {"pad": "x" * 70_000}}, "d": 1}}).encode()
     assert stepped(document, deepest=2)[0] == {"a": {"b": None, "d": 1}}
