@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statusproxy.status import channel_object, long_values
 from statusproxy.status.channel_object import ChannelObject, ObjectReader
 from statusproxy.status.json_spans import as_text
+from statusproxy.status.long_values import between_brackets, whole_members
 from statusproxy.status.steps import at_once
 from tests.status.test_channels import channel, values
 
@@ -101,6 +102,25 @@ def test_in_steps_it_says_the_same(text: str) -> None:
 def test_in_steps_long_members_are_read_too(text: str) -> None:
     for members in (SET, NESTED):
         assert in_steps(reader(members), text) == reader(members).read(text, 1)
+
+
+def test_a_long_object_is_read_some_kilobytes_at_a_time_by_patterns_compiled_before() -> None:
+    members = b",".join(b'"m%d":%d' % (number, number) for number in range(10_000))
+    document = b'{%b,"status":"connected"}' % members
+    patterns = (between_brackets, whole_members)
+    for pattern in patterns:
+        pattern.cache_clear()
+    reading = reader().read_in_steps(document, (0, len(document)))
+    compiled = [sum(pattern.cache_info().currsize for pattern in patterns) for _ in reading]
+    assert compiled[:3] == [0, 1, 2]
+    assert len(compiled) >= len(document) // (8 * 1024)
+
+
+def test_objects_of_a_few_channels_are_known_again() -> None:
+    one = reader()
+    texts = [json.dumps({"n": number, "status": "qr", "state": "qr"}) for number in range(10)]
+    first, second = ([one.read(text, 0) for text in texts] for _ in range(2))
+    assert all(one is other for one, other in zip(first, second, strict=True))
 
 
 def test_objects_that_were_read_before_are_known_and_few_are_remembered() -> None:
