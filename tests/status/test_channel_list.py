@@ -192,6 +192,18 @@ def test_a_long_list_is_read_in_many_steps(body: bytes) -> None:
     assert found.failure is None
 
 
+def test_what_reads_a_long_list_is_made_in_a_step_of_its_own() -> None:
+    rule, body = replace(LIST), listing(10_000)
+    assert len(body) > SMALL
+    with (
+        mock.patch.object(ListReader, "find", side_effect=AssertionError),
+        mock.patch.object(NamedElements, "find_in_steps", side_effect=AssertionError),
+    ):
+        for steps in (ChannelList(body, rule).steps(), ChannelList(body, rule).find_in_steps(("s0",))):
+            next(steps)
+    assert rule.is_prepared
+
+
 @pytest.mark.parametrize(
     ("ids", "more"),
     [
@@ -280,6 +292,11 @@ def test_what_is_written_in_each_object_of_a_channel_goes_by_the_events_word(
     assert plain.edits("a", word) == [edit for one in plain.objects("a") for edit in one.edits]
 
 
+def test_a_rule_tells_whether_what_is_set_goes_by_the_events_word() -> None:
+    assert LIST.goes_by_word is False
+    assert replace(LIST, set={"status": ByWord({"qr": "waiting", OTHERWISE: "off"})}).goes_by_word is True
+
+
 @pytest.mark.parametrize("in_steps", [False, True])
 def test_a_few_channels_are_found_without_reading_the_others(in_steps: bool) -> None:
     def find(found: ChannelList, *channels: str) -> bool:
@@ -298,6 +315,7 @@ def test_a_few_channels_are_found_without_reading_the_others(in_steps: bool) -> 
         assert found.said(channel) == thorough.said(channel)
         assert found.edits(channel, None) == thorough.edits(channel, None)
     assert found.place("s0") < found.place("s2")
+    assert found.body.startswith(b'{"id": "s2"', found.place("s2"))
     assert not find(found, "s0", "nobody")
     assert not find(ChannelList(listing(3), LIST, "s0"), "s0"), "it is about one channel"
     assert find(found, "s1")
@@ -369,10 +387,48 @@ def test_objects_are_read_some_at_a_time_and_once() -> None:
     found = read(listing(3_000))
     reader = found.rule.object_reader
     names = [f"s{number}" for number in range(3_000)]
-    assert steps_of(found.read_objects(names, reader)) >= 3_000 * 64 // (16 * 1024)
+    assert 3_000 * 64 // (16 * 1024) <= steps_of(found.read_objects(names, reader)) <= 3_000 // 32
     with mock.patch.object(type(reader), "read", side_effect=AssertionError):
         assert steps_of(found.read_objects(names, reader)) == 0
         assert {found.said(name).word for name in names} == {"connected"}
+
+
+def test_of_larger_objects_fewer_are_read_at_a_time() -> None:
+    found = read(listing(100, about="x" * 4_000))
+    names = [f"s{number}" for number in range(100)]
+    assert steps_of(found.read_objects(names, found.rule.object_reader)) >= 100 * 4_000 // (16 * 1024)
+
+
+def test_one_long_object_is_read_some_at_a_time() -> None:
+    body = b'[{"id":"s0",%b"status":"connected"},{"id":"s1"}]' % (b'"about":"x",' * 10_000)
+    found = read(body)
+    assert found.said("s1").word is None
+    assert steps_of(found.read_objects(["s0"], found.rule.object_reader)) >= len(body) // (8 * 1024)
+    assert found.objects("s0") == read(body).objects("s0")
+
+
+def test_the_channels_of_a_list_in_an_uneven_layout_are_located_some_at_a_time() -> None:
+    found = read(b"[%b]" % b",".join(b'{"id":"s%d"}%b' % (number, b" " * (number % 2)) for number in range(4_000)))
+    assert steps_of(found.read_objects(["s0"], found.rule.object_reader)) >= 4_000 // 512
+
+
+@pytest.mark.parametrize("piece", [1, 50, 100])
+def test_the_objects_of_an_id_listed_often_are_read_in_order_wherever_the_list_is_cut(piece: int) -> None:
+    ids = ["a" if number % 4 else "b" for number in range(16)]
+    body = json.dumps([{"id": one, "status": f"w{number}"} for number, one in enumerate(ids)]).encode()
+    at_once = read(body)
+    with everything_is_long(piece):
+        found = read(body)
+        for _ in found.read_objects("ab", found.rule.object_reader):
+            pass
+    assert [found.objects(one) for one in "ab"] == [at_once.objects(one) for one in "ab"]
+
+
+def test_a_channel_with_much_in_it_takes_long_until_it_has_been_read() -> None:
+    found = read(b'[{"id":"s0",%b"z":1},{"id":"s1"}]' % (b'"about":"x",' * 1_000))
+    assert [found.take_long(some) for some in (["s0"], ["s1"], ["s1", "s0"], [])] == [True, False, True, False]
+    found.said("s0")
+    assert found.take_long(["s0", "s1"]) is False
 
 
 def test_an_id_that_is_listed_thousands_of_times_is_read_some_at_a_time() -> None:
@@ -387,13 +443,21 @@ def test_places_are_numbered_some_at_a_time_and_once() -> None:
     found = read(b"[%b]" % b",".join(b'{"id":"s%d"}' % number for number in range(40_000)))
     assert steps_of(found.number(1)) == 3
     assert steps_of(found.number(1)) == 0
-    assert found.place("s39999") == 39_999
+    assert [found.place(f"s{number}") for number in (0, 20_000, 39_999)] == [0, 20_000, 39_999]
 
 
 def test_in_a_shorter_list_a_few_are_looked_for_without_numbering_all() -> None:
     found = read(b"[%b]" % b",".join(b'{"id":"s%d"}' % number for number in range(9_000)))
     assert steps_of(found.number(FEW)) == 0
     assert steps_of(found.number(FEW + 1)) == 1
+
+
+@pytest.mark.parametrize(("asked", "steps"), [(FEW, 1), (FEW + 1, 0)])
+def test_places_are_numbered_when_more_than_a_few_have_been_asked_for(asked: int, steps: int) -> None:
+    found = read(listing(100))
+    assert [found.place(f"s{number}") for number in range(asked)] == list(range(asked))
+    assert steps_of(found.number(100)) == steps
+    assert [found.place(f"s{number}") for number in range(100)] == list(range(100))
 
 
 def test_a_list_with_one_id_very_often_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
