@@ -1037,6 +1037,15 @@ def test_what_was_left_alone_is_left_alone_again() -> None:
     assert found == Correction((kept % ',{"id":"other"}').encode())
 
 
+def test_an_answer_that_was_corrected_like_the_one_before_is_one_that_the_next_is_corrected_like() -> None:
+    bodies = [f'{{"turn":{turn},"channels":[{LOST}]}}'.encode() for turn in (1, 20, 300)]
+    first, second, third = (ChannelList(body, LIST) for body in bodies)
+    sessions = down("sales", "support")
+    done = correct_alike(second, first, correct_at_once(first, sessions, 200.0, 201.0))
+    assert done is not None
+    assert correct_alike(third, second, done) == correct(bodies[2], LIST, sessions, 200.0, 201.0)
+
+
 def test_after_an_answer_that_was_read_whole_none_is_corrected_alike() -> None:
     before, answer = (ChannelList(b'[{"id":"Sales","status":"connected"}]', LIST) for _ in range(2))
     done = correct_at_once(before, down("sales"), 200.0, 201.0)
@@ -1181,8 +1190,8 @@ def test_each_costly_part_of_a_first_correction_has_a_step_of_its_own(
     assert {"decode", f"{ListReader} __init__"} <= {step[0] for step in done if step}
 
 
-def test_each_channel_is_observed_in_one_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    body = json.dumps([{"id": name, "status": "unknown"} for name in NAMES[:5]]).encode()
+def what_is_observed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The channels that are observed from now on, those of each step together."""
     told: list[list[str]] = []
     observe = Observer.observe
 
@@ -1192,10 +1201,72 @@ def test_each_channel_is_observed_in_one_step_only(monkeypatch: pytest.MonkeyPat
         return observe(observer, here, *more)
 
     monkeypatch.setattr(Observer, "observe", observed)
+    return told
+
+
+def test_each_channel_is_observed_in_one_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.dumps([{"id": name, "status": "unknown"} for name in NAMES[:5]]).encode()
+    told = what_is_observed(monkeypatch)
     monkeypatch.setattr(module, "_STEP", 2)
     with every_channel_is_read():
         to_the_end(correct_in_steps(ChannelList(body, LIST), down(*NAMES[:5]), 200.0, 201.0))
     assert told == [["s0", "s1"], ["s2", "s3"], ["s4"]]
+
+
+def test_though_the_map_changes_while_a_very_long_answer_is_written_each_channel_is_observed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
+    told = what_is_observed(monkeypatch)
+    for pause in range(1, 10):
+        told.clear()
+        sessions = down("s1")
+        with very_long():
+            steps = correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0)
+            assert sum(1 for _ in islice(steps, pause)) == pause
+            signal(sessions, "s3", SignalKind.DISCONNECTED, 300.0)
+            to_the_end(steps)
+        assert sorted(channel for step in told for channel in step) == ["s1", "s3"], pause
+
+
+@pytest.mark.parametrize("length", [nullcontext, very_long])
+def test_in_steps_a_few_channels_are_corrected_without_reading_the_others(
+    length: Callable[[], AbstractContextManager[None]],
+) -> None:
+    answer = ChannelList(json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode(), LIST)
+    with length():
+        done = to_the_end(correct_in_steps(answer, down("s1", "s3"), 200.0, 201.0))[0]
+    assert (done.corrected, answer.is_read) == (("s1", "s3"), False)
+
+
+@pytest.mark.parametrize("by_word", [False, True])
+def test_a_channel_with_much_in_it_is_read_some_at_a_time_for_each_word(by_word: bool) -> None:
+    rule = replace(LIST, set={"status": ByWord({"qr": "waiting", "*": "off"})}) if by_word else LIST
+    body = b'[{"id":"sales",%b"status":"connected"}]' % (b'"about":"x",' * 5_000)
+    work: list[int] = []
+    with (
+        mock.patch.object(ObjectReader, "_read_members", counted(ObjectReader._read_members, work)),
+        mock.patch.object(ObjectReader, "_look", counted(ObjectReader._look, work)),
+    ):
+        steps = sum(1 for _ in correct_in_steps(ChannelList(body, rule), down("sales"), 200.0, 201.0))
+    assert 0 < max(work) <= 16 * 1024
+    assert steps >= (1 + by_word) * len(body) // (8 * 1024)
+
+
+def test_where_channels_stand_in_a_long_list_is_noted_some_at_a_time() -> None:
+    body = json.dumps([{"id": f"s{number}", "status": "connected"} for number in range(100)]).encode()
+    with every_channel_is_read(), mock.patch.object(channel_list, "_LOOKED_AT", 2):
+        assert sum(1 for _ in correct_in_steps(ChannelList(body, LIST), down("s1"), 200.0, 201.0)) >= 50
+
+
+def test_an_answer_that_changes_the_map_is_written_once() -> None:
+    body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
+    sessions = down(*NAMES)
+    sessions.watched.qr_seen("s1", 150.0, 150.0)
+    write = module._rewrite_in_steps
+    with every_channel_is_read(), mock.patch.object(module, "_rewrite_in_steps", side_effect=write) as written:
+        done, changes = to_the_end(correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0))
+    assert ([one.session for one in changes], len(done.corrected), written.call_count) == (["s1"], 11, 1)
 
 
 def test_a_session_lost_while_others_are_observed_is_shown_as_disconnected_too() -> None:
@@ -1358,8 +1429,11 @@ def test_whenever_the_map_changes_a_long_answer_shows_what_holds_when_it_is_done
 def test_many_are_noted_as_shown_some_at_a_time() -> None:
     sessions = down(*NAMES)
     body = json.dumps([{"id": name, "status": "connected"} for name in NAMES]).encode()
+    in_one_step = sum(1 for _ in correct_in_steps(ChannelList(body, LIST), down(*NAMES), 200.0, 201.0))
     with mock.patch.object(module, "_NOTED", 2):
         done = to_the_end(correct_in_steps(ChannelList(body, LIST), sessions, 200.0, 201.0))[0]
+        steps = sum(1 for _ in correct_in_steps(ChannelList(body, LIST), down(*NAMES), 200.0, 201.0))
+    assert steps >= in_one_step + len(NAMES) // 2 - 1
     assert done.corrected == NAMES
     assert sessions.answers.take_first_shown(3) + sessions.answers.take_first_shown() == list(NAMES)
 
