@@ -28,6 +28,7 @@ from statusproxy.status.packing import (
     unpack,
 )
 from tests.known_dialect import KNOWN, known
+from tests.status.counting import counted
 
 JSON = KNOWN
 FORM = known(body_member="jsonData")
@@ -198,6 +199,12 @@ def test_a_long_event_with_half_a_surrogate_pair_is_read_in_steps(form: str) -> 
     assert found.count(None) > 2
 
 
+def test_a_long_piece_is_refused_replaced_in_and_divided_in_different_steps() -> None:
+    elements, steps = counted(packing._split(f'[{{{HALF}}},"{LONG}"]'.encode()))
+    assert len(elements) == 2
+    assert steps >= 2
+
+
 @pytest.mark.parametrize("body", [f'{{"a":"{LONG}"\n{{"event":"x"}}', f'"{LONG}\n{{"event":"x"}}', f'{{"a":"{LONG}"'])
 def test_a_long_text_that_is_no_json_is_broken(body: str) -> None:
     assert Broken() in items(body.encode())
@@ -223,11 +230,11 @@ def test_few_elements_are_divided_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     pieces: list[int] = []
     split = packing._split
 
-    def counted(piece: bytes) -> Any:
+    def noted(piece: bytes) -> Any:
         pieces.append(len(piece))
         return split(piece)
 
-    monkeypatch.setattr(packing, "_split", counted)
+    monkeypatch.setattr(packing, "_split", noted)
     assert len(items(b'[{"event":"x"}' + b",1" * 100_000 + b"]")) > MOST_EVENTS
     assert max(pieces) < 4 * packing._PIECE
 
