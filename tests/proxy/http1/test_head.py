@@ -11,6 +11,7 @@ from statusproxy.proxy.http1.head import (
     HOP_BY_HOP,
     NEVER_HIDDEN,
     REQUEST_ROLES,
+    UNTRUE,
     classify_fields,
     end_to_end,
     first,
@@ -69,9 +70,16 @@ NOTED = (
     *("accept-encoding", "expect", "forwarded", "host", "if-none-match", "sec-websocket-key", "x-forwarded-for"),
     *("x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-real-ip"),
 )
+OF_THE_BODY = (
+    *("accept-ranges", "content-digest", "content-encoding", "content-length", "content-md5", "digest", "etag"),
+    *("last-modified", "repr-digest", "signature", "signature-input"),
+)
 
 
-@pytest.mark.parametrize(("roles", "name"), [*((REQUEST_ROLES, name) for name in NOTED), (ANSWER_ROLES, "etag")])
+@pytest.mark.parametrize(
+    ("roles", "name"),
+    [*((REQUEST_ROLES, name) for name in NOTED), *((ANSWER_ROLES, name) for name in (*OF_THE_BODY, "vary"))],
+)
 def test_fields_that_the_proxy_reads_are_noted_and_go_on(name: str, roles: dict[bytes, bool]) -> None:
     header = (name.title().encode(), b"x")
     assert classify_fields([header], roles) == ([header], {name.encode(): [b"x"]})
@@ -154,3 +162,27 @@ def test_only_connection_names_fields() -> None:
 def test_fields_that_a_harmless_option_names_stay() -> None:
     fields = [(b"Connection", b"keep-alive"), (b"Keep-Alive", b"timeout=5"), (b"X-A", b"1")]
     assert end_to_end(fields, HOP_BY_HOP) == [(b"X-A", b"1")]
+
+
+def test_the_fields_that_describe_a_body_are_these() -> None:
+    assert {name.encode() for name in OF_THE_BODY} == UNTRUE
+
+
+def test_connection_names_a_field_whatever_that_field_s_own_value_is() -> None:
+    fields = [(b"X-Mine", b"close"), (b"Connection", b"x-mine")]
+    assert end_to_end(fields, HOP_BY_HOP) == []
+    assert classify_fields(fields, REQUEST_ROLES)[0] == []
+
+
+@pytest.mark.parametrize("option", [b"keep-alive", b"close", b"upgrade", b"Close"])
+def test_an_everyday_option_alone_is_about_the_connection_and_names_no_field(option: bytes) -> None:
+    fields = [(b"Connection", option), (option.title(), b"1")]
+    assert end_to_end(fields, frozenset({b"connection"})) == fields[1:]
+    assert classify_fields(fields, {b"connection": False})[0] == fields[1:]
+
+
+def test_the_options_of_many_lines_are_gathered_once() -> None:
+    """Gathered anew for each of the lines they would hold the event loop."""
+    fields = [(b"Connection", b"x-mine")] * 100
+    assert calls_in(lambda: end_to_end(fields, HOP_BY_HOP)) < 1000
+    assert calls_in(lambda: classify_fields(fields, REQUEST_ROLES)) < 1000
