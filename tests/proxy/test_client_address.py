@@ -100,6 +100,8 @@ def test_behind_more_hops_than_are_read_is_an_unknown_client(member: bytes) -> N
     few, many = (b",".join([b"10.0.0.1", *[member] * count]) for count in (MOST_ELEMENTS - 1, MOST_ELEMENTS))
     assert TRUST.client(Peer("10.0.0.9"), [(b"X-Forwarded-For", few)]) == "10.0.0.1"
     assert TRUST.client(Peer("10.0.0.9"), [(b"X-Forwarded-For", many)]) == "unknown"
+    first_is_empty = b"," + b",".join([b"10.0.0.1"] * MOST_ELEMENTS)
+    assert TRUST.client(Peer("10.0.0.9"), [(b"X-Forwarded-For", first_is_empty)]) == "unknown"
 
 
 def test_a_client_in_front_of_the_last_few_hops_is_named_however_many_stand_before_it() -> None:
@@ -231,6 +233,10 @@ def test_the_port_is_the_one_that_was_asked_for(peer: Peer, host: bytes, port: b
 def test_forwarded_is_written_only_where_the_sender_used_it() -> None:
     assert b"Forwarded" not in told(STRANGER)
     assert told(Peer("2001:db8::1"), (b"Forwarded", b""))[b"Forwarded"].startswith(b'for="[2001:db8::1]";')
+
+
+def test_the_host_that_a_trusted_proxy_was_asked_for_is_told_where_the_request_has_none() -> None:
+    assert told(NGINX, (b"X-Forwarded-Host", b"hub.example"), host=b"")[b"X-Forwarded-Host"] == b"hub.example"
 
 
 def test_forwarded_names_the_host_that_was_asked_for_where_one_was() -> None:
