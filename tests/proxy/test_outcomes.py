@@ -3,7 +3,7 @@
 import pytest
 
 from statusproxy.proxy.http1.answer_head import ResponseHead
-from statusproxy.proxy.outcomes import NOT_TAKEN, of_answer, of_error, retry_after
+from statusproxy.proxy.outcomes import NOT_TAKEN, QUEUED, of_answer, of_error, retry_after
 from statusproxy.proxy.ports import Attempt
 from statusproxy.proxy.problems import PROBLEMS
 from statusproxy.proxy.upstream.errors import UpstreamError
@@ -38,8 +38,10 @@ def test_every_error_of_the_gateway_is_in_the_table() -> None:
 
 
 def test_an_answer_says_whether_the_event_was_taken() -> None:
+    assert of_answer(ResponseHead(200, b""), NOW) == Attempt("delivered", 200)
     assert of_answer(ResponseHead(204, b""), NOW) == Attempt("delivered", 204)
     assert of_answer(ResponseHead(299, b""), NOW) == Attempt("delivered", 299)
+    assert of_answer(ResponseHead(300, b""), NOW) == Attempt("refused", 300, None, "status 300")
     assert of_answer(ResponseHead(304, b""), NOW) == Attempt("refused", 304, None, "status 304")
     answer = ResponseHead(429, b"", headers=[(b"retry-after", b"7")])
     assert of_answer(answer, NOW) == Attempt("refused", 429, 7.0, "status 429")
@@ -63,6 +65,7 @@ def test_an_answer_says_whether_the_event_was_taken() -> None:
         (b"Sun, 06 Nov 1994 08:50:37 GMT", b"never", 60.0),
         (b"Sun, 06 Nov 1994 08:48:37 GMT", None, 0.0),
         (b"Sun, 06 Nov 1994 08:50:37 -0000", None, 60.0),
+        (b"Sun, 06 Nov 1994 10:50:37 +0200", None, 60.0),
         (b"Sun, 36 Nov 1994 08:50:37 GMT", None, None),
     ],
 )
@@ -73,3 +76,7 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(value: bytes, date: bytes 
 
 def test_without_retry_after_nothing_is_asked() -> None:
     assert retry_after([(b"Date", b"Sun, 06 Nov 1994 08:50:07 GMT")], NOW) is None
+
+
+def test_an_event_that_was_not_tried_is_queued() -> None:
+    assert Attempt("queued") == QUEUED
