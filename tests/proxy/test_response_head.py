@@ -45,9 +45,11 @@ def test_without_an_id_to_replace_ours_is_added_once() -> None:
 
 @pytest.mark.parametrize("status", [101, 204])
 def test_an_answer_that_may_have_no_length_loses_it(status: int) -> None:
-    fields, well_known = response_fields(said((b"Content-Length", b"0"), status=status), b"id-1")
+    head = said((b"Content-Length", b"0"), status=status)
+    fields, well_known = response_fields(head, b"id-1")
     assert b"content-length" not in well_known
     assert b"Content-Length" not in dict(fields)
+    assert b"Content-Length" not in prepared_answer(head).wire
 
 
 @pytest.mark.parametrize("status", [200, 304, 500])
@@ -104,14 +106,15 @@ def test_heads_that_differ_in_a_few_values_are_prepared_as_each_by_itself(
     answer_head.KNOWN.clear()
     answer_head.PATTERNS.clear()
     head(b"a", b"b", b"c", 5)
-    alike = head(values[0], values[1], values[2], length)
-    alone = ResponseHead(alike.status, alike.reason, alike.version, alike.headers)
-    assert alike.pattern is not None
-    for _ in range(2):
-        given_to_client, expected = prepared_answer(alike), prepared_answer(alone)
-        assert given_to_client.wire == expected.wire
-        assert given_to_client.fields == expected.fields
-        assert given_to_client.well_known == expected.well_known
+    one, two, three = values
+    for alike in (head(one, two, three, length), head(three, two, one, length + 1)):
+        alone = ResponseHead(alike.status, alike.reason, alike.version, alike.headers)
+        assert alike.pattern is not None
+        for _ in range(2):
+            given_to_client, expected = prepared_answer(alike), prepared_answer(alone)
+            assert given_to_client.wire == expected.wire
+            assert given_to_client.fields == expected.fields
+            assert given_to_client.well_known == expected.well_known
 
 
 @pytest.mark.parametrize("name", [b"Content-Length", b"content-length", b"CONTENT-length"])
@@ -119,3 +122,15 @@ def test_the_length_of_a_body_that_was_read_is_left_to_who_writes_it(name: bytes
     for _ in range(2):
         head = ResponseHead(200, b"OK", (1, 1), [(b"A", b"1"), (name, b"7")])
         assert [field for field, _ in response_fields(head, b"id-1")[0]] == [b"A", b"Via", b"X-Request-Id"]
+
+
+def test_what_is_noted_of_a_head_like_an_earlier_one_is_its_own() -> None:
+    def head(tag: bytes) -> ResponseHead:
+        parser = ResponseParser(4096, head_only=False)
+        parser.feed(b"HTTP/1.1 200 OK\r\nETag: %b\r\nContent-Length: 0\r\n\r\n" % tag)
+        assert parser.head is not None
+        return parser.head
+
+    for tag in (b'"a"', b'"b"', b'"c"', b'"d"'):
+        prepared = prepared_answer(head(tag))
+        assert (prepared.well_known[b"etag"], dict(prepared.fields)[b"ETag"]) == ([tag], tag)
