@@ -148,6 +148,23 @@ def test_an_id_that_may_be_kept_is_all_that_sets_two_requests_apart() -> None:
     assert one.without_id == other.without_id == prepared(HOST, (b"A", b"1")).wire
 
 
+@pytest.mark.parametrize("name", [b"X-Request-Id", b"x-request-id"])
+def test_a_head_that_differs_in_its_id_alone_is_made_of_the_one_before(name: bytes) -> None:
+    one, other = (
+        prepared(HOST, (name, value), (b"Via", b"1.1 nginx"), (b"A", b"one"), upgrade=True)
+        for value in (b"one", b"two")
+    )
+    made = one.with_id(b"two")
+    assert made.wire == other.wire
+    assert made.without_id == other.without_id
+    assert (made.client, made.upgrade, made.left_out) == (other.client, other.upgrade, other.left_out)
+
+
+def test_a_head_without_an_id_of_its_own_has_no_place_for_one() -> None:
+    assert prepared(HOST).around_id is None
+    assert prepared(HOST, (b"X-Request-Id", b"two words"), keep_id=False).around_id is None
+
+
 def test_an_id_that_may_not_be_kept_does_not_go_on() -> None:
     made = prepared(HOST, (b"X-Request-Id", b"two words"), keep_id=False)
     assert b"X-Request-Id" not in fields(made)
