@@ -80,6 +80,7 @@ def test_anything_else_is_none(text: bytes) -> None:
         (b"http://a.example?x", (b"a.example", b"?x")),
         (b"HTTPS://a.example:8443/", (b"a.example:8443", b"/")),
         (b"http://me:secret@a.example/", (b"a.example", b"/")),
+        (b"http://us%41er:se%2Fcret@a.example/", (b"a.example", b"/")),
         (b"http://@a.example/", (b"a.example", b"/")),
         (b"http://[::1]:80//a//b", (b"[::1]:80", b"//a//b")),
         (b"http://a.example/x@y", (b"a.example", b"/x@y")),
