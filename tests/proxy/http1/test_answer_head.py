@@ -104,6 +104,19 @@ def test_heads_that_differ_in_what_gateways_change_share_a_pattern() -> None:
     assert {head.keep_alive_field for head in heads} == {b"timeout=7"}
 
 
+def test_the_places_of_what_changes_are_known_in_the_order_of_the_head() -> None:
+    head_of(FIRST)
+    pattern = head_of(HEAD % (DATE, b'"b"', b"id-2", b"0")).pattern
+    assert pattern is not None
+    assert pattern.places == [0, 2, 3, 4]
+
+
+def test_a_head_that_says_nothing_else_is_of_http_1_1_and_keeps_the_connection() -> None:
+    head = ResponseHead()
+    assert (head.status, head.reason, head.version, head.headers) == (0, b"", (1, 1), [])
+    assert (head.keep_alive, head.coded, head.length) == (True, False, None)
+
+
 def test_such_a_head_that_comes_again_is_the_same() -> None:
     head_of(FIRST)
     wire = HEAD % (DATE, b'"b"', b"id-2", b"0")
