@@ -84,3 +84,10 @@ def test_each_gets_its_own_id_unless_the_gateways_is_kept(
         assert ids(known.headers) == [expected if expected == b"own" else request_id]
     assert ids(shared.fields(b"second")) == [expected]
     assert first == [b"own" if expected == b"own" else b"first"]
+
+
+@pytest.mark.parametrize(("text", "failure"), [(BODY, None), (None, "broken-coding"), (None, None)])
+def test_all_learn_what_the_body_was_or_why_it_could_not_be_read(text: bytes | None, failure: str | None) -> None:
+    fields, said = response_fields(HEAD, b"first")
+    shared = CommonAnswer(HEAD, fields, said, b"first", text, failure)
+    assert (shared.text, shared.failure) == (text, failure)
