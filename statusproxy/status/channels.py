@@ -6,6 +6,7 @@ what the answer tells the map, and which channels must be shown as disconnected)
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Generator, Mapping, Sequence
 from itertools import islice
 from typing import Final, TypeVar
@@ -25,6 +26,9 @@ _STEP: Final = 32
 
 _DECIDED: Final = 512
 """Channels of which is decided how they are shown between two yields: 0.5 ms."""
+
+_SORTED: Final = 2_048
+"""Channels put into the answer's order between two yields: 2 ms."""
 
 _REWRITTEN: Final = 512
 """Channels and edits between two yields: 1 ms."""
@@ -240,9 +244,12 @@ def _rewrite_in_steps(
     edits: list[Edit] = []
     corrected: list[str] = []
     spent = 0
-    ordered = sorted(shown, key=answer.place)
-    yield
-    for channel in ordered:
+    runs: list[list[str]] = []
+    unordered = iter(shown)
+    while some := list(islice(unordered, _SORTED)):
+        runs.append(sorted(some, key=answer.place))
+        yield
+    for channel in heapq.merge(*runs, key=answer.place):
         asked = answer.edits(channel, shown[channel])
         if asked:
             edits += asked

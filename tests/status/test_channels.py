@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -1257,6 +1257,27 @@ def test_where_channels_stand_in_a_long_list_is_noted_some_at_a_time() -> None:
     body = json.dumps([{"id": f"s{number}", "status": "connected"} for number in range(100)]).encode()
     with every_channel_is_read(), mock.patch.object(channel_list, "_LOOKED_AT", 2):
         assert sum(1 for _ in correct_in_steps(ChannelList(body, LIST), down("s1"), 200.0, 201.0)) >= 50
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_many_channels_are_put_into_the_answers_order_some_at_a_time(backwards: bool) -> None:
+    names = [f"s{number}" for number in range(40)]
+    answer = ChannelList(json.dumps([{"id": name, "status": "connected"} for name in names]).encode(), LIST)
+    answer.read()
+    shown = dict.fromkeys(sorted(names, reverse=backwards))
+    written = []
+
+    def write() -> Generator[None, None, None]:
+        written.append((yield from module._rewrite_in_steps(answer, shown)))
+
+    with (
+        mock.patch.object(module, "_SORTED", 4),
+        mock.patch.object(module, "_REWRITTEN", 4),
+        mock.patch.object(ChannelList, "place", side_effect=ChannelList.place, autospec=True) as place,
+    ):
+        asked = [place.call_count for _ in write()]
+    assert written == [module.rewrite(answer, dict.fromkeys(names))]
+    assert max(later - earlier for earlier, later in pairwise([0, *asked])) <= 16
 
 
 def test_an_answer_that_changes_the_map_is_written_once() -> None:
