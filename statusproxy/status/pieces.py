@@ -69,7 +69,6 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
     Raises ValueError if its brackets or quotes do not match, and `TooLargeError`.
     """
     frame = _Frame(document)
-    arrays = frame.arrays
     depth = 0  # 0 outside of arrays, 1 between the elements of one
     begun = 0  # where the present array or piece began
     quoted = False  # within a string that is longer than a window
@@ -88,7 +87,7 @@ def cut(document: bytes, piece: int = PIECE, largest: int = LARGEST) -> Generato
             if depth == 1:
                 position = _end(_ELEMENTS, document, position, window)
                 if position > before and position - begun > piece:
-                    arrays[-1].commas.append(position - 1)
+                    frame.divide(position - 1, begun)
                     begun = position
             position = _end(_PLAIN, document, position, window)
         if (position - begun if depth else frame.size(position)) > largest:
@@ -148,13 +147,22 @@ class _Frame:
         self._size += position + 1 - self._end + len(number)
         self.arrays.append(CutArray(position, 0, []))
 
+    def divide(self, comma: int, begun: int) -> None:
+        """The last array is cut at a comma, before which a piece began at `begun`. Raises ValueError."""
+        if self._is_blank(begun, comma):
+            raise ValueError("no element ends before a comma")
+        self.arrays[-1].commas.append(comma)
+
     def close(self, position: int, begun: int) -> None:
         """The last array ends at `position`, and its last piece began at `begun`. Raises ValueError."""
-        array, document = self.arrays[-1], self._document
-        no_element = array.commas and not document[begun:position].strip(_SPACE)
-        if document[position : position + 1] != b"]" or no_element:
+        array = self.arrays[-1]
+        no_element = array.commas and self._is_blank(begun, position)
+        if self._document[position : position + 1] != b"]" or no_element:
             raise ValueError("an array does not end as it must")
         array.end = self._end = position + 1
+
+    def _is_blank(self, begun: int, end: int) -> bool:
+        return not self._document[begun:end].strip(_SPACE)
 
     def cut(self) -> Cut:
         """The whole document, once all of it was read."""

@@ -63,6 +63,20 @@ def test_a_comma_before_the_end_is_in_no_piece_alone() -> None:
         cut_all(b'[{"id":"aaaaaaaaa"}, ]')
 
 
+@pytest.mark.parametrize("document", [b'[ \n ,{"id":"a"}]', b'[{"id":"a"}, \n ,{"id":"b"}]', b'{"x":[ \t\r ,1]}'])
+def test_a_piece_without_an_element_is_refused(document: bytes) -> None:
+    with pytest.raises(ValueError, match="no element"):
+        cut_all(document, piece=2)
+
+
+@pytest.mark.parametrize("element", [b"1", b'{"id":"a"}', b"[[[[[[1]]]]]]", b'{"a":{"b":{"c":{"d":{"e":1}}}}}'])
+def test_pieces_are_about_as_long_as_asked_and_none_but_the_last_is_shorter(element: bytes) -> None:
+    (array,) = cut_all(b"[" + b",".join([element] * 300) + b"]", piece=100, largest=10_000).arrays
+    *sizes, last = (end - start for start, end in array.pieces())
+    assert min(sizes) >= 100
+    assert max(*sizes, last) <= 300 + len(element)
+
+
 @pytest.mark.parametrize(
     "document",
     [b'["' + b"a" * 2_000 + b'"]', b'{"a":"' + b"a" * 2_000 + b'"}', b'[{"a":[' + b"1," * 1_000 + b"1]}]"],
