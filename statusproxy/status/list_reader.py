@@ -46,6 +46,7 @@ from statusproxy.status.member_types import (
     tree,
 )
 from statusproxy.status.pieces import LARGEST, TooLargeError, cut
+from statusproxy.status.surrogates import NO_CHARACTER
 
 SMALL: Final = 256 * 1024
 """Bytes of a document that is read in one go."""
@@ -260,7 +261,8 @@ class ListReader:
             # Nearly always each channel has a plain string under the first path: thousands are read without a loop.
             try:
                 ids: list[Any] = list(map(self._first_id, nodes))
-                if all(ids) and not any(map(str.isspace, ids)) and max(map(len, ids)) <= LONGEST_TEXT:
+                usable = all(ids) and not any(map(str.isspace, ids)) and max(map(len, ids)) <= LONGEST_TEXT
+                if usable and NO_CHARACTER not in "".join(ids):
                     return ids
             except (AttributeError, TypeError):  # an element is not an object, or an id is not a string
                 pass

@@ -8,10 +8,11 @@ from unittest import mock
 
 import pytest
 
-from statusproxy.status import list_reader
+from statusproxy.status import element_spans, list_reader
 from statusproxy.status.element_spans import FEW
 from statusproxy.status.fields import parse_path
 from statusproxy.status.list_reader import SMALL, Found, ListReader
+from statusproxy.status.long_spans import WINDOW
 from statusproxy.status.pieces import LARGEST, TooLargeError
 from statusproxy.status.steps import at_once
 from tests.status.test_channels import everything_is_long
@@ -129,6 +130,7 @@ def test_where_no_path_leads_to_a_list_there_is_none(body: bytes) -> None:
         (b'{"channels":[{"id":"a"}]}', [("a", '{"id":"a"}')]),
         (b'{"channels":7,"data":{"id":"a"}}', [("a", '{"id":"a"}')]),
         (b'{"id":"a"}%b' % (b" " * SMALL), [("a", '{"id":"a"}')]),
+        (b'{"data":[]}%b' % (b" " * SMALL), []),
     ],
 )
 def test_of_one_channel_the_object_counts_without_a_list_too(body: bytes, expected: list[tuple[str, str]]) -> None:
@@ -140,11 +142,26 @@ def test_an_answer_about_one_channel_that_holds_none_is_told() -> None:
     assert find(b"7", one=True) is None
 
 
-@pytest.mark.parametrize("body", [b"", b"[1 2]", b"[] []", b'["\\ud800"] 1', b"[NaN]", b'{"a":[1}]}', b'[{"id":"a"},]'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[1 2]",
+        b"[] []",
+        b'["\\ud800"] 1',
+        b"[NaN]",
+        b'{"a":[1}]}',
+        b'[{"id":"a"},]',
+        b'[ \n ,{"id":"a"}]',
+        b'[{"id":"a"}, \n ,{"id":"b"}]',
+        b'{"x":[ \n ,1],"data":[]}',
+    ],
+)
 def test_what_is_no_json_raises(body: bytes) -> None:
     assert [is_json(body, one=False), is_json(body, one=True)] == [False, False]
-    with everything_is_long():
-        assert not is_json(body, one=False)
+    for piece in (2, 16):
+        with everything_is_long(piece):
+            assert not is_json(body, one=False)
 
 
 def is_json(body: bytes, *, one: bool) -> bool:
@@ -167,8 +184,8 @@ def a_list(count: int, **more: Any) -> bytes:
     return json.dumps([{"id": f"s{number}", **more} for number in range(count)]).encode()
 
 
-def steps(body: bytes) -> int:
-    return sum(1 for _ in READER.find(body, one=False))
+def steps(body: bytes, reader: ListReader = READER) -> int:
+    return sum(1 for _ in reader.find(body, one=False))
 
 
 @pytest.mark.slow
@@ -243,7 +260,7 @@ def test_a_rule_without_ids_or_with_several_finds_the_channels_all_the_same() ->
     assert [channel for channel, _ in channels(body, reader=deep)] == ["b", "a"]
 
 
-@pytest.mark.parametrize("written", ['""', '" "', "null", "true", '"' + "x" * 513 + '"', "[1]"])
+@pytest.mark.parametrize("written", ['""', '" "', '"\uffff"', "null", "true", '"' + "x" * 513 + '"', "[1]"])
 def test_an_id_that_is_none_lets_the_next_member_name_the_channel(written: str) -> None:
     body = f'[{{"id":{written},"meta":{{"name":"b"}}}},{{"id":"c"}}]'.encode()
     assert [channel for channel, _ in channels(body)] == ["b", "c"]
@@ -299,3 +316,100 @@ def test_a_very_long_list_with_a_byte_order_mark_is_too_large(monkeypatch: pytes
 def test_elements_read_slowly_yield_by_their_bytes() -> None:
     body = b"[%b]" % b",".join([b'{"id":"\\ud800","n":[%b0]}' % (b"1," * 10_000)] * 4)
     assert steps(body) - steps(b'[{"id":"\\ud800"}]') >= 4
+
+
+def test_elements_read_slowly_count_for_more_than_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_reader, "_SLOW_STEP", 200)
+    assert 20 <= steps(b'["\\ud800"%b]' % (b",1" * 100)) - steps(b'["\\ud800"]') <= 30
+
+
+@pytest.mark.parametrize(
+    ("body", "piece", "least"),
+    [
+        (b'[{"id":"\\ud800"}]', None, 7),  # two quick decoders, the scanner, and a look for each path
+        (b'{"channels":[{"id":"a"}]}', 2, 3),  # before it, between decoding and reading, and after it
+        (b'{"channels":[{"id":"\\ud800"}]}', 2, 5),  # two quick decoders and the scanner
+        (b'{"x":[11,22,33,44]}', 2, 5),
+        (b'{"x":["\\ud800"]}', 2, 3),
+    ],
+    ids=["slowly", "a piece", "a piece, slowly", "others", "others, slowly"],
+)
+def test_each_pass_over_a_document_or_a_piece_is_a_step(body: bytes, piece: int | None, least: int) -> None:
+    with everything_is_long(piece) if piece else nullcontext():
+        assert steps(body) >= least
+
+
+def test_a_long_channel_is_read_after_the_step_that_finds_its_end() -> None:
+    def read(size: int) -> int:
+        return steps(b'[{"id":"a","x":"\\ud800%b"}]' % (b"x" * size))
+
+    assert read(70_000) >= read(100) + 5
+
+
+def test_members_around_the_arrays_are_freed_in_steps() -> None:
+    def read(names: int) -> int:
+        members = b",".join([b'"%05d":0' % (number % names) for number in range(25_000)])
+        return steps(b'{"x":{%b},"channels":[]}' % members)
+
+    with everything_is_long():
+        assert read(25_000) >= read(1) + 10
+
+
+@pytest.mark.parametrize("ids", [("id",), ("meta.name", "id")])
+def test_a_list_is_read_in_one_go_with_anything_but_an_array_for_an_id(ids: tuple[str, ...]) -> None:
+    reader = ListReader(tuple(map(parse_path, ("channels", "data.channels"))), tuple(map(parse_path, ids)))
+    body = b'{"channels":7,"data":{"channels":[{"id":"a","meta":{"name":5}},{"id":null},{"id":{"x":1},"meta":true}]}}'
+    assert steps(body, reader) == 1
+    assert steps(b'{"channels":[]}', reader) == 1
+
+
+def test_a_part_knows_how_many_channels_it_has_when_its_ids_are_taken() -> None:
+    found = find(a_list(3))
+    assert found is not None
+    (part,) = found.parts
+    part.ids = []
+    assert len(part) == 3
+
+
+@pytest.mark.parametrize("window", [0, WINDOW])
+@pytest.mark.parametrize("around", [b"%b", b'{"n":{"x":[1]},"channels":%b}'])
+@pytest.mark.parametrize("listed", [b'[{"id":"a"},{"id":"b"},{"id":"c"}]', b'[{"id":"a"},\n{"id":"b"} ,{"id":"c"}]'])
+def test_where_channels_stand_is_found_in_a_document_of_any_length(
+    around: bytes, listed: bytes, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_reader, "WINDOW", window)
+    monkeypatch.setattr(element_spans, "WINDOW", window)
+    assert channels(around % listed) == [(name, f'{{"id":"{name}"}}') for name in "abc"]
+
+
+@pytest.mark.parametrize("window", [0, WINDOW])
+@pytest.mark.parametrize("piece", [None, 64])
+@pytest.mark.parametrize("around", [b"%b", b'{"n":[1],"channels":%b}'])
+def test_an_evenly_written_list_is_not_walked(
+    around: bytes, piece: int | None, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = around % b'[{"id":"a"}, {"id":"bcd"}, {"id":"ef"}]'
+    with everything_is_long(piece) if piece else nullcontext():
+        found = find(body)
+        assert found is not None
+        monkeypatch.setattr(list_reader, "WINDOW", window)
+        for module, name in ((list_reader, "value_end"), (list_reader, "after_value"),
+                             (element_spans, "elements"), (element_spans, "elements_in_steps")):  # fmt: skip
+            monkeypatch.setattr(module, name, None)
+        spans = [part.span(index) for part in found.parts for index in range(len(part))]
+        assert [json.loads(body[start:end])["id"] for start, end in spans] == ["a", "bcd", "ef"]
+
+
+@pytest.mark.parametrize(
+    ("body", "one", "piece", "least"),
+    [(b'[{"id":"a"}]', False, None, 3), (b'{"id":"a"}', True, None, 2), (b'[{"id":"a"}]', False, 2, 1)],
+    ids=["a list", "one channel", "a piece"],
+)
+def test_where_channels_stand_in_a_long_document_is_found_in_steps(
+    body: bytes, one: bool, piece: int | None, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_reader, "WINDOW", 0)
+    with everything_is_long(piece) if piece else nullcontext():
+        found = find(body, one=one)
+        assert found is not None
+        assert len(list(found.parts[0].locate())) >= least
