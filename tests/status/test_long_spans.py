@@ -6,7 +6,7 @@ from functools import partial
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from statusproxy.status import long_spans, long_values
@@ -34,6 +34,8 @@ def repeated(value: object) -> str:
 
 
 @given(OBJECTS, st.lists(NAMES, max_size=3), st.integers(2, 30))
+@example(("object", [("é", 1)]), ["é"], 30)
+@example(("object", [("a", ("object", [("ab", 1)]))]), ["a", "ab"], 30)
 def test_a_place_is_found_as_at_once(value: object, path: list[str], window: int) -> None:
     document = f" {repeated(value)} ".encode()
     text = as_text(document)
@@ -75,11 +77,13 @@ def test_a_members_name_and_value_are_found() -> None:
         (b'{"picture":"%b"}' % (b"x" * 200_000), False),
         (b'{"picture":"%b"}' % (b"x" * 300_000), True),
         (b'"%b"' % (b'\\"' * 20_000), True),
+        (b'"%b"' % (b"\\\\" * 10_000), True),
+        (b"[%b]" % b",".join([b"{}"] * 5_000), True),
         (b"{%b}" % b",".join([b'"x":1'] * 5_000), True),
         (b"[%b]" % b",".join([b"[]"] * 10_000), True),
         (b"[%b]" % b",".join([b"[%b]" % (b" " * 50)] * 1_000), False),
     ],
-    ids=["a picture", "a large picture", "escapes", "members", "arrays", "few"],
+    ids=["a picture", "a large picture", "quotes", "escapes", "objects", "members", "arrays", "few"],
 )
 def test_what_has_much_in_it_takes_long(document: bytes, expected: bool) -> None:
     assert take_long(document, [(0, len(document))]) is expected
@@ -89,3 +93,8 @@ def test_short_values_take_long_together() -> None:
     document = b"{%b}" % b",".join([b'"x":1'] * 500)
     assert not take_long(document, [(0, len(document))])
     assert take_long(document, [(0, len(document))] * 4)
+
+
+def test_a_short_value_does_not_take_long_wherever_it_stands() -> None:
+    document = b" " * 300_000 + b'{"x":1}'
+    assert not take_long(document, [(300_000, len(document))])

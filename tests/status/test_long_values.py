@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from statusproxy.status import long_values
 from statusproxy.status.json_spans import after_value, as_text
-from statusproxy.status.long_values import container_end, members_end, prepare, string_end, value_end
+from statusproxy.status.long_values import (
+    after_blank,
+    after_comma,
+    container_end,
+    members_end,
+    prepare,
+    string_end,
+    value_end,
+)
 from tests.status.counting import counted
 
 VALUES = st.recursive(
@@ -27,6 +35,7 @@ def written(value: object, layout: dict[str, object]) -> bytes:
 
 @given(VALUES, LAYOUTS, st.integers(2, 20))
 @example({"a\\": '"', "b": [["]"], {"}": "\\"}]}, {}, 2)
+@example("a b, c]}", {}, 2)
 def test_a_value_ends_where_reading_it_does(value: object, layout: dict[str, object], window: int) -> None:
     document = b'[ "before" , %b , 1]' % written(value, layout)
     start = document.index(b",") + 2
@@ -76,3 +85,9 @@ def test_whole_members_are_passed_over(window: int, end: int) -> None:
 
 def test_the_patterns_are_compiled_in_steps_of_their_own() -> None:
     assert len(list(prepare())) == 2
+
+
+def test_white_space_and_a_comma_are_passed_over_where_they_stand() -> None:
+    document = b"1 \t\r\n, 2"
+    assert [after_blank(document, position) for position in (0, 1, 6, 8)] == [0, 5, 7, 8]
+    assert [after_comma(document, position) for position in (0, 1, 5, 6)] == [0, 6, 6, 7]
