@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import cast
 from unittest import mock
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from statusproxy.status.fields import Path, parse_path
 from statusproxy.status.json_spans import Span
 from statusproxy.status.named_elements import MOST, NamedElements
 from statusproxy.status.steps import at_once
+from tests.status.counting import counted
 from tests.status.test_channels import IDS, LIST, documents
 
 LISTS = LIST.list
@@ -59,6 +61,7 @@ SALES = '{"id":"sales","status":"connected"}'
         '{"channels":null,"data":{"channels":7},"data":[%s]}',
         '{ "channels" : [ {"id":"a"} , %s , {"id":"b"} ] } ',
         '[{"id":"a","text":"a\\nb"},%s]',
+        '[{"id":"a","text":"\\u00e9"},%s]',
         '{"channels":[%s],"warnings":[],"a":"sales","b":"sales"}',
         '{"warnings":["sales"],"channels":[%s]}',
         '{"about":"[[[[]]]]","channels":[%s],"more":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]"}',
@@ -184,6 +187,8 @@ def test_in_a_long_document_a_channel_is_found_among_the_pieces(around: str, lis
         '{"channels":{"list":[{1},{0}]}}',
         '[{0},{"t":"{3}"},{1}]',  # 3: a long text
         '[{1},{"id":"a","t":"},{\\"id\\":"},{1}]',
+        '[{0},{1},{1},{"id":"\\u0073ales"}]',
+        '{"about":"%s","channels":[{1},{0},{1}]}' % ("[" * 40),
         '[{1},{"id":"a","list":[{"id":1},{"id":2},{"id":3},{"id":4},{"id":5},{"id":6},{"id":7},{"id":8}]},{1}]',
     ],
 )
@@ -323,3 +328,52 @@ def test_others_may_look_for_other_channels_between_two_steps() -> None:
         assert found is not None
         assert len(found["sales"]) == 2
         assert at_once(disturbed()) == found
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"id":"a%d","n":1}',
+        '{"n":%d,"id":"a%d"}',
+        '{"' + "x" * 70 + '":1,"id":"a%d"}',
+        '{"id":"a%d","profile":{"n":{"x":1}},"n":1}',
+    ],
+    ids=["ids", "numbers", "a long name", "objects within"],
+)
+@pytest.mark.parametrize("piece", [110, 160, 250])
+def test_a_channel_is_found_in_whichever_piece_of_a_long_list_it_stands(written: str, piece: int) -> None:
+    listed = [written.replace("%d", str(number)) for number in range(60)]
+    for number, channel in enumerate(listed):
+        assert find(f"[{','.join(listed)}]", f"a{number}", piece=piece) == {f"a{number}": [channel]}
+
+
+def test_a_document_that_is_cut_once_is_searched_too() -> None:
+    body = f"[{OTHERS},{SALES}]"
+    assert find(body, "sales", piece=len(body) * 2 // 3) == {"sales": [SALES]}
+
+
+def test_the_search_of_a_piece_and_the_look_at_it_are_steps_of_their_own() -> None:
+    body = json.dumps([{"id": f"s{number}", "about": "x" * 400} for number in range(4_000)], separators=(",", ":"))
+
+    def steps(name: str) -> int:
+        return counted(NamedElements(LISTS, IDS).find_in_steps(body.encode(), (name,)))[1]
+
+    searched = steps("nobody")
+    assert searched >= len(body) // (256 * 1024)
+    assert steps("s3000") >= 2 * searched
+
+
+def test_objects_that_are_the_same_in_the_next_answer_are_not_decoded_again_while_few_others_were() -> None:
+    support = '{"id":"Support","n":1}'
+    elements = NamedElements(LISTS, IDS)
+
+    def decoded(body: str, *names: str) -> int:
+        with mock.patch.object(named_elements, "_quick", wraps=msgspec.json.decode) as quick:
+            assert elements.find(body.encode(), names) is not None
+            return quick.call_count
+
+    first, second = f'[{SALES},{{"id":"a"}},{support}]', f'[{{"id":"b","n":1}},{SALES},{support}]'
+    assert [decoded(body, "sales", "Support") for body in (first, second)] == [2, 0]
+    for number in range(200):
+        decoded(f'[{{"id":"other","n":{number}}}]', "other")
+    assert decoded(second, "sales", "Support") == 2
