@@ -188,7 +188,7 @@ def test_in_a_long_document_a_channel_is_found_among_the_pieces(around: str, lis
         '[{0},{"t":"{3}"},{1}]',  # 3: a long text
         '[{1},{"id":"a","t":"},{\\"id\\":"},{1}]',
         '[{0},{1},{1},{"id":"\\u0073ales"}]',
-        '{"about":"%s","channels":[{1},{0},{1}]}' % ("[" * 40),
+        '{"a":"%s","data":[{1},{0},{1}]}' % ("[" * 33),
         '[{1},{"id":"a","list":[{"id":1},{"id":2},{"id":3},{"id":4},{"id":5},{"id":6},{"id":7},{"id":8}]},{1}]',
     ],
 )
@@ -372,7 +372,7 @@ def test_objects_that_are_the_same_in_the_next_answer_are_not_decoded_again_whil
             assert elements.find(body.encode(), names) is not None
             return quick.call_count
 
-    first, second = f'[{SALES},{{"id":"a"}},{support}]', f'[{{"id":"b","n":1}},{SALES},{support}]'
+    first, second = f'[{SALES},{{"id":"a"}},{support}]', f'[{{"id":"b","t":"{"x" * 70_000}"}},{SALES},{support}]'
     assert [decoded(body, "sales", "Support") for body in (first, second)] == [2, 0]
     for number in range(200):
         decoded(f'[{{"id":"other","n":{number}}}]', "other")
