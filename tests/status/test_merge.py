@@ -199,6 +199,7 @@ def test_each_register_is_taken_whole_from_whoever_knows_it_newest() -> None:
 def test_of_the_same_moment_connected_wins_and_disconnected_loses() -> None:
     up, nothing, lost = (Record(SALES, verdict, 100.0) for verdict in (UP, None, DOWN))
     assert [merge(*pair).verdict for pair in ((up, nothing), (lost, up), (nothing, lost))] == [UP, UP, None]
+    assert [merge(*pair).verdict for pair in ((nothing, up), (up, lost), (lost, nothing))] == [UP, UP, None]
 
 
 def test_evidence_for_one_override_is_put_together_and_that_for_all_routes_comes_first() -> None:
@@ -217,6 +218,23 @@ def test_evidence_for_one_override_is_put_together_and_that_for_all_routes_comes
     seen = merge(Record(SALES, override=lost(seen_on=many[3:])), Record(SALES, override=lost(seen_on=many[:3])))
     assert seen.override is not None
     assert seen.override.seen_on == many[:SOURCES]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((Evidence.QR, 120.0), (Evidence.CREATED, 125.0)),
+        ((Evidence.QR, 115.0), (Evidence.QR, 120.0)),
+        ((Evidence.QR, 120.0), (Evidence.QR, None)),
+        ((Evidence.CREATED, 120.0), (Evidence.LIST, 110.0)),
+        ((Evidence.LIST, None), (None, None)),
+    ],
+)
+def test_of_evidence_that_is_good_alike_the_earliest_counts_and_any_before_none(
+    one: tuple[Evidence, float | None], other: tuple[Evidence | None, float | None]
+) -> None:
+    best, second = (Record(SALES, override=lost(caught_up=kind, caught_up_at=at)) for kind, at in (one, other))
+    assert merge(best, second) == merge(second, best) == best
 
 
 @pytest.mark.parametrize(
@@ -297,10 +315,25 @@ def test_what_hardly_differs_and_is_in_order_stays_as_it_is() -> None:
         (sent(DOWN, 100.0, 1.4), sent(UP, 101.0, 1.0)),
         (sent(DOWN, 100.0, 9.0, "/in b"), sent(UP, 101.0, 1.0)),
         (Record(SALES, DOWN, 100.0), Record(SALES, UP, 101.0)),
+        (replace(sent(DOWN, 100.0, 1.25), override=lost(clock="/in a", lag=1.25)), sent(UP, 101.0, 1.0)),
     ):
         assert aligned(a, b) == (a, b)
     for at in (100.0, 100.2):
         assert aligned(sent(DOWN, 100.0, 1.4), sent(UP, at, 1.0))[0].known_lag == 1.0
+    assert aligned(sent(DOWN, 100.0, 1.5), sent(UP, 101.0, 1.0))[0].known_lag == 1.0
+
+
+@pytest.mark.parametrize(
+    ("here", "lag"), [(100.75, 1.25), (101.0, 1.0), (101.125, 1.0), (101.25, 1.0), (101.5, 1.25), (103.0, 1.25)]
+)
+def test_a_small_difference_counts_where_another_clocks_moment_lies_within_it(here: float, lag: float) -> None:
+    dated, other = sent(DOWN, 100.0, 1.25), replace(sent(UP, 102.0, 1.0), alive_at=here)
+    assert aligned(dated, other) == (replace(dated, known_lag=lag), other)
+
+
+def test_no_difference_is_kept_of_a_sender_whose_moment_lost_by_any_of_them() -> None:
+    ours = Record(SALES, UP, 105.0)
+    assert unite(sent(DOWN, 100.0, 1.0), ours) == ours
 
 
 def test_a_disconnect_that_came_twice_does_not_pass_an_end_by_its_later_delivery() -> None:
@@ -343,6 +376,11 @@ def test_what_two_heard_last_alike_has_the_differences_of_both_and_not_more_than
     assert unite(a, b).lags == (("/in c", 2.0), ("/in b", 1.0), ("/in a", 0.75), ("/in d", 0.0))
     many = tuple((f"/in {number:02}", 0.0) for number in range(MOST_LAGS))
     assert unite(a, replace(b, lags=many)).lags == many
+
+
+def test_a_record_names_sixteen_differences_at_most_the_last_ones() -> None:
+    many = tuple((f"/in {number:02}", 0.0) for number in range(40))
+    assert unite(Record(SALES, heard_at=9.0, lags=many), Record(SALES)).lags == many[-16:]
 
 
 def test_a_third_proxys_difference_does_not_bring_back_what_lost_before() -> None:
@@ -403,6 +441,16 @@ def test_two_maps_that_heard_a_senders_events_know_together_what_one_map_knows(
 def test_a_line_of_history_that_another_proxy_wrote_is_known(change: Change, told: bool) -> None:
     theirs = Record(SALES, override=lost(since=50.0), released=Release.OPERATOR, released_at=200.0)
     assert is_told(change, theirs) is told
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(5.0, True), (5.5, False)])
+def test_what_two_proxies_decide_within_five_seconds_is_one_decision(seconds: float, told: bool) -> None:
+    theirs = Record(SALES, override=lost(), released=Release.OPERATOR, released_at=200.0)
+    for change in (
+        Change(SALES, RELEASED, "operator", 1.0, 200.0 + seconds),
+        Change(SALES, STARTED, "close", 100.0 + seconds, 1.0),
+    ):
+        assert is_told(change, theirs) is told
 
 
 def test_what_lasted_is_told_from_its_first_signal_on_and_where_nothing_stands_nothing_is_told() -> None:
