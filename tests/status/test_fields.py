@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -333,3 +334,10 @@ def test_lists_of_a_document_that_was_read_slowly_are_emptied_too() -> None:
     held = list(containers(document))
     assert list(free_in_steps(document)) == []
     assert [len(one) for one in held] == [0] * 6
+
+
+@pytest.mark.parametrize("document", [dict.fromkeys(map(str, range(30_000))), [*range(30_000)], [[]] * 30_000])
+def test_no_step_frees_more_than_some_thousand_objects(document: dict[str, None] | list[Any]) -> None:
+    left = [len(document), *(len(document) for _ in free_in_steps(document)), len(document)]
+    assert left[-1] == 0
+    assert max(before - after for before, after in pairwise(left)) <= 2_048
