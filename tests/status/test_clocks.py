@@ -283,6 +283,25 @@ def test_a_path_is_looked_at_once_in_a_while_however_many_events_come() -> None:
     assert clocks.observe("c", "/in", now - 20.0, now).judged.lag == 0.0
 
 
+@pytest.mark.parametrize(
+    ("events", "lag"),
+    [
+        ([(601.0 * crowd + 0.125 * one, 5.0 if crowd or one else 0.0) for crowd in range(5) for one in range(24)], 0.0),
+        ([*((0.125 * one, 0.0) for one in range(24)), (600.0, 5.0), *((610.0 + 90 * n, 5.0) for n in range(8))], 0.0),
+        ([(610.0 * w + t, 5.0 if w or t else 0.0) for w in (0, 1) for t in (0, 10, 20, 30, 40, 50, 60, 600)], 5.0),
+    ],
+    ids=["many at once", "many as quick as the quickest", "ten seconds apart"],
+)
+def test_only_looks_ten_seconds_apart_make_a_path_forget_its_least(
+    events: list[tuple[float, float]], lag: float
+) -> None:
+    clocks = Clocks()
+    for now, late in events:
+        clocks.observe("sales", "/in", now - late, now)
+    now = events[-1][0] + 1.0
+    assert clocks.observe("support", "/in", now - 20.0, now).judged.lag == lag
+
+
 def test_what_was_dated_before_it_was_set_back_is_as_old_as_it_is() -> None:
     clocks = Clocks()
     now = ticked(clocks, 10_800.0, 100_000.0, 3)
@@ -318,6 +337,16 @@ def test_what_is_known_of_set_backs_is_bounded_and_forgotten_with_the_rest() -> 
     assert len(clocks._set_back) == MOST_PATHS
     clocks.start_over()
     assert not clocks._set_back
+
+
+def test_a_clock_that_was_set_back_is_known_though_others_tell_of_before_all_the_while() -> None:
+    clocks = Clocks()
+    assert least(clocks, NOW, NOW) == 0.0
+    lags = []
+    for now in (NOW + 100.0 * number for number in range(1, 2 * ENOUGH)):
+        clocks.learn("sales", (("/in", 0.0),), now)
+        lags.append(least(clocks, now - 3_600.0, now))
+    assert (lags[0], lags[-1]) == (0.0, 3_600.0)
 
 
 def test_what_another_proxy_knows_of_a_sessions_senders_counts_where_it_is_less() -> None:
