@@ -16,7 +16,7 @@ from statusproxy.status.doubtful_age import SETTLING
 from statusproxy.status.effects import SOURCES
 from statusproxy.status.event_ids import EACH, REMEMBERED_EVENTS
 from statusproxy.status.identity import ChannelIds
-from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules
+from statusproxy.status.model import Change, Evidence, Override, Record, Release, SessionRules, Transient
 from statusproxy.status.one_session import deciding
 from statusproxy.status.sessions import EVICTED_AT_ONCE, NOTHING, SessionMap
 from statusproxy.status.signals import EventRule, Reading, Signal, SignalKind, Verdict, read
@@ -974,6 +974,7 @@ def test_a_map_loaded_into_smaller_bounds_forgets_at_once() -> None:
     loaded = SessionMap(SessionRules(max_sessions=1))
     loaded.load([Record("new", heard_at=2.0), Record("old", heard_at=1.0)])
     assert loaded.take_unsaved() == ([], ["old"])
+    assert loaded.forgotten_at("old") == 0.0, "what others received of it counts"
 
 
 # By itself
@@ -1035,6 +1036,12 @@ def test_a_channel_of_an_answer_is_shown_as_disconnected_if_any_of_its_sessions_
     assert sessions.override_of(["sales", "Sales", "SALES"]) is override(sessions, "Sales")
 
 
+def test_of_overrides_of_the_same_moment_the_one_named_first_is_shown() -> None:
+    sessions = down("sales", "Sales")
+    for names in (["sales", "Sales"], ["Sales", "sales"]):
+        assert sessions.override_of(names) is override(sessions, names[0])
+
+
 def test_no_flood_of_messages_makes_a_repeated_disconnect_look_new() -> None:
     """Of sessions that the gateway names, ids of messages are forgotten before those of what changes a state."""
     sessions = SessionMap()
@@ -1070,6 +1077,13 @@ def test_a_session_pushed_out_is_told_and_its_clock_forgotten_and_the_one_heard_
     assert reasons(outcome.changes) == [("c", "started", "ev disc"), ("b", "released", "evicted")]
     assert in_force(sessions) == {"a", "c"}
     assert [sessions.clocks.due(session, "", 105.0) for session in ("a", "b", "c")] == [False, True, False]
+
+
+def test_a_session_of_which_a_signal_came_is_the_last_to_be_pushed_out() -> None:
+    sessions = SessionMap(SessionRules(max_sessions=2))
+    for number, name in enumerate("abac"):
+        hear(sessions, name, UP, at=100.0 + number)
+    assert [one.session for one in sessions.records()] == ["a", "c"]
 
 
 def test_events_dated_too_far_ahead_are_put_in_order_among_themselves() -> None:
@@ -1243,6 +1257,17 @@ def test_what_another_proxy_wrote_is_in_force_expires_by_its_own_beginning_and_k
     sessions.adopt([], {"here": 1_096.0}, 1_096.0)
     sessions.adopt([record(down("here", at=1_000.0), "here")], {}, 1_097.0)
     assert in_force(sessions) == {"third"}, "what was forgotten does not come back"
+
+
+@pytest.mark.parametrize(("started_at", "due"), [(990.0, 1_025.0), (970.0, 1_005.0), (None, 1_005.0)])
+def test_a_transient_state_of_before_the_start_waits_again_when_another_proxy_tells_it(
+    started_at: float | None, due: float
+) -> None:
+    sessions = SessionMap()
+    sessions.load([], now=started_at)
+    state = Transient(980.0, 980.0, 980.0, 1_005.0, "ev")
+    assert sessions.adopt([Record("sales", heard_at=980.0, transient=state)], {}, 1_000.0) == ()
+    assert (record(sessions, "sales").transient, sessions.transient_due) == (replace(state, due=due), due)
 
 
 def test_a_session_was_first_heard_of_when_its_first_event_came() -> None:
