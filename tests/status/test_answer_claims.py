@@ -162,6 +162,11 @@ def test_beside_a_deletion_the_session_is_described_as_it_was() -> None:
     assert not took_effect({"success": True, "deleted": []}, WORDS, lists_others=True)
 
 
+@pytest.mark.parametrize("deleted", [{}, {"deleted": None}, {"success": True, "deleted": None}, {"success": True}])
+def test_what_describes_a_session_counts_where_no_deletion_is_told(deleted: dict[str, object]) -> None:
+    assert not took_effect({**deleted, "channel": {"status": "connected"}}, WORDS, lists_others=True)
+
+
 def test_long_texts_are_not_trusted() -> None:
     assert took_effect({"message": "done " * (MOST_TEXT // 5)}, WORDS)
     assert not took_effect({"message": ["done " * (MOST_TEXT // 10)] * 3}, WORDS)
@@ -325,6 +330,12 @@ def test_a_flag_claims_a_connection_under_each_of_its_names(word: str) -> None:
     assert took_effect({word: False}, NO_WORDS)
 
 
+@pytest.mark.parametrize("name", ["logged in", "Is Connected", "is_logged-in"])
+def test_members_are_compared_without_spaces_too(name: str) -> None:
+    assert claims_connected({name: True}, NO_WORDS)
+    assert claims_connected({"session": "Logged In"}, NO_WORDS)
+
+
 @each("ready active isActive already already_there")
 def test_a_flag_that_may_be_said_of_the_code_claims_nothing_beside_one(word: str) -> None:
     assert not claims_connected({word: True}, NO_WORDS)
@@ -334,7 +345,9 @@ def test_a_flag_that_may_be_said_of_the_code_claims_nothing_beside_one(word: str
 @each("connected open online inChat isLogged logged_in authenticated working conectado conectada")
 def test_a_state_that_is_surely_connected_is_a_claim(word: str) -> None:
     assert claims_connected({"status": word}, NO_WORDS)
+    assert claims_connected({"session": word}, NO_WORDS)
     assert not took_effect({"status": word}, NO_WORDS)
+    assert not took_effect({"session": word}, NO_WORDS)
 
 
 @each("ready active ativa ativo activa activo existente existing exists existe pronto pronta aberto aberta")
@@ -367,6 +380,12 @@ def test_what_was_there_already_leaves_doubt(word: str) -> None:
 def test_what_is_said_of_the_code_claims_nothing(word: str) -> None:
     assert took_effect({"message": f"{word} open"}, NO_WORDS)
     assert not claims_connected({"message": f"{word} connected"}, NO_WORDS)
+
+
+@each("escala escandinavia qe")
+def test_a_word_that_is_no_word_for_the_code_hides_no_claim(word: str) -> None:
+    assert not took_effect({"message": f"{word} open"}, NO_WORDS)
+    assert claims_connected({"message": f"{word} connected"}, NO_WORDS)
 
 
 @each("started starting created creating iniciada iniciado iniciando criada criado criando")
