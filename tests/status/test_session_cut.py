@@ -16,6 +16,7 @@ LAST = Cut(":", session_first=False)
         (FIRST, "pixel", None, "pixel"),
         (FIRST, "pixel:", None, "pixel:"),
         (FIRST, ":key", None, None),
+        (FIRST, ".:key", None, None),
         (FIRST, "..:key", None, None),
         (LAST, "k:e:y:pixel", "pixel", "pixel"),
         (LAST, "pixel", None, "pixel"),

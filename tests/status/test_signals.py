@@ -249,6 +249,12 @@ def test_the_address_of_a_contact_or_chat_is_no_session(jid: str) -> None:
     assert named.session == "sales"
 
 
+@pytest.mark.parametrize("session", ["sales@example.com", "@sales", "1@c.us.example"])
+def test_an_id_with_an_at_sign_is_a_session_unless_it_is_an_address(session: str) -> None:
+    found = reading(update("close", session={"id": session}))
+    assert (found.verdict, found.session) == (Verdict.SIGNAL, session)
+
+
 def test_the_session_is_never_rewritten() -> None:
     assert reading({"event": "closesession", "session": " Sales  Team "}).session == " Sales  Team "
 
