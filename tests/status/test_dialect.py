@@ -172,6 +172,8 @@ def test_of_a_gateway_nothing_is_known_unless_it_is_told() -> None:
     assert list(nothing.event_names(event, "Message")) == ["message"]
     assert not nothing.marks_own(event)
     assert not nothing.is_presence(event, "onpresencechanged", "unavailable")
+    assert not nothing.own_clock
+    assert Dialect(event=(("event",),)).event_name({"event": True}) is None
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Types of objects of which some members are decoded."""
 
+import gc
+
 import msgspec
 import pytest
 
@@ -41,6 +43,12 @@ def test_a_path_is_followed_without_decoding_what_it_leads_to(path: Path, expect
     value = msgspec.Raw(b'{"a":{"b":[1],"c":2},"d":5}')
     found = follow_steps(value, steps_along(tree([path]), path))
     assert (None if found is None else bytes(found)) == expected
+
+
+def test_an_object_is_nothing_for_the_garbage_collector_to_look_at() -> None:
+    found = msgspec.json.decode(b'{"a":[[1]]}', type=object_type({"a": list[list[int]]}))
+    assert getattr(found, attribute("a")) == [[1]]
+    assert not gc.is_tracked(found)
 
 
 def test_the_first_byte_tells_what_a_value_is() -> None:

@@ -78,7 +78,7 @@ def test_what_only_begins_like_a_picture_is_none(body: bytes) -> None:
     assert not shown(b64encode(body).decode())
 
 
-@pytest.mark.parametrize("text", ["undefined", "null", "/9j/logo.png" * 10, "iVBORw0KGgo=", "x" * 300])
+@pytest.mark.parametrize("text", ["undefined", "null", "/9j/logo.png" * 10, "iVBORw0KGgo=", "x" * 300, "%FF" * 40])
 def test_a_text_that_is_no_picture_is_none(text: str) -> None:
     assert not shown(text)
     assert not shown(f"data:image/png;base64,{text}")

@@ -333,6 +333,12 @@ def test_a_signal_without_a_time_is_newer_than_all_that_was_said(
     assert (done.record.known_at, done.record.known_clock) == (at, None)
 
 
+@pytest.mark.parametrize("said", ANSWERS)
+def test_no_answer_says_anything_of_a_session_without_override(said: Statement) -> None:
+    record = RECORDS[CLEAR]
+    assert step_answer(record, said, 150.0, 151.0, RULES, ROUTE) == Step(record, None, False)
+
+
 def test_evidence_is_noted_with_its_kind_and_time() -> None:
     for said, evidence in ((S.QR_CODE, Evidence.QR), (S.CREATED, Evidence.CREATED)):
         done = step_answer(RECORDS[LOST], said, 150.0, 151.0, RULES)

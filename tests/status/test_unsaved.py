@@ -90,6 +90,7 @@ def test_each_watch_collects_for_itself_until_it_ends() -> None:
 def test_what_is_shown_is_told_from_the_rest(record: Record, different: bool) -> None:
     assert shows_alike(record, Record("a")) is not different
     assert shows_alike(record, replace(record))
+    assert shows_alike(record, replace(record, override=record.override and replace(record.override)))
 
 
 def test_what_was_taken_is_not_given_again() -> None:
