@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statusproxy.proxy.http1 import response_parser
 from statusproxy.proxy.http1.answer_head import KNOWN, ResponseHead
 from statusproxy.proxy.http1.refusals import RefusedError
 from statusproxy.proxy.http1.response_parser import (
@@ -107,6 +108,8 @@ BAD_ANSWERS = {
     "a bare line feed": b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 2\r\n\r\nok",
     "a control character in the reason": b"HTTP/1.1 200 O\x01K\r\nContent-Length: 2\r\n\r\nok",
     "a broken chunk": CHUNKED + b"2\r\nok\r\nz\r\n",
+    "a bare carriage return behind a chunk's size": CHUNKED + b"2\rok\r\n0\r\n\r\n",
+    "a head within a head": b"HTTP/1.1 200 OK\r\nX: 1\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
     "a control character in a trailer": CHUNKED + b"2\r\nok\r\n0\r\nX: \x00\r\n\r\n",
     "a bare line feed in the trailers": CHUNKED + b"2\r\nok\r\n0\r\nX: a\nY: b\r\n\r\n",
     "a folded trailer": CHUNKED + b"2\r\nok\r\n0\r\nX: a\r\n b\r\n\r\n",
@@ -348,6 +351,40 @@ def test_the_answer_to_head_has_no_body_also_where_its_head_is_known() -> None:
     assert read(head + b"ok")[-1] == (True, False, False)
     assert read(head, head_only=True)[-1] == (True, False, False)
     assert read(head)[-1] == (False, False, False)
+
+
+def test_the_connection_of_an_answer_to_head_is_kept_also_where_its_head_is_known_from_a_get() -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Known: 4\r\n\r\n"
+    for _ in range(2):
+        assert read(head)[1] == (200, b"OK", [(b"X-Known", b"4")], False)
+        assert read(head, head_only=True)[1] == (200, b"OK", [(b"X-Known", b"4")], True)
+
+
+def test_a_known_head_in_the_midst_of_another_is_none() -> None:
+    known = b"HTTP/1.1 200 OK\r\nX-Known: 5\r\nContent-Length: 2\r\n\r\n"
+    assert read(known + b"ok")[0] == ""
+    begun = b"HTTP/1.1 200 OK\r\nX: 1\r\n"
+    assert read(begun + known + b"ok", [len(begun)]) == read(begun + known + b"ok")
+    assert read(begun + known + b"ok", [len(begun)])[0] != ""
+
+
+def test_a_known_head_behind_an_interim_answer_counts_with_it_towards_the_limit() -> None:
+    interim, known = b"HTTP/1.1 102 P\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Known: 6\r\nContent-Length: 0\r\n\r\n"
+    assert read(known)[0] == ""
+    for limit, error in ((len(interim + known), ""), (len(interim + known) - 1, "head too large")):
+        assert read(interim + known, [len(interim)], limit=limit)[0] == error
+
+
+@pytest.mark.parametrize("size", [b"2", b"10", b"0010", b"1f"])
+def test_a_body_that_is_one_chunk_is_taken_at_a_glance(size: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_chunks(_: object) -> None:
+        pytest.fail("its chunks are read one by one")
+
+    monkeypatch.setattr(response_parser, "ChunkReader", read_chunks)
+    data = b"." * int(size, 16)
+    answer = ResponseParser(limit=LIMIT, head_only=False)
+    answer.feed(CHUNKED + size + b"\r\n" + data + b"\r\n0\r\n\r\n")
+    assert (answer.body.take_all(), answer.complete, answer.behind) == (data, True, False)
 
 
 def test_a_switch_of_protocols_and_a_large_head_are_read_each_time() -> None:
