@@ -1,15 +1,18 @@
 """The parser of requests: what follows what, in bounds that its user sets, wherever the bytes are cut."""
 
 import itertools
+import weakref
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statusproxy.proxy.http1.framing import LONGEST_LINE
+from statusproxy.proxy.http1 import request_parser
+from statusproxy.proxy.http1.framing import LONGEST_LINE, ChunkReader, ChunkRules
+from statusproxy.proxy.http1.head_reader import HeadReader, RequestLine
 from statusproxy.proxy.http1.refusals import Refusal
-from statusproxy.proxy.http1.request_parser import END, HeadLimits, RequestHead, RequestParser
+from statusproxy.proxy.http1.request_parser import END, SWITCHED, HeadLimits, RequestHead, RequestParser
 from tests.proxy.http1.reading import GET, HOST, POST, Reading, chunked, request, verdict, wide
 
 
@@ -43,6 +46,18 @@ def test_bytes_behind_an_upgrade_are_kept_for_whoever_goes_on(protocol: bytes) -
     assert got.parser.held == len(b"\x81\x05early and late")
     assert got.parser.take_rest() == b"\x81\x05early and late"
     assert got.parser.held == 0
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [request(b"Connection: Upgrade", b"Upgrade: foo"), request(start=b"CONNECT a.example:1 HTTP/1.1")],
+    ids=["upgrade", "connect"],
+)
+def test_a_request_for_another_protocol_is_followed_by_its_mark_and_then_by_no_request(wire: bytes) -> None:
+    parser = RequestParser(wide())
+    [head, mark] = parser.feed(wire + request(), 10, 0)
+    assert (isinstance(head, RequestHead), mark) == (True, SWITCHED)
+    assert (parser.switched, parser.take_rest()) == (True, request())
 
 
 def test_an_upgrade_waits_for_the_end_of_its_request_s_body() -> None:
@@ -409,3 +424,40 @@ def test_a_known_body_arrives_with_its_head_in_one_feed() -> None:
     parser.feed(GET, 10, 0)
     assert parser.feed(GET + GET + POST + b"xy", 10, 0)[3:] == [b"xy"]
     assert parser.feed(b"z", 10, 0) == [b"z", END]
+
+
+def test_empty_lines_before_a_request_that_is_known_at_once_count_for_it_alone() -> None:
+    parser = RequestParser(wide())
+    parser.feed(GET, 1, 0)
+    for _ in range(3):
+        assert parser.feed(b"\r\n" * 8, 1, 0) == []
+        assert parser.known(GET) is not None
+    assert parser.feed(b"\r\n" * 8, 1, 0) == []
+
+
+def test_what_read_a_head_or_chunks_is_let_go_at_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection may rest for long, and there may be many."""
+    alive: weakref.WeakSet[object] = weakref.WeakSet()
+
+    class Head(HeadReader):
+        """One that can be referred to weakly."""
+
+        def __init__(self, limits: HeadLimits, line: RequestLine) -> None:
+            super().__init__(limits, line)
+            alive.add(self)
+
+    class Chunks(ChunkReader):
+        """One that can be referred to weakly."""
+
+        def __init__(self, rules: ChunkRules) -> None:
+            super().__init__(rules)
+            alive.add(self)
+
+    monkeypatch.setattr(request_parser, "HeadReader", Head)
+    monkeypatch.setattr(request_parser, "ChunkReader", Chunks)
+    parser = RequestParser(wide())
+    counts = []
+    for piece in (GET[:-1], GET[-1:], chunked(b""), b"1\r\nx\r\n", b"0\r\n\r\n"):
+        parser.feed(piece, 1, 9)
+        counts.append(len(alive))
+    assert counts == [1, 0, 1, 1, 0]
