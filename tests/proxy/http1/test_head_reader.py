@@ -459,6 +459,15 @@ def test_a_head_that_llhttp_ends_elsewhere_is_refused(monkeypatch: pytest.Monkey
     assert RequestParser(wide()).feed(asked, 1, 0) == [refusals.HEAD_END]
 
 
+def test_a_head_that_comes_again_byte_for_byte_is_found() -> None:
+    under = wide()
+    [head] = RequestParser(under).feed(GET, 1, 0)
+    assert under.find(GET) is head
+    RequestParser(under).feed(with_id(b"first"), 1, 0)
+    assert under.find(GET) is head
+    assert under.find(GET.replace(b"/a", b"/b")) is None
+
+
 def test_heads_read_under_other_limits_are_read_anew() -> None:
     under = wide()
     asked = GET.replace(b"\r\n\r\n", b"\r\nX_A: 1\r\n\r\n")
