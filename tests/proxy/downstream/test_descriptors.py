@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 import resource
 import socket
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Final
+from typing import BinaryIO, Final
 
 import pytest
 
@@ -113,6 +114,23 @@ def test_the_kernel_s_table_is_widened_to_what_the_limits_need_and_no_further_th
         [sys.executable, "-c", _WIDEN.format(limit)], stdout=subprocess.PIPE, check=True, timeout=PATIENCE
     )
     assert room <= int(said.stdout) < 2 * room
+
+
+@pytest.mark.parametrize(("allowed", "connections", "last"), [(200, 1000, 199), (100_000, 10, 2 * 10 + 5 + 128 - 1)])
+def test_the_table_is_widened_by_the_last_descriptor_that_may_be_needed_and_that_is_closed_again(
+    monkeypatch: pytest.MonkeyPatch, allowed: int, connections: int, last: int
+) -> None:
+    real, asked = fcntl.fcntl, list[int]()
+
+    def recorded(file: BinaryIO, command: int, at_least: int) -> int:
+        asked.append(at_least)
+        return real(file, command, at_least)
+
+    monkeypatch.setattr(fcntl, "fcntl", recorded)
+    monkeypatch.setattr(descriptors, "allowed", lambda: allowed)
+    before = descriptors.open_now()
+    descriptors.widen_table(connections, 5)
+    assert (asked, descriptors.open_now()) == ([last], before)
 
 
 def test_a_table_that_cannot_be_widened_stays(monkeypatch: pytest.MonkeyPatch) -> None:
