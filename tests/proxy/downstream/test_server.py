@@ -3,13 +3,16 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
 from statusproxy.proxy.downstream.connection import ConnectionState
+from statusproxy.proxy.downstream.loop_budget import HEADS
 from statusproxy.proxy.downstream.server import ClientServer
+from statusproxy.proxy.downstream.starts import ASKED_AT_ONCE, AT_ONCE
 from tests.proxy.downstream.port import GET, Port
 from tests.proxy.downstream.stand_ins import StandInTransport
 
@@ -158,3 +161,26 @@ async def test_a_shutdown_closes_all_and_forgets_them(port: Port) -> None:
     await port.server.shutdown(60.0)
     assert (idle.is_closing(), serving.is_closing(), serving.written) == (True, True, b"answer")
     assert port.server.connections == []
+
+
+@pytest.mark.parametrize(("method", "at_once"), [("POST", AT_ONCE), ("DELETE", AT_ONCE), ("GET", ASKED_AT_ONCE)])
+async def test_of_a_crowd_of_requests_a_few_begin_in_one_turn_and_at_a_shutdown_all(
+    port: Port, method: str, at_once: int
+) -> None:
+    begun: list[int] = []
+    for number in range(at_once + 3):
+        port.server.starts_of(method).ask(partial(begun.append, number))
+    assert begun == list(range(at_once))
+    await port.server.shutdown(0.0)
+    assert begun == list(range(at_once + 3))
+
+
+async def test_a_shutdown_serves_a_request_whose_head_waits_in_a_crowd(port: Port) -> None:
+    heads = port.server.heads
+    heads.spend(heads.left)
+    heads.wait(lambda: heads.spend(HEADS))  # the next turn is for those that came before
+    connection, transport = port.connect()
+    connection.data_received(GET)
+    port.let_go.set()
+    await port.server.shutdown(60.0)
+    assert (transport.written, transport.is_closing()) == (b"answer", True)
