@@ -76,6 +76,13 @@ async def test_a_request_that_repeats_a_head_has_a_body_of_its_own(case: Case) -
     assert rests(reader)
 
 
+async def test_a_request_that_repeats_a_head_without_a_body_has_none_of_an_earlier_one(case: Case) -> None:
+    reader = case.reader
+    for data in (GET, post(3) + b"one", GET):
+        case.read(data)
+    assert reader.body is NO_BODY
+
+
 async def test_what_cannot_be_a_request_is_told(case: Case) -> None:
     found = case.read(b"nonsense\r\n\r\n")
     assert isinstance(found, Refusal)
