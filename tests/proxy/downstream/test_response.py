@@ -161,6 +161,12 @@ async def test_a_small_answer_without_a_length_is_chunked() -> None:
     assert stage.body == b"5\r\nhello\r\n0\r\n\r\n"
 
 
+async def test_the_gateway_s_own_id_is_the_only_one() -> None:
+    stage = Stage()
+    await stage.stream(Body(b"hello", whole=True), LENGTH, (b"X-Request-Id", b"theirs"))
+    assert (stage.head[b"X-Request-Id"], stage.wire.lower().count(b"x-request-id")) == (b"theirs", 1)
+
+
 async def test_an_empty_answer_without_a_length_is_the_last_chunk_alone() -> None:
     stage = Stage()
     await stage.stream(Body(whole=True))
@@ -186,7 +192,7 @@ async def test_http_1_0_gets_an_answer_without_a_length_up_to_the_end_of_its_con
 async def test_http_1_0_is_told_that_its_connection_goes_on() -> None:
     stage = Stage(version=(1, 0))
     await stage.stream(Body(b"hello", whole=True), LENGTH)
-    assert stage.head[b"Connection"] == b"keep-alive"
+    assert (stage.head[b"Connection"], stage.body) == (b"keep-alive", b"hello")
     assert stage.response.keeps_connection
 
 
@@ -216,7 +222,7 @@ async def test_a_whole_answer_gets_its_own_length() -> None:
     stage = Stage()
     await stage.response.answer(200, b"OK", [(b"B", b"2"), (b"A", b"1")], b"hello")
     assert stage.wire == b"HTTP/1.1 200 OK\r\nB: 2\r\nA: 1\r\nContent-Length: 5\r\n\r\nhello"
-    assert stage.response.state is DONE
+    assert (stage.response.state, stage.response.status) == (DONE, 200)
 
 
 async def test_the_fields_of_a_whole_answer_stay_as_they_are() -> None:
