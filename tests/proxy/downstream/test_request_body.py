@@ -253,6 +253,29 @@ async def test_a_large_body_counts_when_its_end_comes_while_there_is_no_connecti
     assert whole.at == [ENOUGH + 4]
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_the_observers_have_worked_off_a_body_before_it_counts(late: bool) -> None:
+    done: list[str] = []
+
+    async def work() -> None:
+        done.append("work")
+
+    async def whole() -> None:
+        done.append("whole")
+
+    content = Content(bytes(ENOUGH))
+    body = upload(content)
+    body.observe(Observer(work), on_whole=whole)
+    await body.begin()
+    assert done == []
+    if not late:
+        content.come(b"rest", whole=True)
+    await body.wait()
+    content.come(b"rest" if late else b"", whole=True)
+    await body.carried_out()
+    assert done == ["work", "whole"]
+
+
 async def test_what_has_not_come_when_there_is_a_connection_is_carried() -> None:
     content, gateway, observer = Content(bytes(ENOUGH)), Gateway(), Observer()
     body = upload(content)
