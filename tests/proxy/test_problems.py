@@ -1,6 +1,7 @@
 """The proxy's own answers, as the hub reads them."""
 
 import json
+from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
 
@@ -199,6 +200,8 @@ def test_an_answer_byte_by_byte_but_for_its_date() -> None:
         '"error_code":"overloaded","hop":"proxy","request_id":"é\u20ac"}'
     ).encode()
     date = next(line for line in answer.split(b"\r\n") if line.startswith(b"Date: "))
+    said = date.removeprefix(b"Date: ").decode()
+    assert format_datetime(parsedate_to_datetime(said), usegmt=True) == said
     assert answer == (
         b"HTTP/1.1 503 Service Unavailable\r\n%b\r\nContent-Type: application/json; charset=utf-8\r\n"
         b"Content-Length: %d\r\nCache-Control: no-store\r\nX-Request-Id: \xe9?\r\nRetry-After: 1\r\n"
