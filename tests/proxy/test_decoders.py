@@ -131,6 +131,38 @@ def test_a_stream_that_goes_no_further_is_given_up(monkeypatch: pytest.MonkeyPat
         steps(Decoder(b"stuck", LIMIT), [b"content"])
 
 
+class Sized:
+    """A stream of so many bytes, which gives them as they are, and notes how many it is shown at a time."""
+
+    full = False
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+        self.shown: list[int] = []
+
+    @property
+    def finished(self) -> bool:
+        return not self.left
+
+    def decode(self, data: memoryview, room: int) -> tuple[bytes, int]:
+        self.shown.append(len(data))
+        read = min(len(data), self.left)
+        self.left -= read
+        return bytes(data[:read]), read
+
+
+def test_each_member_is_shown_little_at_first_and_a_long_one_then_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands behind a member is copied with each look, and each look takes a call."""
+    members = [Sized(100_000), Sized(10), Sized(10), Sized(100_000)]
+    begun = iter(members)
+    monkeypatch.setitem(decoders._CODINGS, b"sized", (True, lambda: lambda _: next(begun)))
+    assert b"".join(steps(Decoder(b"sized", LIMIT), [bytes(200_020)])) == bytes(200_020)
+    assert max(member.shown[0] for member in members) <= 512
+    for member in members:
+        assert len(member.shown) < 20
+        assert max(member.shown) <= STEP_READS
+
+
 def test_codings_with_a_large_window_are_known() -> None:
     assert {b"br", b"zstd"} == WIDE
 
