@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statusproxy.proxy.body_copy import DECODED_LIMIT, BodyCopy
+from statusproxy.proxy.decoders import STEP_READS
 from statusproxy.proxy.elision import LONG_STRING
 from statusproxy.proxy.steps import StepRunner, Steps, T
 from statusproxy.status.steps import at_once
@@ -238,6 +239,53 @@ def test_a_compressed_body_is_copied_unfolded(coding: bytes, compress: Any, cuts
 def test_a_compressed_body_is_shortened_like_any_other() -> None:
     body = json.dumps({"media": "A" * 5_000_000, "session": "sales"}).encode()
     assert json.loads(whole(fed(gzip.compress(body), 10_000, coding=b"gzip")) or b"")["session"] == "sales"
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_gives_nothing_is_decoded_in_many_steps(late: bool) -> None:
+    """A megabyte of blocks without content takes tens of milliseconds."""
+    counts: list[int] = []
+
+    class Runner(AtOnce):
+        async def run(self, steps: Steps[T], *, wide: bool = False) -> T:
+            counts.append(0)
+
+            def counted() -> Steps[T]:
+                while True:
+                    try:
+                        next(steps)
+                    except StopIteration as end:
+                        value: T = end.value
+                        return value
+                    counts[-1] += 1
+                    yield
+
+            return at_once(counted())
+
+    body = gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 50_000 + b"\3\0" + bytes(8)
+    copy = BodyCopy(Runner(), 1024 * 1024, b"gzip", late=late)
+    copy.feed(body)
+    work = copy.catch_up()
+    if work is not None:
+        await work
+    assert await copy.result() == b""
+    assert counts[0] >= len(body) / STEP_READS
+
+
+def test_a_copy_that_was_decoded_is_ready_and_keeps_no_decoder() -> None:
+    """The window of one may take 16 MiB."""
+    copy = fed(gzip.compress(b"body"), 100, coding=b"gzip")
+    assert whole(copy) == copy.ready == b"body"
+
+
+@pytest.mark.parametrize("coding", [None, b"gzip"])
+def test_the_time_for_small_pieces_grows_as_their_number(coding: bytes | None) -> None:
+    def feeding(count: int) -> None:
+        copy = BodyCopy(AtOnce(), 10**7, coding, late=True)
+        for _ in range(count):
+            copy.feed(b"0123456789abcdef")
+
+    assert takes_less(lambda: feeding(16_000), 3 * 16, lambda: feeding(1_000))
 
 
 @pytest.mark.slow
