@@ -83,6 +83,8 @@ class SpoolCopy:
         """The copy, once the body is whole; None if there is none, and `failure` says why."""
         if self.size > IN_MEMORY and self._pieces:
             await self._write()
+        elif self._writing is not None and self.failure is None and (self._file is None or not self._writing.done()):
+            await self._made(self._writing)  # who waited for it was cancelled
         if self.failure is not None:
             return None
         if self._path is not None:
@@ -145,16 +147,27 @@ class SpoolCopy:
             self._fail("no-room")
             return
         self._written = self.size
+        opened = None if self._file is None or self._path is None else (self._file, self._path)
         try:
-            opened = None if self._file is None or self._path is None else (self._file, self._path)
             self._writing = asyncio.get_running_loop().run_in_executor(
                 self._executor, _append, opened, self._spool.folder, pieces
             )
+        except RuntimeError as error:  # no thread can be started
+            self._failed(error)
+        else:
+            await self._made(self._writing)
+
+    async def _made(self, writing: asyncio.Future[tuple[int, Path]]) -> None:
+        """Wait for a write under way."""
+        try:
             # A thread is not cancelled: the file must stay open for as long as it writes.
-            self._file, self._path = await asyncio.shield(self._writing)
-        except (OSError, RuntimeError) as error:
-            log.error("an event cannot be copied for the spool: %s", getattr(error, "strerror", None) or error)
-            self._fail("disk")
+            self._file, self._path = await asyncio.shield(writing)
+        except OSError as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        log.error("an event cannot be copied for the spool: %s", getattr(error, "strerror", None) or error)
+        self._fail("disk")
 
     def _fail(self, why: str) -> None:
         self.failure = why

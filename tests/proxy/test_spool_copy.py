@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import stat
+import tempfile
 import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,7 @@ from statusproxy.proxy.copy_room import NEEDED, CopyRoom
 from statusproxy.proxy.spool_copy import IN_MEMORY, SpoolCopy
 from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import until
+from tests.proxy.open_files import open_below
 
 
 @pytest.fixture
@@ -42,6 +44,21 @@ async def room(threads: ThreadPoolExecutor) -> AsyncIterator[CopyRoom]:
     for _ in range(10):  # the results of the threads are told to the loop in its next turns
         await asyncio.sleep(0)
     assert (room.spooled, room.needed) == (0, 0)
+
+
+class SlowWrite:
+    """The next writes wait in their thread until `go_on` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        append = spool_copy._append
+
+        def slow(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) -> tuple[int, Path]:
+            self.begun.set()
+            self.go_on.wait()
+            return append(opened, folder, pieces)
+
+        monkeypatch.setattr(spool_copy, "_append", slow)
 
 
 async def feed(copy: SpoolCopy, *pieces: bytes) -> None:
@@ -367,3 +384,148 @@ async def test_the_checksum_is_that_of_the_whole_body(
     await copy.content()
     assert copy.checksum == crc32(b"".join(pieces))
     copy.close()
+
+
+@pytest.mark.parametrize("before", [0, IN_MEMORY + 1])
+@pytest.mark.parametrize("written", [True, False])
+async def test_a_copy_is_whole_also_where_who_had_it_written_was_cancelled(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch, before: int,
+    written: bool,
+) -> None:  # fmt: skip
+    """A stop cuts off a request that waits for the disk, and keeps its event."""
+    copy, body = SpoolCopy(spool, threads, room), os.urandom(before + IN_MEMORY + 1)
+    await feed(copy, body[:before])
+    write = SlowWrite(monkeypatch)
+    copy.feed(body[before:])
+    first = asyncio.ensure_future(copy.content())
+    await until(write.begun.is_set)
+    first.cancel()
+    await asyncio.wait([first])
+    if written:
+        write.go_on.set()
+        assert copy._writing is not None
+        await asyncio.wait([copy._writing])
+    second = asyncio.ensure_future(copy.content())
+    await asyncio.sleep(0)
+    write.go_on.set()
+    path = await second
+    assert isinstance(path, Path)
+    assert path.read_bytes() == body
+    copy.close()
+    await until(lambda: not spool.files)
+
+
+async def test_a_write_that_fails_after_its_waiter_was_cancelled_costs_the_copy(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.folder.rmdir()
+    spool.folder = spool.folder / "nowhere" / "spool"
+    write, copy = SlowWrite(monkeypatch), SpoolCopy(spool, threads, room)
+    copy.feed(bytes(IN_MEMORY + 1))
+    first = asyncio.ensure_future(copy.content())
+    await until(write.begun.is_set)
+    first.cancel()
+    await asyncio.wait([first])
+    write.go_on.set()
+    assert (await copy.content(), copy.failure) == (None, "disk")
+
+
+async def test_a_copy_closed_twice_closes_its_file_once(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """The number of a file that was closed may be another's by then."""
+    closed: list[int] = []
+    discard = spool_copy._discard
+
+    def noted(file: int, path: Path | None) -> None:
+        closed.append(file)
+        discard(file, path)
+
+    monkeypatch.setattr(spool_copy, "_discard", noted)
+    copy = SpoolCopy(spool, threads, room)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    copy.close()
+    copy.close()
+    threads.shutdown()
+    await until(lambda: room.spooled == 0)
+    assert (len(closed), spool.files, caplog.messages) == (1, [], [])
+
+
+async def test_that_a_copy_cannot_be_removed_is_told(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    discard = spool_copy._discard
+
+    def fail(file: int, path: Path | None) -> None:
+        discard(file, path)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(spool_copy, "_discard", fail)
+    copy = SpoolCopy(spool, threads, room)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    copy.close()
+    await until(lambda: room.spooled == 0)
+    assert caplog.messages == ["a copy for the spool cannot be removed: [Errno 5] Input/output error"]
+
+
+@pytest.mark.parametrize("expected", [0, 3 * IN_MEMORY])
+async def test_a_body_takes_as_much_room_as_it_has_bytes_however_often_it_is_written(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, expected: int
+) -> None:
+    spool.room = 3 * IN_MEMORY
+    copy = SpoolCopy(spool, threads, room, expected=expected)
+    await feed(copy, *[bytes(IN_MEMORY)] * 3)
+    assert (copy.failure, room.spooled) == (None, 3 * IN_MEMORY)
+    copy.close()
+
+
+async def test_a_folder_that_someone_else_makes_meanwhile_is_used(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two large bodies may be the first at the same moment."""
+    make = tempfile.mkstemp
+    spool.folder.rmdir()
+
+    def missing(*, prefix: str, dir: Path) -> tuple[int, str]:  # noqa: A002 - the name that the module uses
+        if not spool.folder.exists():
+            spool.folder.mkdir(0o700)
+            raise FileNotFoundError
+        return make(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr(tempfile, "mkstemp", missing)
+    copy = SpoolCopy(spool, threads, room)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    assert (copy.failure, len(spool.files)) == (None, 1)
+    copy.close()
+
+
+@pytest.mark.parametrize("end", ["closed", "handed over", "cannot be written"])
+async def test_nothing_stays_open_of_a_copy(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    def full(_file: int, _data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    spool.folder.rmdir()
+    copy = SpoolCopy(spool, threads, room)
+    if end == "cannot be written":
+        monkeypatch.setattr(os, "write", full)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    if end == "handed over":
+        copy.hand_over()
+    copy.close()
+    threads.shutdown()
+    assert open_below(spool.folder.parent) == []
+
+
+async def test_where_no_thread_can_be_started_there_is_no_copy(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, caplog: pytest.LogCaptureFixture
+) -> None:
+    threads.shutdown()
+    copy = SpoolCopy(spool, threads, room)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    assert (copy.failure, await copy.content(), room.spooled) == ("disk", None, 0)
+    (message,) = caplog.messages
+    assert message.startswith("an event cannot be copied for the spool: ")
