@@ -11,15 +11,17 @@ from zlib import crc32
 
 import pytest
 
+from statusproxy.proxy import spool_copy
 from statusproxy.proxy.http1.framing import LAST_CHUNK, chunk
 from statusproxy.proxy.ports import Attempt, Parcel
-from statusproxy.proxy.spool_copy import IN_MEMORY
+from statusproxy.proxy.spool_copy import IN_MEMORY, SpoolCopy
 from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 from tests.proxy.fake_spool import FakeSpool
-from tests.proxy.harness import OK, Message, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.harness import OK, Message, Origin, Running, Wire, answer, get, reports, running, until
 from tests.proxy.held_origin import Held
 from tests.proxy.loop_clock import LoopClock
+from tests.proxy.open_files import open_below
 from tests.registry.known import records_of
 
 PATH = "/hook"
@@ -698,3 +700,173 @@ async def test_a_long_event_is_read_for_its_session_once_and_at_once(
     site.origin.answer = refuses("503 Service Unavailable")
     await site.post(long)
     assert (read, site.parcel.session) == ([len(long)] * 2, "sales")
+
+
+@pytest.mark.parametrize(
+    ("quiet", "admits", "room", "status", "answered"),
+    [
+        (True, True, None, "200 OK", 200),
+        (True, True, None, "503 Service Unavailable", 202),
+        (True, True, 0, "503 Service Unavailable", 503),
+        (False, True, None, "200 OK", 200),
+        (False, True, None, "503 Service Unavailable", 202),
+        (False, False, None, "200 OK", 202),
+        (False, False, 0, "200 OK", 502),
+    ],
+)
+async def test_whatever_becomes_of_an_event_its_sender_is_answered_once_what_it_says_is_on_disk(
+    site: Spooling, monkeypatch: pytest.MonkeyPatch, quiet: bool, admits: bool, room: int | None, status: str,
+    answered: int,
+) -> None:  # fmt: skip
+    durable = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(site.proxy.server.registry, "hear", lambda *_: durable)
+    site.spool.is_quiet, site.spool.admits, site.spool.room = quiet, admits, room
+    site.origin.answer = answer(b"own", status=status)
+    client = await site.proxy.connect()
+    await client.send(request(event()))
+    got = asyncio.ensure_future(client.message())
+    for _ in range(3):  # each of these comes and goes while the first would be answered
+        await site.proxy.ask(get("/", method="GET"))
+    assert not got.done()
+    durable.set_result(None)
+    assert (await got).status == answered
+
+
+async def test_an_event_that_the_disk_cannot_hold_is_refused_once_what_it_says_is_on_disk(
+    site: Spooling, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    durable = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(site.proxy.server.registry, "hear", lambda *_: durable)
+    site.spool.is_quiet = False
+    site.spool.folder.rmdir()
+    site.spool.folder.touch()
+    client = await site.proxy.connect()
+    await client.send(request(event(about="x" * 2 * IN_MEMORY)))
+    got = asyncio.ensure_future(client.message())
+    await until(lambda: any("cannot be copied" in message for message in caplog.messages))
+    for _ in range(3):
+        await site.proxy.ask(get("/", method="GET"))
+    assert not got.done()
+    durable.set_result(None)
+    assert (await got).status == 502
+    assert "request failed: not_kept: disk" in caplog.messages
+
+
+async def test_an_announced_length_for_which_there_is_no_room_is_not_even_begun(
+    site: Spooling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    append = spool_copy._append
+
+    def counted(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) -> tuple[int, Path]:
+        written.extend(map(len, pieces))
+        return append(opened, folder, pieces)
+
+    monkeypatch.setattr(spool_copy, "_append", counted)
+    site.spool.room = 3 * IN_MEMORY
+    assert (await site.post(bytes(4 * IN_MEMORY))).body == b"ok"
+    assert written == []
+
+
+@pytest.mark.parametrize("status", ["200 OK", "503 Service Unavailable"])
+@pytest.mark.parametrize("quiet", [True, False])
+async def test_the_file_of_a_large_event_does_not_stay_open(site: Spooling, status: str, quiet: bool) -> None:
+    site.spool.is_quiet = quiet
+    site.origin.answer = answer(b"own", status=status)
+    await site.post(os.urandom(4 * IN_MEMORY))
+    await until(lambda: open_below(site.spool.folder.parent) == [])
+
+
+@pytest.mark.parametrize("size", [0, 4 * IN_MEMORY])
+async def test_of_an_event_that_is_kept_in_memory_or_in_a_file_nothing_counts_or_lies_beside(
+    site: Spooling, size: int
+) -> None:
+    """What is kept is the spool's own from then on, and counts there."""
+    await site.origin.stop()
+    body = event(about="x" * size)
+    assert (await site.post(body)).status == 202
+    copies = site.proxy.server.proxy.copies
+    await until(lambda: (copies.spooled, copies.needed) == (0, 0))
+    assert (site.spool.bodies, site.spool.files) == ([body], [])
+    if isinstance(site.parcel.body, Path):
+        assert site.parcel.body.exists()
+
+
+async def test_why_an_event_has_no_answer_after_a_stop_is_kept_with_it(site: Spooling, loop_clock: LoopClock) -> None:
+    held = Held(site.origin)
+    client = await site.proxy.connect()
+    await client.send(request(event()))
+    await held.came()
+    await stop(site, loop_clock)
+    assert site.attempt == Attempt("no-answer", detail="the proxy stopped")
+
+
+async def test_an_event_whose_answer_is_cut_off_by_a_stop_is_reported_without_a_status(
+    site: Spooling, loop_clock: LoopClock
+) -> None:
+    async def begin(wire: Wire) -> None:
+        await site.origin.take(wire)
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        await asyncio.Event().wait()
+
+    site.origin.script = begin
+    seen = reports(site.proxy)
+    client = await site.proxy.connect()
+    await client.send(request(event()))
+    await client.head()
+    await stop(site, loop_clock)
+    assert [report.status for report in seen] == [0]
+
+
+async def test_an_event_that_failed_before_a_stop_is_kept_with_what_became_of_it(
+    site: Spooling, loop_clock: LoopClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, asked = SpoolCopy.content, asyncio.Event()
+
+    async def slow(copy: SpoolCopy) -> bytes | Path | None:
+        if not asked.is_set():
+            asked.set()
+            await asyncio.Event().wait()
+        return await content(copy)
+
+    monkeypatch.setattr(SpoolCopy, "content", slow)
+    await site.origin.stop()
+    client = await site.proxy.connect()
+    await client.send(request(event()))
+    await asked.wait()
+    await stop(site, loop_clock)
+    assert (site.attempt.reason, site.spool.bodies) == ("not-sent", [event()])
+
+
+async def test_the_file_of_an_event_that_a_stop_finds_being_kept_is_the_spools(
+    site: Spooling, loop_clock: LoopClock
+) -> None:
+    site.origin.answer = refuses("503 Service Unavailable")
+    site.spool.durable.clear()
+    client = await site.proxy.connect()
+    await client.send(request(bytes(4 * IN_MEMORY)))
+    await until(lambda: site.spool.keeping == 1)
+    await stop(site, loop_clock)
+    await until(lambda: open_below(site.spool.folder) == [])
+    assert [file.stat().st_size for file in site.spool.files] == [4 * IN_MEMORY]
+
+
+async def test_the_file_of_an_event_that_the_spool_could_not_write_is_removed(site: Spooling) -> None:
+    site.origin.answer = refuses("503 Service Unavailable")
+    site.spool.writes = False
+    assert (await site.post(bytes(4 * IN_MEMORY))).body == b"later"
+    await until(lambda: site.spool.files == [])
+
+
+async def test_a_sender_that_is_too_slow_is_told_so_after_its_time_and_not_after_twice_that(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    settings = {"timeouts": {"request_body": "300s"}, "limits": {"min_rate": None}}
+    async with running(tmp_path, origin.url, webhooks=[{"path": PATH, "spool": True}], **settings) as proxy:
+        proxy.server.proxy.spool = FakeSpool(tmp_path)
+        client = await proxy.connect()
+        await client.send(request(event())[:-1])
+        await until(lambda: proxy.server.proxy.in_flight == 1)
+        await loop_clock.move(301)
+        got = await asyncio.wait_for(client.message(), 10)
+        assert json.loads(got.body)["error_code"] == "webhook_body_incomplete"

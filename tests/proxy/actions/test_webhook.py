@@ -27,6 +27,7 @@ from statusproxy.proxy.problems import FOR_SENDERS, PROBLEMS
 from statusproxy.proxy.sender_auth import SenderPolicy
 from statusproxy.proxy.site import WebhookTarget
 from statusproxy.proxy.upstream.connection import UpstreamConnection
+from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.status.model import Change, Record
 from tests.presets.recorded import recorded
 from tests.proxy.compressed import COMPRESSORS
@@ -1085,3 +1086,52 @@ def test_what_is_below_a_webhooks_path_goes_below_the_receivers(target: bytes, c
 def test_a_session_and_what_is_below_it_are_told_apart(came: bytes, went: bytes) -> None:
     target = WebhookTarget(SenderPolicy([]), target=b"/in/{session}/**", session_at=1, below_at=2)
     assert request_target(target, came) == went
+
+
+async def test_an_event_whose_rest_comes_after_the_gateway_proved_to_be_down_counts(
+    proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = asyncio.Event()
+
+    async def fail(**_: Any) -> UpstreamConnection:
+        failed.set()
+        raise UpstreamError("gateway_unreachable")
+
+    monkeypatch.setattr(proxy.server.proxy.site.pool, "acquire", fail)
+    client = await proxy.connect()
+    body = event(media="A" * 2 * ENOUGH)
+    await client.send(get(PATH, f"Content-Length: {len(body)}", method="POST") + body[:ENOUGH])
+    await failed.wait()
+    await proxy.ask(b"GET / HTTP/1.1\r\n\r\n")  # needs no gateway: it has no Host
+    await client.send(body[ENOUGH:])
+    assert (await client.message()).status == 502
+    assert lost(proxy) == ["sales"]
+
+
+async def test_that_no_one_takes_an_event_is_told_once_what_it_changed_is_on_disk(
+    origin: Origin, proxy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await origin.stop()
+    held = Held(proxy, monkeypatch)
+    client = await proxy.connect()
+    await client.send(get(PATH, method="POST", body=event()))
+    await held.begun.wait()
+    answered = asyncio.ensure_future(client.message())
+    for _ in range(3):  # each of these comes and goes while the first would be answered
+        assert (await proxy.ask(get("/later"))).status == 502
+    assert not answered.done()
+    held.let_go.set()
+    assert (await answered).status == 502
+
+
+async def test_a_sender_that_is_too_slow_is_told_so_after_its_time_and_not_after_twice_that(
+    origin: Origin, tmp_path: Path, loop_clock: LoopClock
+) -> None:
+    settings = {"timeouts": {"request_body": "300s"}, "limits": {"min_rate": None}}
+    async with running(tmp_path, origin.url, webhooks=[{"path": PATH}], **settings) as proxy:
+        client = await proxy.connect()
+        await client.send(get(PATH, method="POST", body=event())[:-1])
+        await until(lambda: proxy.server.proxy.in_flight == 1)
+        await loop_clock.move(301)
+        got = await asyncio.wait_for(client.message(), 10)
+        assert json.loads(got.body)["error_code"] == "webhook_body_incomplete"
