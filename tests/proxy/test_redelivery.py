@@ -18,6 +18,7 @@ from statusproxy.proxy.redelivery import Redelivery
 from statusproxy.proxy.spool_copy import IN_MEMORY
 from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import OK, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.open_files import open_below
 
 PATH = "/hook"
 NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
@@ -356,3 +357,89 @@ async def test_a_cancelled_attempt_leaves_nothing_behind(site: Site, origin: Ori
     await asyncio.wait([sending])
     assert sending.cancelled()
     await until(lambda: site.proxy.site.pool.in_use == 0)
+
+
+async def test_a_connection_whose_answer_comes_in_parts_is_used_again(site: Site, origin: Origin) -> None:
+    answered = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        for _ in range(2):
+            await origin.take(wire)
+            await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")
+            await answered.wait()
+            await wire.send(b"cde")
+
+    origin.script = script
+    sending = asyncio.ensure_future(site.send(EVENT, content(), 0))
+    await origin.received()
+    await until(lambda: site.proxy.site.pool.in_use == 1)
+    for _ in range(3):  # each of these comes and goes while the head would be enough
+        await site.running.ask(b"GET / HTTP/1.1\r\n\r\n")
+    assert not sending.done()
+    answered.set()
+    assert (await sending).reason == (await site.send(EVENT, content(), 0)).reason == "delivered"
+    assert origin.connections == 1
+
+
+async def test_the_file_of_a_body_does_not_stay_open(site: Site, origin: Origin, tmp_path: Path) -> None:
+    file = tmp_path / "body"
+    file.write_bytes(bytes(2 * PIECE))
+    attempt = await site.send(EVENT, content(body=file, length=2 * PIECE), 0)
+    assert (attempt.reason, open_below(file)) == ("delivered", [])
+
+
+async def test_after_a_change_of_the_number_of_connections_the_new_part_of_them_is_used(
+    origin: Origin, tmp_path: Path
+) -> None:
+    held = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await origin.take(wire)
+        await held.wait()
+        await wire.send(OK)
+
+    origin.script = script
+    send: list[asyncio.Future[Attempt]] = []
+    async with running(tmp_path, origin.url, limits={"upstream_connections": 8}) as proxy:
+        again = Redelivery(proxy.server.proxy)
+        send += [asyncio.ensure_future(again.send(EVENT, content(), 0)) for _ in range(2)]
+        await origin.received(1)
+        (tmp_path / "more").mkdir()
+        async with running(tmp_path / "more", origin.url, limits={"upstream_connections": 16}) as more:
+            proxy.server.proxy.site = more.server.proxy.site
+            send += [asyncio.ensure_future(again.send(EVENT, content(), 0)) for _ in range(4)]
+            await until(lambda: len(origin.requests) >= 3)
+            assert more.server.proxy.site.pool.in_use == 2
+            held.set()
+            await asyncio.gather(*send)
+
+
+async def test_few_connections_have_one_place(origin: Origin, tmp_path: Path) -> None:
+    held = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await origin.take(wire)
+        await held.wait()
+        await wire.send(OK)
+
+    origin.script = script
+    async with running(tmp_path, origin.url, limits={"upstream_connections": 7}) as proxy:
+        send = Redelivery(proxy.server.proxy).send
+        sending = [asyncio.ensure_future(send(EVENT, content(), 0)) for _ in range(3)]
+        await origin.received(1)
+        for _ in range(3):
+            await proxy.ask(b"GET / HTTP/1.1\r\n\r\n")
+        assert len(origin.requests) == 1
+        held.set()
+        await asyncio.gather(*sending)
+
+
+async def test_a_receiver_whose_path_is_a_pattern_of_any_kind_does_not_get_it(
+    site: Site, origin: Origin, tmp_path: Path
+) -> None:
+    """What stood in place of the pattern is not known any more."""
+    async with running(tmp_path, origin.url, webhooks=[{"path": "/all/**"}]) as present:
+        site.proxy.site = present.server.proxy.site
+        event = replace(EVENT, receiver="hub http://gone.example", path="/all/**")
+        assert (await site.send(event, content(), 0)).detail == "/all/** no longer has a receiver"
+    assert origin.connections == 0
