@@ -15,6 +15,7 @@ from statusproxy.proxy.kept_body import PIECE, KeptBody
 from statusproxy.proxy.upstream.connection import UpstreamConnection
 from statusproxy.proxy.upstream.errors import UpstreamError
 from tests.proxy.harness import until
+from tests.proxy.open_files import open_below
 
 
 @pytest.fixture
@@ -221,3 +222,35 @@ async def test_stopping_ends_the_carrying(threads: ThreadPoolExecutor, tmp_path:
     receiver.goes_on.set()
     await asyncio.wrap_future(threads.submit(int))
     assert (len(receiver.pieces), receiver.given_up) == (1, [])
+
+
+async def test_a_body_that_is_here_is_read_for_its_receiver_alone(threads: ThreadPoolExecutor) -> None:
+    sent = kept(b"abc", threads)
+    assert (sent.unread, sent.watched) == (False, False)
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_request_cancelled_while_its_file_is_opened_ends_as_cancelled_and_logs_nothing(
+    threads: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    there: bool,
+) -> None:  # fmt: skip
+    if there:
+        (tmp_path / "body").write_bytes(b"abc")
+    begun, go_on, real = threading.Event(), threading.Event(), os.open
+
+    def slow(*arguments: Any) -> int:
+        begun.set()
+        go_on.wait()
+        return real(*arguments)
+
+    monkeypatch.setattr(os, "open", slow)
+    beginning = asyncio.ensure_future(kept(tmp_path / "body", threads).begin())
+    await until(begun.is_set)
+    beginning.cancel()
+    await asyncio.wait([beginning])
+    go_on.set()
+    await asyncio.wrap_future(threads.submit(int))
+    threads.shutdown()
+    for _ in range(10):  # the results of the threads are told to the loop in its next turns
+        await asyncio.sleep(0)
+    assert (beginning.cancelled(), open_below(tmp_path), caplog.messages) == (True, [], [])
