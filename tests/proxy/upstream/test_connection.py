@@ -782,3 +782,73 @@ async def test_a_tunnel_is_read_on_where_the_answer_was_held_back() -> None:
     assert not alone.transport.is_reading()
     connection.tunnel(got.append)
     assert (alone.transport.is_reading(), got) == (True, [bytes(HIGH_WATER + 1)])
+
+
+async def test_a_tunnel_takes_no_place_in_the_pool(origin: Origin) -> None:
+    pool = Pool(Address("127.0.0.1", origin.port), UpstreamLimits(upstream_connections=1, reserved=0))
+    origin.answer = SWITCH
+    connection = await pool.acquire(probe=False, client="a", reserved=False)
+    connection.begin(head_only=False)
+    connection.write(get(), last=True)
+    await connection.head()
+    assert pool.take(probe=False, client="a", reserved=False) is None
+    connection.tunnel(lambda _: None)
+    other = await asyncio.wait_for(pool.acquire(probe=False, client="a", reserved=False), 10)
+    for one in (connection, other):
+        one.abort()
+        pool.release(one)
+
+
+async def test_a_request_counts_as_whole_only_where_that_was_said() -> None:
+    alone = Alone()
+    alone.connection.begin(head_only=False)
+    alone.connection.write(b"POST / HTTP/1.1\r\n\r\n")
+    alone.connection.data_received(OK)
+    assert not alone.connection.end_exchange()
+
+
+async def test_a_whole_request_that_is_given_up_ends_in_order() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    with listening, socket.create_connection(listening.getsockname()) as near:
+        far, _ = listening.accept()
+        with far:
+            alone = Alone(sock=near)
+            alone.ask().abort()
+            near.close()
+            assert far.recv(1) == b""
+    assert (alone.transport.ended, alone.connection.closed) == ("aborted", True)
+
+
+async def test_who_waits_for_the_gateway_to_take_more_learns_that_it_is_gone() -> None:
+    alone = Alone()
+    connection = alone.ask(whole=False)
+    connection.pause_writing()
+    draining = asyncio.create_task(connection.drain())
+    await asyncio.sleep(0)
+    connection.connection_lost(None)
+    await asyncio.wait_for(draining, 10)
+
+
+async def test_what_is_read_of_an_answer_after_its_exchange_ended_is_no_business_of_the_connection() -> None:
+    alone = Alone()
+    connection = alone.ask()
+    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (4 * HIGH_WATER))
+    connection.data_received(bytes(HIGH_WATER + 1))
+    answer = connection.answer
+    assert not connection.end_exchange()
+    assert await answer.read()
+    assert not alone.transport.is_reading()
+
+
+@pytest.mark.parametrize("ended", ["closing", "closed"])
+async def test_a_connection_that_ends_is_neither_paused_nor_resumed(ended: str) -> None:
+    """The transport of another event loop refuses that."""
+    alone = Alone()
+    connection = alone.ask()
+    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (4 * HIGH_WATER))
+    if ended == "closing":
+        alone.transport.close()
+    else:
+        connection.closed = True
+    connection.data_received(bytes(HIGH_WATER + 1))
+    assert alone.transport.is_reading()

@@ -271,3 +271,72 @@ def test_the_first_of_two_classes_is_the_first_served(reserved: bool) -> None:
     give_back(places, first)
     give_back(places, holders[1])
     assert served[3:] == [second]
+
+
+class Compared:
+    """Counts how often two who wait are compared: the effort of a step."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.times = 0
+        compare = Waiter.__lt__
+
+        def counted(one: Waiter, other: Waiter) -> bool:
+            self.times += 1
+            return compare(one, other)
+
+        monkeypatch.setattr(Waiter, "__lt__", counted)
+
+
+def test_a_webhook_has_a_place_at_once_where_others_have_all_of_theirs() -> None:
+    places = UpstreamPlaces(3, 1, 3)
+    assert [places.take("a", False), places.take("a", False), places.take("b", True)] == [True, True, True]
+
+
+def test_a_place_that_comes_free_costs_little_however_many_of_its_client_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    places, served = UpstreamPlaces(2_000, 0, 2), list[Asked]()
+    asked = [ask(places, served, "a") for _ in range(1_002)]
+    compared = Compared(monkeypatch)
+    give_back(places, asked[0])
+    assert (len(served), compared.times < 100) == (3, True)
+
+
+def test_many_who_leave_a_long_queue_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    places, served = UpstreamPlaces(1, 0, 1), list[Asked]()
+    asked = [ask(places, served, str(n)) for n in range(1_001)]
+    compared = Compared(monkeypatch)
+    for one in asked[500:]:
+        leave(places, one)
+    assert (places.waiting, compared.times < 20_000) == (499, True)
+
+
+def test_of_a_client_whose_waiters_were_served_nothing_stays() -> None:
+    """Addresses are many, and someone may wait for hours."""
+    places, served = UpstreamPlaces(3, 0, 1), list[Asked]()
+    ask(places, served, "other")
+    ask(places, served, "other")
+    for n in range(100):
+        first, second = ask(places, served, str(n)), ask(places, served, str(n))
+        give_back(places, first)
+        assert second.holds
+        give_back(places, second)
+    assert (places.waiting, len(places._parked)) == (1, 1)
+
+
+def test_of_clients_whose_waiters_left_nothing_stays_after_a_sweep() -> None:
+    places, served = UpstreamPlaces(1_000, 0, 1), list[Asked]()
+    ask(places, served, "other")
+    ask(places, served, "other")
+    for n in range(300):
+        ask(places, served, str(n))
+        comes_and_goes(places, served, str(n))
+    assert (places.waiting, len(places._parked) < 100) == (1, True)
+
+
+def test_once_no_one_waits_nothing_stays_of_those_who_did() -> None:
+    places, served = UpstreamPlaces(1_000, 0, 1), list[Asked]()
+    gone: list[weakref.ref[Asked]] = []
+    for n in range(100):
+        holder = ask(places, served, str(n))
+        gone.append(comes_and_goes(places, served, str(n)))
+        give_back(places, holder)
+    assert (places.waiting, kept(gone)) == (0, 0)
