@@ -19,11 +19,25 @@ from statusproxy.proxy.body_copy import BodyCopy
 from statusproxy.proxy.downstream.request_body import ENOUGH, Upload
 from statusproxy.proxy.downstream.response import AnsweredTwiceError, Response
 from statusproxy.proxy.exchange import Exchange
+from statusproxy.proxy.request_head import PreparedHead
 from statusproxy.proxy.upstream.answer_body import Room
 from statusproxy.proxy.upstream.call import Call
 from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.upstream.pool import Pool
 from tests.proxy.fake_spool import FakeSpool
-from tests.proxy.harness import Message, Origin, Running, Wire, answer, get, hurry, reports, running, until
+from tests.proxy.harness import (
+    Message,
+    Origin,
+    Running,
+    Wire,
+    answer,
+    get,
+    hurry,
+    reports,
+    running,
+    running_by,
+    until,
+)
 from tests.proxy.loop_clock import LoopClock
 
 #: More than all buffers between a gateway and a client that does not read hold.
@@ -712,3 +726,47 @@ async def test_what_a_proxy_in_front_left_out_is_told_with_whether_it_was_a_webh
     await proxy.ask(get("/", "Via: 1.1 nginx"))
     await proxy.ask(get("/v1/webhooks/receive", "Via: 1.1 nginx", method="POST", body=b"{}"))
     assert told == [("client", "127.0.0.1", False), ("client", "127.0.0.1", True)]
+
+
+async def test_an_answer_that_a_stop_cuts_off_in_the_middle_is_reported_without_a_status(
+    origin: Origin, tmp_path: Path
+) -> None:
+    async def begin(wire: Wire) -> None:
+        await wire.head()
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        await wire.rest()
+
+    origin.script = begin
+    async with running(tmp_path, origin.url) as proxy:
+        seen = reports(proxy)
+        client = await proxy.connect()
+        await client.send(get())
+        assert (await client.head()).status == 200
+        hurry(proxy.server)
+        await proxy.server.stop()
+    assert [(report.status, report.problem) for report in seen] == [(0, None)]
+
+
+async def test_an_exchange_whose_answer_depends_on_it_knows_when_the_gateway_was_asked(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[bytes, float]] = []
+    prepare = Exchange.prepare
+
+    def noted(exchange: Exchange, pool: Pool, **options: Any) -> PreparedHead:
+        asked.append((exchange.target, exchange.asked_at))
+        return prepare(exchange, pool, **options)
+
+    monkeypatch.setattr(Exchange, "prepare", noted)
+    async with running_by(lambda: 1_700_000_000.0, tmp_path, origin.url) as proxy:
+        for target in ("/", "/api/channels"):
+            await proxy.ask(get(target))
+    assert asked == [(b"/", 0.0), (b"/api/channels", pytest.approx(1_700_000_000.0))]
+
+
+async def test_a_client_that_stays_does_not_keep_the_exchange_that_is_over(proxy: Running) -> None:
+    client = await proxy.connect()
+    await client.send(get())
+    await client.message()
+    await until(lambda: proxy.server.proxy.in_flight == 0)
+    assert [connection.gone for connection in proxy.server.clients.connections] == [None]

@@ -1110,3 +1110,11 @@ async def test_the_kernel_looks_for_clients_that_died_or_never_read(port: Port, 
         port.connect(StandInTransport(tcp.getsockname(), near=tcp))
         assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == (seconds or 0) * 1000
+
+
+async def test_who_was_answered_and_asks_for_nothing_is_not_waited_for(port: Port) -> None:
+    """An end of the proxy closes its connection at once."""
+    connection, _ = port.connect()
+    assert not is_idle(connection)
+    answered, _ = await port.answered()
+    assert is_idle(answered)
