@@ -81,10 +81,10 @@ class SpoolCopy:
 
     async def content(self) -> bytes | Path | None:
         """The copy, once the body is whole; None if there is none, and `failure` says why."""
+        if self._writing is not None and self.failure is None:
+            await self._made(self._writing)  # who waited for it may have been cancelled
         if self.size > IN_MEMORY and self._pieces:
             await self._write()
-        elif self._writing is not None and self.failure is None and (self._file is None or not self._writing.done()):
-            await self._made(self._writing)  # who waited for it was cancelled
         if self.failure is not None:
             return None
         if self._path is not None:

@@ -1,6 +1,7 @@
 """The copy of a body for the spool: whole, in memory or in a file, and gone when no one took it."""
 
 import asyncio
+import errno
 import logging
 import os
 import stat
@@ -47,15 +48,17 @@ async def room(threads: ThreadPoolExecutor) -> AsyncIterator[CopyRoom]:
 
 
 class SlowWrite:
-    """The next writes wait in their thread until `go_on` is set."""
+    """The next writes wait in their thread until `go_on` is set, and fail then where an error is given."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: OSError | None = None) -> None:
         self.begun, self.go_on = threading.Event(), threading.Event()
         append = spool_copy._append
 
         def slow(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) -> tuple[int, Path]:
             self.begun.set()
             self.go_on.wait()
+            if error is not None:
+                raise error
             return append(opened, folder, pieces)
 
         monkeypatch.setattr(spool_copy, "_append", slow)
@@ -429,6 +432,25 @@ async def test_a_write_that_fails_after_its_waiter_was_cancelled_costs_the_copy(
     await asyncio.wait([first])
     write.go_on.set()
     assert (await copy.content(), copy.failure) == (None, "disk")
+
+
+async def test_a_later_write_that_fails_after_its_waiter_was_cancelled_costs_the_copy_too(
+    spool: FakeSpool, threads: ThreadPoolExecutor, room: CopyRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written before it is no whole copy."""
+    copy = SpoolCopy(spool, threads, room)
+    await feed(copy, bytes(IN_MEMORY + 1))
+    write = SlowWrite(monkeypatch, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    copy.feed(b"the end")
+    first = asyncio.ensure_future(copy.content())
+    await until(write.begun.is_set)
+    first.cancel()
+    await asyncio.wait([first])
+    write.go_on.set()
+    assert copy._writing is not None
+    await asyncio.wait([copy._writing])
+    assert (await copy.content(), copy.failure) == (None, "disk")
+    await until(lambda: not spool.files)
 
 
 async def test_a_copy_closed_twice_closes_its_file_once(
