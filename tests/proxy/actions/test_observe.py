@@ -1,9 +1,13 @@
 """What is looked at on its way passes as it came, whatever goes wrong in looking at it."""
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import pytest
 
+from statusproxy.proxy.actions.observe import observe
 from tests.proxy.harness import Origin, Running, answer, get
 
 JSON = "Content-Type: application/json"
@@ -43,3 +47,16 @@ async def test_an_error_of_our_own_in_learning_costs_no_answer(
     got = await proxy.ask(get("/api/boxes"))
     assert (got.status, got.body) == (200, b'[{"id": 1}]')
     assert "an answer could not be looked at: learning" in caplog.messages
+
+
+async def test_what_an_answer_changed_is_waited_for_until_it_is_durable() -> None:
+    settled: list[object] = []
+
+    async def settle(durable: object) -> None:
+        settled.append(durable)
+
+    exchange: Any = SimpleNamespace(settle=settle)
+    durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    await observe(exchange, "qr", lambda: None)
+    await observe(exchange, "qr", lambda: durable)
+    assert settled == [durable]

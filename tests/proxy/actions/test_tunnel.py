@@ -475,11 +475,13 @@ class Side:
 class Pair:
     """A tunnel under way between two sides."""
 
-    def __init__(self, *, half: bool = True, upload: asyncio.Future[None] | None = None) -> None:
+    def __init__(
+        self, *, half: bool = True, upload: asyncio.Future[None] | None = None, idle: float | None = None
+    ) -> None:
         self.client, self.gateway = Side(half=half), Side(half=half)
         client: Any = self.client
         gateway: Any = self.gateway
-        self.tunnel = Tunnel(client, gateway, None)
+        self.tunnel = Tunnel(client, gateway, idle)
         self.task = asyncio.ensure_future(self.tunnel.run(upload))
 
     async def __aenter__(self) -> "Pair":
@@ -573,6 +575,18 @@ async def test_a_gateway_that_has_not_taken_all_is_reset_at_the_end() -> None:
         pair.gateway.receive(None)
         await pair.task
         assert pair.gateway.ended == "reset"
+
+
+@pytest.mark.parametrize("speaker", ["client", "gateway"])
+async def test_the_words_of_one_side_alone_keep_a_tunnel_alive(speaker: str, loop_clock: LoopClock) -> None:
+    async with Pair(idle=5.0) as pair:
+        side: Side = getattr(pair, speaker)
+        for _ in range(6):
+            await loop_clock.move(4.0)
+            side.receive(b".")
+        assert not pair.task.done()
+        await loop_clock.move(6.0)
+        await asyncio.wait_for(pair.task, PATIENCE)
 
 
 async def test_a_tunnel_without_a_time_limit_is_never_looked_at() -> None:

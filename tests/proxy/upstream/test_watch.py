@@ -259,6 +259,18 @@ async def test_another_reason_is_passed_on_and_not_logged_again(
     assert len(about(caplog)) == 1
 
 
+async def test_who_must_know_has_it_looked_at_soon_though_nothing_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = Gateway(monkeypatch)
+    gateway.watch.start()
+    await gateway.turns()
+    await gateway.pause_over()
+    assert len(gateway.looks) == 1
+    gateway.watch.look_soon()
+    await gateway.turns()
+    assert len(gateway.looks) == 2
+    gateway.watch.close()
+
+
 def test_a_watch_that_was_never_started_can_be_closed() -> None:
     GatewayWatch(lambda: _as_address(None), lambda: "http://gateway.example", lambda: None).close()
 
