@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo    see it at work: a lying gateway, an unlinked phone, a truthful list"
 	@echo "make test    lint, type-check and test everything"
-	@echo "make check   lint, type-check and run the quick tests, for the edit loop: about two minutes"
+	@echo "make check   lint, type-check and run the quick tests, for the edit loop: about a minute"
 	@echo "make steady  run the tests RUNS=10 times, beside BUSY=0 busy processes, to the first failure"
 	@echo "make run     run the proxy with ./config.yaml"
 	@echo "make format  format, and fix what can be fixed automatically"
@@ -30,7 +30,8 @@ help:
 	@echo "make simulate  ten thousand schedules of many proxies that share a map (SCHEDULES=, SEED=)"
 	@echo "make coverage  run all tests once more, and name what none of them covers"
 	@echo "make coverage-own  name each source file that its own test file does not cover (ROOM=status for one room)"
-	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=)"
+	@echo "make mutants  change the code in a sample of places, and name what no test notices (ROOM=, SAMPLE=, SEED=;"
+	@echo "              OTHERS=1: try what the own tests do not notice against those beside them, too)"
 	@echo "make pictures  draw, record and photograph the pictures of the README again (needs Chromium)"
 	@echo "make dist    build the wheel and the source distribution into dist/, and check them: docs/python.md"
 	@echo "make deb     build the Debian package for the release that this machine runs: docs/debian.md"
