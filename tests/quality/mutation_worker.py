@@ -201,6 +201,7 @@ class _Loop:
 
         def measure() -> int:
             tracer = coverage.Coverage(data_file=None, include=[self._job.source], config_file=False)
+            tracer.set_option("run:disable_warnings", ["no-data-collected"])  # the tests may reach nothing of it
             seconds = {}
             tracer.start()
             for item, after in zip(session.items, [*session.items[1:], None], strict=True):

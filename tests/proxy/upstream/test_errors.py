@@ -2,7 +2,8 @@
 
 import pytest
 
-from statusproxy.proxy.upstream.errors import UpstreamError
+from statusproxy.proxy.problems import PROBLEMS
+from statusproxy.proxy.upstream.errors import UNREACHED, UpstreamError
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,7 @@ def test_it_says_what_happened_and_whether_an_answer_had_begun(
     error: UpstreamError, said: str, code: str, answered: bool
 ) -> None:
     assert (str(error), error.code, error.answered) == (said, code, answered)
+
+
+def test_where_no_connection_was_made_is_told_by_problems_of_the_table() -> None:
+    assert PROBLEMS.keys() >= UNREACHED
