@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.quality.mirror import ROOT, module, own_test, sources
@@ -76,7 +77,7 @@ def attempt(source: Path, numbers: list[int], seconds: float, root: Path = ROOT,
         if others and left:
             beside = [str(own_test(source).parent), f"--deselect={own_test(source)}", "-m", "not slow"]
             seconds = max(0.0, end - time.monotonic())
-            more = [one for one in _tried(source, left, seconds, root, beside, quick=True) if one.fate in _NOTICED]
+            more = [one for one in _tried(source, left, seconds, root, beside, _MOST) if one.fate in _NOTICED]
     except subprocess.TimeoutExpired:
         return Result(source, failure="takes too long")
     except subprocess.CalledProcessError as error:
@@ -88,13 +89,11 @@ def attempt(source: Path, numbers: list[int], seconds: float, root: Path = ROOT,
 
 
 def _tried(
-    source: Path, numbers: list[int], seconds: float, root: Path, tests: list[str], *, quick: bool = False
+    source: Path, numbers: list[int], seconds: float, root: Path, tests: list[str], most: float = math.inf
 ) -> list[Fate]:
-    """What becomes of them; `quick`: after some seconds of tests a mutant counts as not noticed."""
+    """What becomes of them; after `most` seconds of tests a mutant counts as not noticed."""
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(str(source), module(source), tests, numbers, folder, seconds)
-        if quick:
-            job = replace(job, most=_MOST, anew=False)
+        job = Job(str(source), module(source), tests, numbers, folder, seconds, most=most)
         done = subprocess.run(
             [sys.executable, "-m", "tests.quality.mutation_worker"],
             input=json.dumps(asdict(job)),

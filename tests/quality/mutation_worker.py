@@ -67,9 +67,8 @@ class Job:
     patience: float = 5.0
     """Seconds that a mutant may take, besides five times what the tests take without it."""
     most: float = math.inf
-    """Seconds of tests that each mutant is tried with, the quickest first."""
-    anew: bool = True
-    """Whether what survives in a function is tried with its module imported anew, too: it may have run at import."""
+    """Seconds of tests that each mutant is tried with, the quickest first. With such a bound, what survives in a
+    function is not tried with its module imported anew, though it may have run at import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def run(job: Job) -> list[Fate]:
         if mutation.number not in fates and not (begun and in_time):
             continue
         tried.append(mutation)
-        anew = job.anew or mutation.number not in fates
+        anew = job.most == math.inf or mutation.number not in fates
         fate = fates.setdefault(mutation.number, SURVIVED)
         if in_time and anew and fate in (SURVIVED, UNREACHED):
             again = _imported_anew(job, text, mutation, tests.get(mutation.number, job.tests))
