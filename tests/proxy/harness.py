@@ -284,6 +284,11 @@ class Running:
         await wire.close()
         return answer
 
+    async def others_pass(self) -> None:
+        """Three clients come and go: what could go on had as many turns of the loop, and of the kernel, as they."""
+        for _ in range(3):
+            assert (await self.ask(b"GET / HTTP/1.1\r\n\r\n")).status == 400  # needs no gateway: it has no Host
+
     async def close(self) -> None:
         """Close what `connect` opened."""
         for wire in self.wires:
@@ -299,8 +304,7 @@ def hurry(server: Server) -> None:
 async def push(proxy: Running, wire: Wire, count: int) -> int:
     """Send up to `count` bytes until the other side accepts no more; how many it took.
 
-    It accepts no more when nothing has moved while three other clients came and went: what could still move had as many
-    turns of the loop, and of the kernel, as they.
+    It accepts no more when nothing has moved while others passed.
     """
     piece, sent, before = b"x" * 65536, 0, -1
 
@@ -314,8 +318,7 @@ async def push(proxy: Running, wire: Wire, count: int) -> int:
     sending = asyncio.create_task(send())
     while not sending.done() and sent != before:
         before = sent
-        for _ in range(3):
-            assert (await proxy.ask(b"GET / HTTP/1.1\r\n\r\n")).status == 400  # needs no gateway: it has no Host
+        await proxy.others_pass()
     sending.cancel()
     await asyncio.wait([sending])
     return sent

@@ -23,6 +23,7 @@ from statusproxy.proxy.steps import StepRunner, Steps, T
 from statusproxy.status.steps import at_once
 from tests.processor_time import seconds, takes_less
 from tests.proxy.compressed import COMPRESSORS, SEVERAL, zstd
+from tests.status.counting import counted
 
 pytestmark = pytest.mark.divisible
 
@@ -248,19 +249,9 @@ async def test_what_gives_nothing_is_decoded_in_many_steps(late: bool) -> None:
 
     class Runner(AtOnce):
         async def run(self, steps: Steps[T], *, wide: bool = False) -> T:
-            counts.append(0)
-
-            def counted() -> Steps[T]:
-                while True:
-                    try:
-                        next(steps)
-                    except StopIteration as end:
-                        value: T = end.value
-                        return value
-                    counts[-1] += 1
-                    yield
-
-            return at_once(counted())
+            value, count = counted(steps)
+            counts.append(count)
+            return value
 
     body = gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 50_000 + b"\3\0" + bytes(8)
     copy = BodyCopy(Runner(), 1024 * 1024, b"gzip", late=late)

@@ -18,6 +18,7 @@ from statusproxy.proxy.redelivery import Redelivery
 from statusproxy.proxy.spool_copy import IN_MEMORY
 from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import OK, Origin, Running, Wire, answer, get, running, until
+from tests.proxy.held_origin import Held
 from tests.proxy.open_files import open_below
 
 PATH = "/hook"
@@ -319,21 +320,14 @@ async def test_an_attempt_is_a_client_of_its_own_in_the_pool(site: Site, monkeyp
 
 async def test_few_places_are_taken_at_a_time(origin: Origin, tmp_path: Path) -> None:
     """One in eight, so that live traffic has the others."""
-    go_on = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        await origin.take(wire)
-        await go_on.wait()
-        await wire.send(OK)
-
-    origin.script = script
+    held = Held(origin)
     async with running(tmp_path, origin.url, limits={"upstream_connections": 16}) as proxy:
         send = Redelivery(proxy.server.proxy).send
         sending = [asyncio.ensure_future(send(EVENT, content(), 0)) for _ in range(8)]
-        await origin.received(2)
+        await held.came(2)
         assert proxy.server.proxy.site.pool.in_use == 2
         assert proxy.server.proxy.site.pool.waiting == 0
-        go_on.set()
+        held.let_go.set()
         assert {attempt.reason for attempt in await asyncio.gather(*sending)} <= {"delivered", "no-answer"}
         await until(lambda: proxy.server.proxy.site.pool.in_use == 0)
 
@@ -373,9 +367,8 @@ async def test_a_connection_whose_answer_comes_in_parts_is_used_again(site: Site
     sending = asyncio.ensure_future(site.send(EVENT, content(), 0))
     await origin.received()
     await until(lambda: site.proxy.site.pool.in_use == 1)
-    for _ in range(3):  # each of these comes and goes while the head would be enough
-        await site.running.ask(b"GET / HTTP/1.1\r\n\r\n")
-    assert not sending.done()
+    await site.running.others_pass()
+    assert not sending.done(), "its head would be enough"
     answered.set()
     assert (await sending).reason == (await site.send(EVENT, content(), 0)).reason == "delivered"
     assert origin.connections == 1
@@ -391,46 +384,31 @@ async def test_the_file_of_a_body_does_not_stay_open(site: Site, origin: Origin,
 async def test_after_a_change_of_the_number_of_connections_the_new_part_of_them_is_used(
     origin: Origin, tmp_path: Path
 ) -> None:
-    held = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        await origin.take(wire)
-        await held.wait()
-        await wire.send(OK)
-
-    origin.script = script
+    held = Held(origin)
     send: list[asyncio.Future[Attempt]] = []
     async with running(tmp_path, origin.url, limits={"upstream_connections": 8}) as proxy:
         again = Redelivery(proxy.server.proxy)
         send += [asyncio.ensure_future(again.send(EVENT, content(), 0)) for _ in range(2)]
-        await origin.received(1)
+        await held.came()
         (tmp_path / "more").mkdir()
         async with running(tmp_path / "more", origin.url, limits={"upstream_connections": 16}) as more:
             proxy.server.proxy.site = more.server.proxy.site
             send += [asyncio.ensure_future(again.send(EVENT, content(), 0)) for _ in range(4)]
-            await until(lambda: len(origin.requests) >= 3)
+            await held.came(3)
             assert more.server.proxy.site.pool.in_use == 2
-            held.set()
+            held.let_go.set()
             await asyncio.gather(*send)
 
 
 async def test_few_connections_have_one_place(origin: Origin, tmp_path: Path) -> None:
-    held = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        await origin.take(wire)
-        await held.wait()
-        await wire.send(OK)
-
-    origin.script = script
+    held = Held(origin)
     async with running(tmp_path, origin.url, limits={"upstream_connections": 7}) as proxy:
         send = Redelivery(proxy.server.proxy).send
         sending = [asyncio.ensure_future(send(EVENT, content(), 0)) for _ in range(3)]
-        await origin.received(1)
-        for _ in range(3):
-            await proxy.ask(b"GET / HTTP/1.1\r\n\r\n")
+        await held.came()
+        await proxy.others_pass()
         assert len(origin.requests) == 1
-        held.set()
+        held.let_go.set()
         await asyncio.gather(*sending)
 
 

@@ -19,7 +19,7 @@ from statusproxy.proxy import spool_copy
 from statusproxy.proxy.copy_room import NEEDED, CopyRoom
 from statusproxy.proxy.spool_copy import IN_MEMORY, SpoolCopy
 from tests.proxy.fake_spool import FakeSpool
-from tests.proxy.harness import until
+from tests.proxy.harness import PATIENCE, until
 from tests.proxy.open_files import open_below
 
 
@@ -56,12 +56,25 @@ class SlowWrite:
 
         def slow(opened: tuple[int, Path] | None, folder: Path, pieces: list[bytes]) -> tuple[int, Path]:
             self.begun.set()
-            self.go_on.wait()
+            self.go_on.wait(PATIENCE)
             if error is not None:
                 raise error
             return append(opened, folder, pieces)
 
         monkeypatch.setattr(spool_copy, "_append", slow)
+
+    async def cut_off(self, copy: SpoolCopy) -> None:
+        """Cancel who waits for the copy, while a write waits."""
+        waiting = asyncio.ensure_future(copy.content())
+        await until(self.begun.is_set)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+    async def end(self, copy: SpoolCopy) -> None:
+        """Let the write go on to its end."""
+        self.go_on.set()
+        assert copy._writing is not None
+        await asyncio.wait([copy._writing])
 
 
 async def feed(copy: SpoolCopy, *pieces: bytes) -> None:
@@ -400,14 +413,9 @@ async def test_a_copy_is_whole_also_where_who_had_it_written_was_cancelled(
     await feed(copy, body[:before])
     write = SlowWrite(monkeypatch)
     copy.feed(body[before:])
-    first = asyncio.ensure_future(copy.content())
-    await until(write.begun.is_set)
-    first.cancel()
-    await asyncio.wait([first])
+    await write.cut_off(copy)
     if written:
-        write.go_on.set()
-        assert copy._writing is not None
-        await asyncio.wait([copy._writing])
+        await write.end(copy)
     second = asyncio.ensure_future(copy.content())
     await asyncio.sleep(0)
     assert written or not second.done()
@@ -426,10 +434,7 @@ async def test_a_write_that_fails_after_its_waiter_was_cancelled_costs_the_copy(
     spool.folder = spool.folder / "nowhere" / "spool"
     write, copy = SlowWrite(monkeypatch), SpoolCopy(spool, threads, room)
     copy.feed(bytes(IN_MEMORY + 1))
-    first = asyncio.ensure_future(copy.content())
-    await until(write.begun.is_set)
-    first.cancel()
-    await asyncio.wait([first])
+    await write.cut_off(copy)
     write.go_on.set()
     assert (await copy.content(), copy.failure) == (None, "disk")
 
@@ -442,13 +447,8 @@ async def test_a_later_write_that_fails_after_its_waiter_was_cancelled_costs_the
     await feed(copy, bytes(IN_MEMORY + 1))
     write = SlowWrite(monkeypatch, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     copy.feed(b"the end")
-    first = asyncio.ensure_future(copy.content())
-    await until(write.begun.is_set)
-    first.cancel()
-    await asyncio.wait([first])
-    write.go_on.set()
-    assert copy._writing is not None
-    await asyncio.wait([copy._writing])
+    await write.cut_off(copy)
+    await write.end(copy)
     assert (await copy.content(), copy.failure) == (None, "disk")
     await until(lambda: not spool.files)
 

@@ -601,7 +601,8 @@ async def test_an_event_in_flight_when_the_proxy_stops_is_kept_as_unknown(
     await client.send(request(event()))
     await held.came()
     await stop(site, loop_clock)
-    assert (await client.rest(), site.attempt.reason, site.spool.bodies) == (b"", "no-answer", [event()])
+    stopped = Attempt("no-answer", detail="the proxy stopped")
+    assert (await client.rest(), site.attempt, site.spool.bodies) == (b"", stopped, [event()])
     assert site.spool.told == []
 
 
@@ -790,15 +791,6 @@ async def test_of_an_event_that_is_kept_in_memory_or_in_a_file_nothing_counts_or
     assert (site.spool.bodies, site.spool.files) == ([body], [])
     if isinstance(site.parcel.body, Path):
         assert site.parcel.body.exists()
-
-
-async def test_why_an_event_has_no_answer_after_a_stop_is_kept_with_it(site: Spooling, loop_clock: LoopClock) -> None:
-    held = Held(site.origin)
-    client = await site.proxy.connect()
-    await client.send(request(event()))
-    await held.came()
-    await stop(site, loop_clock)
-    assert site.attempt == Attempt("no-answer", detail="the proxy stopped")
 
 
 async def test_an_event_whose_answer_is_cut_off_by_a_stop_is_reported_without_a_status(

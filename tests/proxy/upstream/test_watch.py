@@ -15,7 +15,8 @@ from statusproxy.proxy.upstream import watch
 from statusproxy.proxy.upstream.errors import UpstreamError
 from statusproxy.proxy.upstream.origin import Origin as Address
 from statusproxy.proxy.upstream.watch import GatewayWatch
-from tests.proxy.harness import OK, Origin, Wire, get, never_accepting, running, until
+from tests.proxy.harness import Origin, get, never_accepting, running, until
+from tests.proxy.held_origin import Held
 
 
 @pytest.fixture(autouse=True)
@@ -205,21 +206,14 @@ async def test_each_failure_to_connect_is_told_in_its_words(
 async def test_a_gateway_whose_every_place_is_taken_can_be_reached(tmp_path: Path) -> None:
     origin = Origin()
     await origin.start()
-    served = asyncio.Event()
-
-    async def script(wire: Wire) -> None:
-        await origin.take(wire)
-        await served.wait()
-        await wire.send(OK)
-
-    origin.script = script
+    held = Held(origin)
     async with running(tmp_path, origin.url, limits={"upstream_connections": 1}) as proxy:
         waiting = asyncio.create_task(proxy.ask(get()))
-        await origin.received(1)
+        await held.came()
         proxy.server.gateway_watch.start()
         await until(lambda: proxy.server.gateway_watch.looked)
         assert proxy.server.gateway_watch.error is None
-        served.set()
+        held.let_go.set()
         assert (await waiting).status == 200
     await origin.stop()
 
