@@ -26,6 +26,13 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--force-device-scale-factor=1",
+    # One process for all pages, and none for drawing: each test's page has an address of its own, for which the
+    # browser would start another renderer. That took as much processor time as the tests.
+    "--disable-site-isolation-trials",
+    "--disable-features=SpareRendererForSitePerProcess",
+    "--process-per-site",
+    "--renderer-process-limit=1",
+    "--in-process-gpu",
 )
 
 
