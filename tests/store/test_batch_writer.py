@@ -1,6 +1,7 @@
 """The one writer of all stores, over a plain backend: what it promises whatever the store is, each promise once."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from statusproxy.store.damage import Damage
 from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.fallback import Fallback, Keeper
 from statusproxy.store.outbox import Outbox
+from statusproxy.store.proxies import Sharing
 from statusproxy.store.spooled import Kept, Removed, SpoolOp, SpoolReader
 from tests.proxy.loop_clock import LoopClock
 from tests.waiting import until
@@ -466,7 +468,7 @@ async def test_who_waits_for_a_write_that_cannot_be_cancelled_is_told_and_it_goe
     for batch in ([a_record("a")], []):  # the second waits for the same failed
         with pytest.raises(StoreError, match=r"^no answer: plain: nothing for 0\.001 s \(kept, tried again\)$"):
             await writer.save(batch, [], [])
-    assert caplog.text.count("state: no answer: plain: nothing for 0.001 s (kept, tried again)") == 1
+        assert caplog.text.count("state: no answer: plain: nothing for 0.001 s (kept, tried again)") == 1
     assert writer.healthy
     bench.now += 0.002
     assert writer.error == "no answer: plain: the disk has not answered for 0.001 s"
@@ -582,6 +584,25 @@ async def test_an_open_that_is_cancelled_ends_once_the_store_is_let_go(monkeypat
     assert bench.writer.error == "the state in plain is closed"
 
 
+async def test_an_open_that_is_cancelled_ends_also_where_the_backend_goes_on_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch)
+
+    async def opened(backlog: Backlog) -> list[Record]:
+        with contextlib.suppress(asyncio.CancelledError):  # as `asyncio.wait_for` does before Python 3.12
+            await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(bench.backend, "open", opened)
+    opening = asyncio.ensure_future(bench.writer.open())
+    await turns()
+    opening.cancel()
+    await turns()
+    assert opening.cancelled()
+    assert bench.backend.left is not None
+
+
 # Closing ---------------------------------------------------------------------------------------------------
 
 
@@ -681,6 +702,9 @@ async def test_pages_of_history_are_cut_where_too_much_waits_and_an_error_among_
     with pytest.raises(StoreError, match=r"^no way$"):
         [page async for page in bench.writer.history_pages(None, None)]
     assert bench.backend.steps[-1] == "pages None -inf []"
+    await bench.writer.close()
+    with pytest.raises(StoreError, match="the state in plain is closed"):
+        [page async for page in bench.writer.history_pages(None, None)]
 
 
 # While nobody waits ----------------------------------------------------------------------------------------
@@ -746,11 +770,14 @@ async def test_what_others_wrote_is_given_to_the_one_who_listens(
 
     bench.writer.on_others = refuse
     bench.backend.on_others(*told)
-    assert "what other proxies wrote could not be applied" in caplog.text
+    assert caplog.messages == ["state: what other proxies wrote could not be applied"]
 
 
-async def test_who_shares_the_state_is_the_backends_word(bench: Bench) -> None:
+async def test_who_shares_the_state_is_the_backends_word(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bench.writer.sharing is None
+    sharing = Sharing("me")
+    monkeypatch.setattr(Plain, "sharing", sharing)
+    assert bench.writer.sharing is sharing
 
 
 async def test_what_the_store_lacked_is_written_with_the_batch(bench: Bench) -> None:
