@@ -303,6 +303,26 @@ def test_a_checkpoint_that_fails_each_time_is_told_once(
     assert len(caplog.records) == 1
 
 
+def test_after_a_step_that_worked_pauses_begin_anew_and_the_same_error_is_told_again(
+    database: Database, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = upkeep(path, rest=0.0)
+    work.opened({})
+    pauses = []
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "checkpoint", failing(sqlite3.SQLITE_FULL))
+            for _ in range(5):
+                work.step(database)
+                pauses.append(work.due_at() - clock.now)
+                clock.now = work.due_at()
+        work.step(database)
+        clock.now += 60
+        work.committed()
+    assert pauses == [1, 2, 4, 8, 16] * 2
+    assert len(caplog.records) == 2
+
+
 def test_what_is_acknowledged_while_it_is_read_stays_so_and_stopping_leaves_no_file_open(
     rebuilt: Path, clock: Clock
 ) -> None:
@@ -362,7 +382,7 @@ def found_in(path: Path, connect: Callable[..., Any] = sqlite3.connect) -> tuple
     second = threading.Event()
 
     def noted(name: str, **options: Any) -> Any:
-        opened.append(name)
+        opened.append(name if options.get("uri") else f"not taken as a URI: {name}")
         if len(opened) > 1:
             second.set()
         return connect(name, **options)
@@ -438,6 +458,26 @@ def test_a_check_under_way_is_interrupted(path: Path, monkeypatch: pytest.Monkey
     slow.interrupted.clear()
     check.stop()
     assert not slow.interrupted.is_set(), "nothing is left to interrupt"
+
+
+def test_a_check_that_cannot_be_interrupted_is_waited_for_no_longer_than_a_second(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check, waits = Check(path, 3600, lambda _: None), list[float]()
+
+    class Hung:
+        """A thread that a disk without an answer holds up."""
+
+        def is_alive(self) -> bool:
+            return True
+
+        def join(self, timeout: float) -> None:
+            waits.append(timeout)
+
+    monkeypatch.setattr(check, "_thread", Hung())
+    check.stop()
+    assert len(waits) == 1
+    assert 0 < waits[0] <= 1
 
 
 def test_a_check_that_was_told_to_end_looks_at_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
