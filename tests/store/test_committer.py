@@ -35,6 +35,8 @@ class Plain(Backend):
         self.at_once = False
         self.reattached: Reattached | None = None
         self.hangs = False
+        self.let_go = asyncio.Event()
+        """A write that hangs goes on once this is set."""
 
     async def open(self, backlog: Backlog) -> list[Record]:
         return []
@@ -53,7 +55,7 @@ class Plain(Backend):
 
     async def _may_fail(self) -> None:
         if self.hangs:
-            await asyncio.Event().wait()
+            await self.let_go.wait()
         if self.errors:
             raise self.errors.pop(0)
 
@@ -125,7 +127,8 @@ class Bench:
         self.backend = kind(self.steps)
         self.backlog = Backlog(lambda: NOW)
         self.notes = Notes(self.steps)
-        self.condition = Condition("plain", timing, lambda: 1000.0, cancellable=self.backend.cancellable)
+        self.now = 1000.0
+        self.condition = Condition("plain", timing, lambda: self.now, cancellable=self.backend.cancellable)
         self.condition.opened()
         notes = cast("Fallback", self.notes)
         self.committer = Committer(self.backend, self.backlog, self.condition, notes, timing, LOG)
@@ -245,6 +248,22 @@ async def test_what_cannot_be_cancelled_has_all_the_time_it_needs(
     monkeypatch.setattr(committer_module, "asyncio", SimpleNamespace(timeout=noted))
     await Bench(kind).committer.write()
     assert limits == [limit]
+
+
+@pytest.mark.parametrize("errors", [[], [OSError("disk full")]])
+async def test_a_write_that_is_not_answered_shows_until_it_ends_well_or_not(errors: list[Exception]) -> None:
+    bench = Bench(Threaded)
+    bench.backend.hangs, bench.backend.errors = True, list(errors)
+    bench.put("a").add_done_callback(lambda told: told.exception())
+    writing = asyncio.ensure_future(bench.committer.write())
+    await asyncio.sleep(0)
+    shown = [bench.condition.stuck]
+    bench.now += 50
+    shown.append(bench.condition.stuck)
+    bench.backend.let_go.set()
+    await writing
+    shown.append(bench.condition.stuck)
+    assert shown == [None, "no answer: plain: the disk has not answered for 50 s", None]
 
 
 async def test_what_the_store_lacked_when_it_was_reached_again_is_journaled_too() -> None:

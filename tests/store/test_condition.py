@@ -29,8 +29,13 @@ def condition(clock: Clock) -> Condition:
 
 def test_a_new_store_takes_no_writes_until_it_is_opened(condition: Condition) -> None:
     assert (condition.error, condition.stuck, condition.retry_at) == (NOT_OPEN, None, 0.0)
+    assert NOT_OPEN == "not open yet"
     condition.opened()
     assert condition.error is None
+
+
+def test_the_pauses_are_those_that_are_documented() -> None:
+    assert Timing() == Timing(first_retry=0.25, last_retry=10, save_limit=10, close_limit=5)
 
 
 def test_the_pause_before_a_retry_doubles_up_to_its_limit_and_begins_anew_after_a_success(
