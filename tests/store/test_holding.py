@@ -67,6 +67,38 @@ async def test_it_is_renewed_while_it_is_wanted_three_times_in_each_lease(monkey
         await it.clock.move(LEASE / 3)
         assert it.one.holds()
     assert (len(it.one.store.claims.asked), it.one.changes) == (13, 1)
+    for _ in range(4 * round(LEASE)):
+        await it.clock.move(1.0)
+        assert it.one.holds()
+    assert len(it.one.store.claims.asked) == 25
+    await it.close()
+
+
+async def test_a_claim_that_ends_soon_is_renewed_before_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    claim = it.one.store.claims.claim
+
+    async def short(name: str) -> float | None:
+        return None if await claim(name) is None else it.clock.now + 1.8
+
+    monkeypatch.setattr(it.one.store.claims, "claim", short)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    for _ in range(30):
+        await it.clock.move(0.1)
+        assert it.one.holds()
+    assert it.one.changes == 1
+    await it.close()
+
+
+async def test_the_last_second_of_a_claim_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    it.clock.now += LEASE - 1.0  # it does not run meanwhile
+    assert not it.one.holds()
+    it.clock.now -= 0.001
+    assert it.one.holds()
     await it.close()
 
 
@@ -81,6 +113,35 @@ async def test_a_holder_that_is_told_nothing_more_gives_up_at_once_and_another_g
     it.one.holding.want(set())
     await it.clock.move()
     assert (it.one.holds(), it.two.holds(), it.two.changes) == (False, True, 1)
+    await it.close()
+
+
+async def test_what_was_given_up_and_is_wanted_again_is_claimed_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    for names in ({"gateway"}, set[str](), {"gateway"}):
+        it.one.holding.want(names)
+        await it.clock.move()
+        assert it.one.holds() == bool(names)
+    await it.close()
+
+
+async def test_at_the_end_only_what_may_be_its_own_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Bench(monkeypatch)
+    release, released = it.one.store.claims.release, list[str]()
+
+    async def noting(name: str) -> None:
+        released.append(name)
+        await release(name)
+
+    monkeypatch.setattr(it.one.store.claims, "release", noting)
+    await it.two.store.claims.claim("spool:theirs")
+    it.one.holding.want({"gateway", "hub", "theirs"})
+    await it.clock.move()
+    it.one.holding.want({"gateway", "theirs"})
+    await it.clock.move()
+    assert released == ["spool:hub"]
+    await it.one.holding.close()
+    assert released == ["spool:hub", "spool:gateway"]
     await it.close()
 
 
@@ -137,6 +198,31 @@ async def test_a_claim_is_given_up_also_where_the_end_comes_while_it_is_asked_fo
     await it.close()
 
 
+async def test_a_claim_that_is_cut_off_at_the_end_is_over_before_it_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    it = Bench(monkeypatch)
+    claim = it.one.store.claims.claim
+
+    async def lingering(name: str) -> float | None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            await claim(name)  # the server takes it all the same
+        return None
+
+    monkeypatch.setattr(it.one.store.claims, "claim", lingering)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    await it.one.holding.close()
+    await it.clock.move()
+    assert it.one.store.claims.asked == ["spool:gateway"]
+    assert not it.state.claims
+    await it.close()
+
+
 async def test_it_stops_also_where_its_cancellation_gets_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(monkeypatch)
 
@@ -186,6 +272,27 @@ async def test_a_holder_that_loses_the_server_stops_before_its_claim_ends_and_sa
     it.one.store.heal()
     await it.clock.move(2.0)
     assert (it.one.holds(), it.one.changes) == (True, 2)
+    await it.close()
+
+
+async def test_whether_the_server_answers_is_known_and_each_time_that_it_does_not_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    it = Bench(monkeypatch)
+    answered = [it.one.holding.answered]
+    it.one.store.fail("it is away")
+    it.one.holding.want({"gateway"})
+    for told in (1, 2):
+        for _ in range(3):
+            await it.clock.move(2.0)
+            assert len(caplog.messages) == told
+        answered.append(it.one.holding.answered)
+        it.one.store.heal()
+        await it.clock.move(2.0)
+        answered.append(it.one.holding.answered)
+        it.one.store.fail("it is away again")
+        await it.clock.move(LEASE / 3)
+    assert answered == [None, False, True, False, True]
     await it.close()
 
 
@@ -279,6 +386,7 @@ async def test_at_the_end_nothing_more_is_told(monkeypatch: pytest.MonkeyPatch) 
     await it.close()
     await it.clock.move(3.1)
     assert it.one.changes == 0
+    assert it.one.store.claims.listeners == []
 
 
 async def test_what_others_give_up_that_is_of_no_use_here_is_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,5 +418,6 @@ async def test_where_one_process_has_the_store_alone_everything_is_its_own() -> 
     holding.want({"gateway"})
     holding.rest("gateway")
     assert (holding.holds("gateway"), holding.rests("gateway")) == (True, False)
+    assert len(asyncio.all_tasks()) == 1
     await holding.close()
     assert (len(asyncio.all_tasks()), changes) == (1, [])  # no task but this one
