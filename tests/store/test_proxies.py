@@ -22,5 +22,9 @@ def test_it_is_shown_by_process_host_and_version() -> None:
     assert str(Proxy("a", "one.example", 7, "1.2")) == "process 7 on one.example, version 1.2"
 
 
+def test_what_one_does_not_say_of_itself_is_not_known() -> None:
+    assert Proxy("a") == Proxy("a", host="", pid=0, version="", started=0, seen=0)
+
+
 def test_at_first_nobody_is_known_to_share() -> None:
     assert Sharing("a") == Sharing("a", (), 0, 0)
