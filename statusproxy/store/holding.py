@@ -141,6 +141,7 @@ class Holding:
         """Claim a name, or renew the claim; plan the next time, for a held one after a third of what is left."""
         pause = self._timing.ask_every
         self._perhaps.add(name)
+        self._due.pop(name, None)  # it is due again where another gives it up while the answer is on its way
         try:
             until = await claims.claim(self._prefix + name)
         except StoreError as error:  # what is held is held to its end
@@ -158,7 +159,7 @@ class Holding:
                 pause = max(_SOON, (until - self._timing.clock()) / 3)
                 if self.holds(name) and not held:
                     self._changed()
-        self._due[name] = self._timing.clock() + pause
+        self._due.setdefault(name, self._timing.clock() + pause)
 
     async def _give_up(self, claims: Claims) -> None:
         """Release what is held and not wanted any more."""

@@ -401,6 +401,30 @@ async def test_what_others_give_up_that_is_of_no_use_here_is_not_claimed(monkeyp
     await it.close()
 
 
+async def test_what_another_gives_up_while_its_refusal_is_on_its_way_is_claimed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    it = Bench(monkeypatch)
+    it.two.holding.want({"gateway"})
+    await it.clock.move()
+    claim, answer = it.one.store.claims.claim, asyncio.Event()
+
+    async def slow(name: str) -> float | None:
+        until = await claim(name)
+        await answer.wait()
+        return until
+
+    monkeypatch.setattr(it.one.store.claims, "claim", slow)
+    it.one.holding.want({"gateway"})
+    await it.clock.move()
+    it.two.holding.want(set())
+    await it.clock.move()
+    answer.set()
+    await it.clock.move()
+    assert (it.one.holds(), it.one.changes, len(it.one.store.claims.asked)) == (True, 1, 2)
+    await it.close()
+
+
 async def test_one_claim_is_given_up_and_others_are_held_on(monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(monkeypatch)
     it.one.holding.want({"gateway", "hub"})
