@@ -16,7 +16,7 @@ from statusproxy.store import redis_spool_backup as redis_spool_backup_module
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.redis_backup import back_up_redis, restore_redis
-from statusproxy.store.redis_link import Link
+from statusproxy.store.redis_link import Command, Link, Reply
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_spool_backup import StagedSpool, copy_spool, kept_bodies
 from statusproxy.store.redis_spool_rows import write_entry
@@ -78,6 +78,18 @@ def a_file(path: Path, *ops: Kept) -> Path:
         if isinstance(op.content.body, Path):
             a_body(spool_folder(path), DATA, op.id)
     return path
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """From here on the server answers an error to commands of this name."""
+    ask = Link.ask
+
+    async def asking(self: Link, *commands: Command) -> list[Reply]:
+        replies = await ask(self, *commands)
+        error = redis.ResponseError("no permission")
+        return [error if command[0] == name else reply for command, reply in zip(commands, replies, strict=True)]
+
+    monkeypatch.setattr(Link, "ask", asking)
 
 
 @pytest.mark.slow
@@ -197,6 +209,52 @@ def test_many_entries_go_in_commands_that_are_bounded(
     assert back_up_redis(place, tmp_path / "b.db").spooled == 50
 
 
+@pytest.mark.parametrize(("head", "body"), [(b"", b"x" * 90), (b"x" * 90, b"")])
+async def test_no_command_holds_more_than_its_share_of_heads_and_bodies(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes, body: bytes
+) -> None:
+    monkeypatch.setattr(redis_spool_backup_module, "_BYTES", 1000)
+    ops = [Kept(an_entry(f"{number:03}"), Content(head, body)) for number in range(50)]
+    sizes: list[int] = []
+    ask = Link.ask
+
+    async def noted(self: Link, *commands: Command) -> list[Reply]:
+        for name, _, *fields in commands:
+            if name == "HSET":
+                sizes.append(sum(len(value) for value in fields[1::2] if isinstance(value, bytes)))
+        return await ask(self, *commands)
+
+    monkeypatch.setattr(Link, "ask", noted)
+    link = await Link.open(place, 9)
+    await StagedSpool(place, "word").bring(link, a_file(tmp_path / "a.db", *ops), tmp_path, 0.0)
+    await link.close()
+    assert sum(sizes) == 50 * 90
+    assert max(sizes) <= 1000 + 90
+
+
+async def test_large_bodies_and_their_names_are_on_disk_once_they_are_copied(
+    place: Place, tmp_path: Path, client: "redis.Redis", names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.hset(names.spool_contents, mapping={"01:h": "head"})
+    client.set(names.body("01"), DATA)
+    folder = tmp_path / "bodies"
+    sealed: list[int] = []
+    synced: list[list[str]] = []
+
+    def seal(handle: int) -> None:
+        sealed.append(os.fstat(handle).st_size)
+        os.close(handle)
+
+    monkeypatch.setattr(redis_spool_backup_module, "seal", seal)
+    monkeypatch.setattr(redis_spool_backup_module, "sync_directory", lambda path: synced.append(os.listdir(path)))
+    database, _ = Database.open(tmp_path / "a.db", NOW)
+    link = await Link.open(place, 9)
+    with closing(database):
+        assert await copy_spool(link, names, [an_entry("01")], database, folder) == len(DATA)
+    await link.close()
+    assert (sealed, synced) == ([len(DATA)], [["01"]])
+
+
 async def test_what_was_delivered_since_it_was_read_is_left_out(
     place: Place, tmp_path: Path, client: "redis.Redis", names: Names
 ) -> None:
@@ -227,6 +285,43 @@ async def test_what_was_brought_goes_by_itself_where_it_is_not_taken_over(
     with pytest.raises(StoreError, match="the server dropped the uploaded bodies before the end; try again"):
         await staged.hold(link)
     await link.close()
+
+
+async def test_an_error_that_the_server_answers_to_the_last_look_is_told(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = a_file(tmp_path / "a.db", kept("01", Path("01")), kept("02"))
+    link = await Link.open(place, 9)
+    staged = StagedSpool(place, "word")
+    await staged.bring(link, source, spool_folder(source), 0.0)
+    refusing(monkeypatch, "EXPIRE")
+    with pytest.raises(redis.ResponseError, match="no permission"):
+        await staged.hold(link)
+    await link.close()
+
+
+@pytest.mark.parametrize("command", ["HGETALL", "EXISTS"])
+async def test_an_error_that_the_server_answers_about_what_is_replaced_is_told(
+    place: Place, client: "redis.Redis", names: Names, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    client.hset(names.spool, "01", "{}")
+    link = await Link.open(place, 9)
+    refusing(monkeypatch, command)
+    with pytest.raises(redis.ResponseError, match="no permission"):
+        await kept_bodies(link, names, place.prefix, "aside:")
+    await link.close()
+
+
+async def test_each_large_body_that_stands_there_gets_its_other_name(
+    place: Place, client: "redis.Redis", names: Names
+) -> None:
+    client.hset(names.spool, mapping={f"0{number}": "{}" for number in range(5)})
+    for number in range(1, 5):
+        client.set(names.body(f"0{number}"), "body")
+    link = await Link.open(place, 9)
+    found = await kept_bodies(link, names, place.prefix, "aside:")
+    await link.close()
+    assert sorted(found) == [("RENAME", names.body(f"0{n}"), f"aside:spool:body:0{n}") for n in range(1, 5)]
 
 
 async def test_without_entries_nothing_is_brought(place: Place, tmp_path: Path, client: "redis.Redis") -> None:
@@ -271,6 +366,17 @@ def test_a_connection_that_is_lost_while_contents_are_copied_is_told(
 
     monkeypatch.setattr(Link, "ask", losing)
     with pytest.raises(StoreError, match=f"^nothing was written to {tmp_path}/b.db: no connection: redis at .*cut"):
+        back_up_redis(place, tmp_path / "b.db")
+    assert sorted(os.listdir(tmp_path)) == ["a.db"]
+
+
+def test_contents_that_the_server_does_not_give_are_told(
+    place: Place, tmp_path: Path, client: "redis.Redis", names: Names
+) -> None:
+    restore_redis(a_file(tmp_path / "a.db", kept("01")), place)
+    client.delete(names.spool_contents)
+    client.set(names.spool_contents, "mine")
+    with pytest.raises(StoreError, match=f"^nothing was written to {tmp_path}/b.db: .*wrong kind"):
         back_up_redis(place, tmp_path / "b.db")
     assert sorted(os.listdir(tmp_path)) == ["a.db"]
 
