@@ -16,6 +16,8 @@ from msgspec.structs import replace as changed
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.errors import NotAttachedError, StoreError
+from statusproxy.store.redis_follow import BEGINNING
+from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_spool import RedisSpool
@@ -90,6 +92,13 @@ async def proxies(place: Place, folder: Path, count: int = 1, **options: Any) ->
     finally:
         for proxy in found:
             await proxy.store.close()
+
+
+def keys_of(proxy: Proxy) -> Keyspace:
+    """The keys that an idle proxy is attached to."""
+    keys = proxy.store.backend._attachment.keys
+    assert keys is not None
+    return keys
 
 
 def losing(monkeypatch: pytest.MonkeyPatch, mark: str) -> list[Any]:
@@ -225,7 +234,8 @@ async def test_a_listener_that_fails_is_told_and_the_next_news_comes(
         await until(lambda: "a defect" in caplog.text)
         await first.save(kept("02"))
         await second.knows("02")
-    assert "state: what other proxies did with the spool could not be applied" in caplog.text
+    told = [record.getMessage() for record in caplog.records]
+    assert "state: what other proxies did with the spool could not be applied" in told
 
 
 async def test_without_a_listener_and_before_all_was_read_nothing_is_told(place: Place, tmp_path: Path) -> None:
@@ -578,6 +588,23 @@ async def test_after_an_absence_that_the_stream_does_not_cover_all_is_compared(
         assert max(len(news.entries) for news in proxy.news) <= 200
 
 
+async def test_much_that_is_gone_is_told_in_steps_that_let_others_run(
+    place: Place, tmp_path: Path, client: Any, names: Names
+) -> None:
+    client.hset(names.spool, mapping={f"{number:03}": write_entry(an_entry(f"{number:03}")) for number in range(450)})
+    async with proxies(place, tmp_path, report_every=3600.0) as (proxy,):
+        order: list[str] = []
+
+        def note(_: SpoolNews) -> None:
+            order.append("news")
+            asyncio.get_running_loop().call_soon(order.append, "a turn of others")
+
+        proxy.spool.on_news = note
+        client.delete(names.spool)
+        await proxy.spool.read_all(keys_of(proxy))
+        assert order == ["news", "a turn of others"] * 3
+
+
 async def test_a_row_that_cannot_be_read_is_set_aside_and_told(
     place: Place, tmp_path: Path, client: Any, names: Names, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -593,6 +620,35 @@ async def test_a_row_that_cannot_be_read_is_set_aside_and_told(
 
 
 # A server that lost its data -----------------------------------------------------------------------------
+
+
+async def test_a_loss_that_was_seen_stays_one_until_all_is_read(
+    place: Place, tmp_path: Path, client: Any, names: Names
+) -> None:
+    async with proxies(place, tmp_path, report_every=3600.0) as (proxy,):
+        await proxy.save(kept("01"))
+        client.hdel(names.spool, "01")
+        client.xtrim(names.changes, maxlen=0, approximate=False)
+        await proxy.spool.judge(keys_of(proxy), BEGINNING)
+        client.xadd(names.changes, {"w": "other", "x": "none"})  # others go on, and the connection was lost again
+        await proxy.spool.judge(keys_of(proxy), BEGINNING)
+        await proxy.spool.read_all(keys_of(proxy))
+        assert proxy.lost == ["01"]
+
+
+async def test_what_was_written_before_all_was_read_again_is_not_missed_later(
+    place: Place, tmp_path: Path, client: Any, names: Names
+) -> None:
+    """Its place in the stream is of a memory that is gone: the next one may begin with earlier places."""
+    async with proxies(place, tmp_path, report_every=3600.0) as (proxy,):
+        await proxy.save(kept("01"))
+        client.delete(names.changes)
+        client.xadd(names.changes, {"w": "other", "x": "none"}, id="1-1")
+        await proxy.spool.read_all(keys_of(proxy))
+        client.hdel(names.spool, "01")
+        await proxy.spool.judge(keys_of(proxy), (1, 1))
+        await proxy.spool.read_all(keys_of(proxy))
+        assert proxy.news[-1] == SpoolNews(removed=["01"])
 
 
 @pytest.mark.slow
@@ -718,6 +774,37 @@ async def test_what_happens_while_all_is_read_is_in_what_is_given(
         assert second.news == []
         await first.save(Removed("03"))
         await second.until(lambda: SpoolNews([], ["03"]) in second.news)
+
+
+async def test_what_happens_while_all_is_read_for_the_first_time_is_in_what_is_given(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with proxies(place, tmp_path) as (first,):
+        await first.save(kept("01"), kept("02"))
+        second = Proxy(redis_store(place, journal=tmp_path / "second"))
+        await second.store.open()
+
+        async def others() -> None:
+            await first.save(kept("03"), Removed("02"))
+            await until(lambda: len(second.spool._meanwhile or ()) == 2)
+
+        between(monkeypatch, second, others)
+        assert await second.spool.entries() == [an_entry("01"), an_entry("03")]
+        await second.store.close()
+
+
+async def test_an_error_that_the_server_answers_at_the_end_of_the_reading_is_told(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Any, names: Names
+) -> None:
+    async with proxies(place, tmp_path, report_every=3600.0) as (proxy,):
+
+        async def spoil() -> None:
+            client.delete(names.epoch)
+            client.hset(names.epoch, "a", "b")
+
+        between(monkeypatch, proxy, spoil)
+        with pytest.raises(StoreError, match="wrong kind"):
+            await proxy.begin()
 
 
 async def test_a_memory_that_is_lost_while_all_is_read_is_told(
