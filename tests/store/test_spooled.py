@@ -7,12 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statusproxy.store.spooled import Content, Entry, Kept, Moved, Removed, SpoolOp, coalesced
+from statusproxy.store.spooled import Content, Entry, EntryState, Kept, Moved, Reason, Removed, SpoolOp, coalesced
 
-from .samples import an_entry, kept
+from .samples import NOW, an_entry, kept
 
 NEW, LATER = Moved(an_entry("a", attempts=1)), Moved(an_entry("a", attempts=2))
 FILE = Path("/spool/part")
+
+
+def test_rows_hold_states_and_reasons_by_these_words() -> None:
+    assert [*map(str, EntryState)] == ["waiting", "unknown", "dead"]
+    assert [*map(str, Reason)] == ["queued", "not-sent", "refused", "no-answer"]
+
+
+def test_what_is_not_told_of_an_entry_is_that_nothing_happened_yet() -> None:
+    entry = Entry("a", "/hook", "gateway", "sales", None, EntryState.WAITING, Reason.QUEUED, 100, NOW, NOW)
+    assert (entry.attempts, entry.rejected, entry.status, entry.event) == (0, 0, None, None)
+    assert (entry.framed, entry.filed, entry.checksum, entry.base) == (False, False, None, None)
 
 
 @pytest.mark.parametrize(("before", "op", "both"), [
