@@ -97,6 +97,11 @@ def test_one_that_has_begun_anew_is_forgotten_first_and_then_written() -> None:
     assert cut(batch, at, ServerCopy(), 0.0).rows == [Proposal(b"a", b"", row(NEW), NOW + 1)]
 
 
+def test_that_it_was_forgotten_is_told_in_the_servers_time() -> None:
+    piece = cut(a_batch(forgotten=("a",)), {"a": NOW}, a_copy(OLD), 300.0)
+    assert piece.rows == [Proposal(b"a", row(OLD), b"", NOW + 300)]
+
+
 def test_one_that_was_forgotten_again_meanwhile_stays_to_be_forgotten() -> None:
     batch = a_batch(NEW)
     piece = cut(batch, {"a": NOW}, ServerCopy(), 0.0)
@@ -123,6 +128,15 @@ def test_a_decision_that_another_proxy_has_written_down_is_not_written_again(for
     other = a_change("a", what="started")
     piece = cut(a_batch(changes=(same, other, a_change("b"))), {}, a_copy(theirs, foreign=foreign), 0.0)
     assert (len(piece.history), piece.changes) == (2 + lines, 3)
+    told = {line for _, line in piece.history}
+    assert told >= {member(Entry(other, 2)), member(Entry(a_change("b"), 3))}
+
+
+def test_a_decision_that_a_refused_commit_brought_to_light_is_not_written_again() -> None:
+    theirs = a_record("a", verdict=SignalKind.CONNECTED, released=Release.EXPIRED, released_at=NOW)
+    copy, batch = ServerCopy(), a_batch(a_record("a"), changes=(Change("a", "released", "expired", NOW, NOW),))
+    learn(batch, [(b"a", row(theirs), None)], copy, 0.0)
+    assert cut(batch, {}, copy, 0.0).history == []
 
 
 # Refused ---------------------------------------------------------------------------------------------------
@@ -140,6 +154,12 @@ def test_what_was_forgotten_there_is_forgotten_here_unless_it_was_heard_of_since
     there = a_record("c", heard_at=NOW + 9)
     news = learn(batch, [(b"a", b"", NOW), (b"b", b"", NOW), (b"c", row(there), NOW)], ServerCopy(), 0.0)
     assert news == News([there], [Dropped("a", NOW), Dropped("b", NOW), Dropped("c", NOW)])
+    assert batch.records == {"b": a_record("b", heard_at=NOW + 9, ended_at=NOW)}
+
+
+def test_what_was_forgotten_there_has_its_end_in_the_systems_time_here() -> None:
+    batch = a_batch(a_record("b", heard_at=NOW + 9))
+    learn(batch, [(b"b", b"", NOW + 300)], ServerCopy(), 300.0)
     assert batch.records == {"b": a_record("b", heard_at=NOW + 9, ended_at=NOW)}
 
 

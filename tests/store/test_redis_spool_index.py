@@ -97,6 +97,14 @@ def test_what_was_overwritten_from_here_is_no_news_when_the_stream_tells_it_late
     assert index.follow([entered(5, theirs)], ME) == SpoolNews([theirs], [])
 
 
+def test_what_was_overwritten_from_here_stays_no_news_when_a_later_op_found_nothing_to_write(index: Index) -> None:
+    stands(index, an_entry("01"))
+    index.written([Moved(an_entry("01"))], (6, 0))
+    index.written([Moved(an_entry("01", attempts=2))], BEGINNING)
+    assert index.follow([entered(5, an_entry("01", next_at=5.0))], ME) == SpoolNews([], [])
+    assert index.follow([gone(7, "01")], ME) == SpoolNews([], ["01"])
+
+
 def test_that_it_was_removed_is_told_at_once_whatever_is_about_to_change(index: Index) -> None:
     stands(index, an_entry("01"))
     index.on_their_way["01"] = Moved(an_entry("01"))
