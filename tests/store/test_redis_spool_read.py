@@ -1,6 +1,8 @@
 """All entries read from Redis: whole, in steps, and what cannot be read set aside."""
 
 import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -69,11 +71,32 @@ async def test_a_key_of_another_kind_is_told(link: Link, names: Names, client: "
         await all_rows(link, names, [])
 
 
+def pauses(work: Coroutine[Any, Any, object]) -> int:
+    """How often it lets others run until it is done; it waits for nothing."""
+    count = 0
+    with suppress(StopIteration):
+        while True:
+            assert work.send(None) is None, "it goes on at once"
+            count += 1
+    return count
+
+
 @pytest.mark.parametrize("count", [0, 1, 1000, 2500])
 async def test_entries_are_given_in_the_order_of_their_ids(count: int) -> None:
     entries = [an_entry(f"{(number * 7919) % 10007:05}") for number in range(count)]
     ordered = await in_order(iter(entries))
     assert ordered == sorted(entries, key=lambda entry: entry.id)
+
+
+def test_many_entries_are_put_in_order_in_steps_that_let_others_run() -> None:
+    entries = [an_entry(f"{number:05}") for number in range(5000)]
+    assert 9 <= pauses(in_order(entries)) <= 12, "some for sorting, as many for merging"
+
+
+def test_many_news_are_put_in_in_steps_that_let_others_run() -> None:
+    entries = [an_entry(f"{number:05}") for number in range(1000)]
+    assert 9 <= pauses(put_in(entries, dict.fromkeys((entry.id for entry in entries), None))) <= 20
+    assert entries == []
 
 
 async def test_news_are_put_into_the_order_until_none_is_left() -> None:
