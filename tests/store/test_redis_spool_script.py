@@ -63,6 +63,25 @@ async def test_a_large_body_is_taken_over_from_where_it_was_uploaded_and_stays(
     assert client.hget(names.spool, "1") == b"newer"
 
 
+async def test_a_large_body_that_is_there_is_not_missed_when_its_entry_is_written_again(
+    link: Link, names: Names, client: Any
+) -> None:
+    client.set(names.upload("1"), b"large", ex=60)
+    for row in (b"one", b"newer"):
+        done, _ = await run_spool(link, names, commit(Put("1", row, b"h1", b"", 5)))
+        assert done == last(client, names)
+        assert client.hget(names.spool, "1") == row
+    assert client.get(names.body("1")) == b"large"
+
+
+async def test_one_large_body_that_is_not_there_keeps_all_else_from_being_written(
+    link: Link, names: Names, client: Any
+) -> None:
+    found, _ = await run_spool(link, names, commit(Put("0", b"", b"", b""), Put("1", b"", b"", b"", 5)))
+    assert found == Missing(["1"])
+    assert not client.exists(names.spool, names.spool_contents, names.changes)
+
+
 @pytest.mark.parametrize("there", [None, b"larg"])
 async def test_where_a_large_body_is_not_there_or_not_whole_nothing_is_written(
     link: Link, names: Names, client: Any, there: bytes | None
@@ -123,10 +142,20 @@ async def test_a_key_of_another_kind_is_told_before_anything_is_written(
     assert client.exists(names.spool, names.spool_contents, names.changes) == 1
 
 
+@pytest.mark.parametrize("broken", ["spool_contents", "changes"])
+async def test_where_a_key_is_of_another_kind_no_entry_goes(link: Link, names: Names, client: Any, broken: str) -> None:
+    client.hset(names.spool, "1", "one")
+    client.set(getattr(names, broken), "mine")
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        await run_spool(link, names, commit(Gone("1")))
+    assert client.hgetall(names.spool) == {b"1": b"one"}
+
+
 @pytest.mark.slow
 async def test_the_stream_of_changes_is_bounded(link: Link, names: Names, client: Any) -> None:
     for number in range(300):
         await run_spool(link, names, SpoolCommit(b"e", b"me", [Put(f"{number}", b"", b"", b"")], stream_length=10))
+    assert 10 <= client.xlen(names.changes) < 200
     await run_spool(link, names, SpoolCommit(b"e", b"me", [Gone(f"{number}") for number in range(300)], 10))
     assert 10 <= client.xlen(names.changes) < 200
 
