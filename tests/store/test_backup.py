@@ -11,7 +11,7 @@ import pytest
 from statusproxy.store import backup as backup_module
 from statusproxy.store import snapshot as snapshot_module
 from statusproxy.store.backlog import Entry
-from statusproxy.store.backup import back_up
+from statusproxy.store.backup import back_up, write_backup
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.snapshot import Holdings
@@ -81,6 +81,48 @@ def test_nothing_is_overwritten_unless_asked_for(path: Path, tmp_path: Path) -> 
     assert target.read_bytes().startswith(b"SQLite format 3")
 
 
+def test_bodies_of_another_backup_are_not_taken_for_those_of_this_one(path: Path, tmp_path: Path) -> None:
+    filled(path, ["sales"])
+    target = tmp_path / "copy.db"
+    a_body(spool_folder(target), b"mine", "old")
+    with pytest.raises(StoreError, match=r"copy\.db\.spool already exists; .*--force"):
+        back_up(path, target)
+    assert left(tmp_path) == ["copy.db.spool", "state.db"]
+    assert (spool_folder(target) / "old").read_bytes() == b"mine"
+
+
+def test_a_backup_of_any_kind_overwrites_nothing_unless_asked_for(tmp_path: Path) -> None:
+    target = tmp_path / "copy.db"
+    target.write_text("mine")
+
+    def fill(part: Path) -> int:
+        filled(part, ["sales"])
+        return 0
+
+    with pytest.raises(StoreError, match=r"copy\.db already exists; .*--force"):
+        write_backup(target, fill, str)
+    assert target.read_text() == "mine"
+    assert write_backup(target, fill, str, force=True).sessions == 1
+
+
+def test_a_copy_that_fails_leaves_no_bodies_behind(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, _ = Database.open(path, NOW)
+    a_body(spool_folder(path), b"large", "a")
+    database.write({}, [], {"a": kept("a", spool_folder(path) / "a")})
+    database.close()
+
+    def fail(part: Path) -> Holdings:
+        assert (spool_folder(part) / "a").read_bytes() == b"large"
+        raise sqlite3.DatabaseError("a page cannot be read")
+
+    monkeypatch.setattr(backup_module, "checked", fail)
+    with pytest.raises(StoreError, match="nothing was written"):
+        back_up(path, tmp_path / "copy.db")
+    assert left(tmp_path) == ["state.db", "state.db.spool"]
+
+
 def test_a_file_made_meanwhile_is_not_overwritten(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(path, ["sales"])
     target = tmp_path / "copy.db"
@@ -97,7 +139,7 @@ def test_a_file_made_meanwhile_is_not_overwritten(path: Path, tmp_path: Path, mo
     assert left(tmp_path) == ["copy.db", "state.db"]
 
 
-@pytest.mark.parametrize("ending", ["", "-wal", "-shm", ".lock", ".next"])
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", ".lock", ".next", ".spool"])
 def test_the_state_itself_is_never_the_target(path: Path, ending: str, tmp_path: Path) -> None:
     filled(path, ["sales"])
     before = path.read_bytes()
@@ -270,6 +312,18 @@ def test_what_an_earlier_attempt_left_is_replaced_and_the_copy_lasts(
     assert synced == [part.name, tmp_path.name] * 2
     assert left(tmp_path) == ["copy.db", "state.db"]
     assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_whole_copy_that_an_earlier_attempt_left_gives_the_new_one_neither_its_rights_nor_its_rows(
+    path: Path, tmp_path: Path
+) -> None:
+    filled(path, ["sales"])
+    part = tmp_path / f".copy.db.{os.getpid()}.part"
+    filled(part, ["old"])
+    part.chmod(0o644)
+    assert back_up(path, tmp_path / "copy.db").sessions == 1
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert left(tmp_path) == ["copy.db", "state.db"]
 
 
 def test_a_proxy_that_starts_meanwhile_makes_the_copy_begin_again(
