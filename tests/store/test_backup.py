@@ -105,9 +105,7 @@ def test_a_backup_of_any_kind_overwrites_nothing_unless_asked_for(tmp_path: Path
     assert write_backup(target, fill, str, force=True).sessions == 1
 
 
-def test_a_copy_that_fails_leaves_no_bodies_behind(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_copy_that_fails_leaves_no_bodies_behind(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database, _ = Database.open(path, NOW)
     a_body(spool_folder(path), b"large", "a")
     database.write({}, [], {"a": kept("a", spool_folder(path) / "a")})

@@ -13,6 +13,7 @@ import pytest
 from statusproxy.store import database as database_module
 from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import encode
+from statusproxy.store.connection import connect
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import (
     APPLICATION_ID,
@@ -23,6 +24,7 @@ from statusproxy.store.database import (
     read_notices,
     read_only,
 )
+from statusproxy.store.outbox import OutboxDocument
 from statusproxy.store.spooled import Removed
 
 from .samples import NOW, Connections, a_change, a_record, kept, overridden
@@ -94,6 +96,12 @@ def test_any_id_is_written_found_and_forgotten(path: Path, session: str) -> None
     database.write({session: None}, [])
     database.close()
     assert reopened(path) == ["other"]
+
+
+def test_a_session_that_is_forgotten_leaves_no_row(path: Path, database: Database) -> None:
+    database.write({"sales": a_record("sales")}, [])
+    assert database.write({"sales": None}, []) == []
+    assert rows(path, "SELECT session FROM records") == []
 
 
 def test_a_change_that_had_reached_the_disk_is_not_written_again(database: Database) -> None:
@@ -196,6 +204,12 @@ def test_a_database_without_a_table_is_unusable(path: Path) -> None:
         Database.open(path, NOW)
 
 
+def test_a_database_with_no_more_than_the_first_tables_is_taken(path: Path) -> None:
+    filled(path, "sales")
+    altered(path, "DROP INDEX history_session", *(f"DROP TABLE {name}" for name in ("damage", "spool", "outbox")))
+    assert reopened(path) == ["sales"]
+
+
 def test_a_directory_in_its_place_is_unusable(path: Path) -> None:
     path.mkdir()
     with pytest.raises(UnusableError, match="not a file"):
@@ -207,6 +221,22 @@ def test_a_log_without_its_database_is_not_thrown_away(path: Path) -> None:
     with pytest.raises(UnusableError, match="-wal"):
         Database.open(path, NOW)
     assert Path(f"{path}-wal").exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_sound_log_whose_database_is_gone_or_empty_is_not_thrown_away(
+    path: Path, database: Database, tmp_path: Path, there: bool
+) -> None:
+    database.write({"sales": a_record("sales")}, [])
+    left = tmp_path / "left.db"
+    log = Path(f"{path}-wal").read_bytes()
+    Path(f"{left}-wal").write_bytes(log)
+    if there:
+        left.touch()
+    with pytest.raises(UnusableError, match="only the -wal of a database that is gone"):
+        Database.open(left, NOW)
+    assert Path(f"{left}-wal").read_bytes() == log
+    assert left.exists() == there
 
 
 @pytest.mark.parametrize(
@@ -316,6 +346,22 @@ def test_the_connection_is_bounded_in_what_it_waits_for_maps_and_keeps(connectio
     assert (CHECK_SECONDS, SCHEMA) == (0.5, 1)
 
 
+def test_commits_are_synced_and_deleted_rows_overwritten_whatever_sqlite_does_by_itself(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lax(uri: str) -> sqlite3.Connection:
+        connection = connect(uri)
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA secure_delete = OFF").fetchall()
+        return connection
+
+    monkeypatch.setattr(database_module, "connect", lax)
+    database, _ = Database.open(path, NOW)
+    asked = ("synchronous", "secure_delete")
+    assert [database._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in asked] == [2, 1]
+    database.close()
+
+
 def test_what_was_deleted_cannot_be_read_in_the_file_any_more(path: Path) -> None:
     filled(path, "a very special name")
     database, _ = Database.open(path, NOW)
@@ -371,6 +417,35 @@ def test_history_is_given_up_to_a_limit_of_one_session_or_of_all(database: Datab
     assert [change.at - NOW for change in database.history("a", 9)] == [2, 0]
 
 
+def test_history_comes_in_pages_until_there_is_no_more_or_all_of_one_is_older(database: Database) -> None:
+    database.write({}, [Entry(a_change(name, at=NOW + n)) for n, name in enumerate("ababa")])
+
+    def page(session: str | None, since: float, before: int | None, limit: int) -> tuple[list[float], int | None]:
+        changes, following = database.history_page(session, NOW + since, before, limit)
+        return [change.at - NOW for change in changes], following
+
+    assert page(None, 0, None, 2) == ([4, 3], 4)
+    assert page(None, 0, 4, 2) == ([2, 1], 2)
+    assert page(None, 0, 2, 2) == ([0], None)
+    assert page("a", 0, None, 2) == ([4, 2], 3)
+    assert page("a", 0, 3, 2) == ([0], None)
+    assert page(None, 3, None, 3) == ([4, 3], 3)
+    assert page(None, 3, 3, 2) == ([], None)
+    assert page(None, 9, None, 2) == ([], None)
+
+
+def test_the_outbox_is_kept_until_a_newer_one_comes(path: Path, database: Database) -> None:
+    assert database.outbox() == (0, b"")
+    database.write({}, [], outbox=OutboxDocument(1, b"first"))
+    database.write({"sales": a_record("sales")}, [])
+    assert database.outbox() == (1, b"first")
+    database.write({}, [], outbox=OutboxDocument(2, b"second"))
+    database.close()
+    database, _ = Database.open(path, NOW)
+    assert database.outbox() == (2, b"second")
+    database.close()
+
+
 def test_rejected_rows_go_when_they_are_past_their_days_too(path: Path) -> None:
     filled(path, "sales", "support")
     altered(path, "UPDATE records SET payload = x'ff00'")
@@ -395,6 +470,16 @@ def test_a_rejected_row_is_kept_as_it_was_with_the_reason(path: Path) -> None:
     assert [row[:2] for row in rejected] == [(b"a", b"{"), (b"b", b"\xff"), (b"\xff", b"7")]
     assert [row[2].partition(b":")[0] for row in rejected] == [b"not JSON", b"not JSON", b"not a JSON object"]
     assert reopened(path) == []
+
+
+def test_a_row_is_rejected_once(path: Path) -> None:
+    filled(path, "sales", "support")
+    altered(path, "UPDATE records SET payload = '{' WHERE session = 'sales'")
+    for rejected in (["sales"], []):
+        database, contents = Database.open(path, NOW)
+        database.close()
+        assert contents.rejected == rejected
+        assert rows(path, "SELECT session FROM rejected") == [(b"sales",)]
 
 
 def test_a_change_is_found_where_it_was_put_and_nowhere_else(database: Database) -> None:
@@ -440,6 +525,55 @@ def test_what_a_crash_left_in_the_log_is_in_the_file_once_it_is_open(
     after.close()
 
 
+def test_what_is_closed_is_whole_in_its_file_though_another_program_has_it_open(path: Path, tmp_path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("SELECT count(*) FROM records").fetchall()
+        database.write({"sales": a_record("sales")}, [])
+        database.close()
+        copy = tmp_path / "copy.db"
+        copy.write_bytes(path.read_bytes())
+    assert reopened(copy) == ["sales"]
+
+
+def test_what_is_finished_is_closed_and_all_in_its_file(path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    database, _ = Database.open(path, NOW)
+    database.write({"sales": a_record("sales")}, [])
+    database.finish()
+    assert list(path.parent.iterdir()) == [path]
+    assert os.listdir("/proc/self/fd") == before
+    assert reopened(path) == ["sales"]
+
+
+def test_a_file_whose_log_another_program_still_needs_is_not_finished(path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM records").fetchall()
+        database.write({"sales": a_record("sales")}, [])
+        database._connection.execute("PRAGMA busy_timeout = 0").fetchall()
+        with pytest.raises(sqlite3.OperationalError):
+            database.finish()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        database.outbox()
+
+
+def test_a_log_that_could_not_be_moved_goes_once_it_is_of_no_use_and_no_other_does(path: Path) -> None:
+    log, away = Path(f"{path}-wal"), path.with_name("away")
+    database, _ = Database.open(path, NOW)
+    database.write({"sales": a_record("sales")}, [])
+    log.rename(away)
+    log.write_bytes(b"of another database")
+    database.drop_log()
+    assert log.read_bytes() == b"of another database"
+    away.replace(log)
+    database.drop_log()
+    assert not log.exists()
+    database.drop_log()
+    database.abandon()
+
+
 def test_what_is_abandoned_is_closed_and_whole(path: Path) -> None:
     before = os.listdir("/proc/self/fd")
     database, _ = Database.open(path, NOW)
@@ -468,6 +602,16 @@ def test_a_copy_for_which_there_is_no_room_is_not_left_half_made(path: Path, dat
             database.copy_to(copy)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(path.parent.glob("copy.db*"))
+
+
+def test_a_copy_that_fails_leaves_no_journal_that_would_be_taken_for_that_of_the_next(
+    path: Path, database: Database
+) -> None:
+    database.close()
+    Path(f"{path.with_name('copy.db')}-journal").touch()
+    with pytest.raises(sqlite3.ProgrammingError):
+        database.copy_to(path.with_name("copy.db"))
     assert not list(path.parent.glob("copy.db*"))
 
 
