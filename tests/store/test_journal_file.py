@@ -315,6 +315,24 @@ def test_a_probe_leaves_nothing_and_a_failing_disk_shows(tmp_path: Path, monkeyp
         assert os.listdir("/proc/self/fd") == before
 
 
+def test_one_that_is_closed_while_something_waits_keeps_it_and_no_file_is_left_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    written(tmp_path, a_record("a"))
+    assert os.listdir("/proc/self/fd") == before
+    assert found_in(tmp_path).items == [a_record("a")]
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_one_in_which_nothing_waits_is_gone_once_it_was_looked_at(tmp_path: Path, kept: int) -> None:
+    path = written(tmp_path, a_record("a"))
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:kept])[: -1 if kept == 2 else None])
+    with opened(tmp_path) as (journal, found):
+        assert (found.items, journal.size) == ([], 0)
+        assert not path.exists()
+
+
 def test_a_torn_end_is_cut_off_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, a_record("a"))
     whole = path.read_bytes()
