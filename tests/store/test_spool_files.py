@@ -68,6 +68,17 @@ def test_the_ids_of_bodies_that_are_gone_are_told(files: SpoolFiles) -> None:
     assert left(files) == {"b": b"large"}
 
 
+def test_a_link_in_a_bodys_place_is_not_followed(files: SpoolFiles, path: Path) -> None:
+    precious = path.with_name("precious")
+    precious.write_bytes(b"precious")
+    precious.chmod(0o644)
+    (files.folder / "part").symlink_to(precious)
+    with pytest.raises(OSError, match="symbolic"):
+        files.keep([kept("a", files.folder / "part")])
+    assert precious.stat().st_mode & 0o777 == 0o644
+    assert os.listdir(files.folder) == ["part"]
+
+
 def test_a_removed_entrys_files_go_wherever_they_are(files: SpoolFiles) -> None:
     for name in ("a", "b", "part", "c"):
         a_body(files.folder, b"", name)
@@ -89,6 +100,15 @@ def test_what_belongs_to_no_entry_is_swept_away_and_directories_stay(files: Spoo
     files.folder.joinpath("folder").mkdir()
     assert files.sweep({"a", "x"}) == 2
     assert sorted(os.listdir(files.folder)) == ["a", "folder"]
+
+
+def test_a_link_to_a_directory_is_swept_away_and_what_it_leads_to_stays(files: SpoolFiles, path: Path) -> None:
+    folder = path.with_name("folder")
+    a_body(folder, b"mine", "file")
+    (files.folder / "link").symlink_to(folder)
+    assert files.sweep([]) == 1
+    assert os.listdir(files.folder) == []
+    assert (folder / "file").read_bytes() == b"mine"
 
 
 def test_they_go_with_a_state_that_is_set_aside(files: SpoolFiles, path: Path) -> None:
