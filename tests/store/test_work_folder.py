@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,42 @@ def test_it_is_for_this_user_only_and_goes_with_its_files(tmp_path: Path) -> Non
     assert list((tmp_path / "state" / "dir").iterdir()) == []
 
 
-def test_what_a_killed_process_left_goes_and_what_another_uses_stays(tmp_path: Path) -> None:
+def test_one_that_somebody_removed_meanwhile_ends_as_well_and_nothing_stays_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    for name in ("dead", "deader"):
+        (tmp_path / f"statusproxy-spool-{name}").mkdir()
+    folder = WorkFolder.make(tmp_path)
+    shutil.rmtree(folder.path)
+    folder.remove()
+    assert os.listdir("/proc/self/fd") == before
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other_of_a_killed_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "statusproxy-spool-dead"
+    left.mkdir()
+    for name in ("a", "b", "c"):
+        (left / name).touch()
+    unlink, refused = os.unlink, list[str]()
+
+    def refusing(path: str, **named: Any) -> None:
+        if not refused:
+            refused.append(path)
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(path, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refusing)
+        WorkFolder.make(tmp_path).remove()
+    assert len(os.listdir(left)) == 1
+
+
+def test_what_a_killed_process_left_goes_and_what_another_uses_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("no other process is waited for"))
     other = WorkFolder.make(tmp_path)
     (other.path / "body").write_bytes(b"in use")
     left = tmp_path / "statusproxy-spool-dead"
@@ -70,6 +106,8 @@ def test_one_that_another_process_swept_before_it_was_locked_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     made: list[str] = []
+    waits: list[float] = []
+    handles = len(os.listdir("/proc/self/fd"))
     mkdtemp = tempfile.mkdtemp
 
     def making(**options: Any) -> str:
@@ -79,6 +117,7 @@ def test_one_that_another_process_swept_before_it_was_locked_is_made_anew(
         return made[-1]
 
     def locking(handle: int, wait: float) -> bool:
+        waits.append(wait)
         if moment == "before it is locked" and len(made) == 1:
             shutil.rmtree(made[0])
         return lock_file(handle, wait) and not (moment == "while it is being swept" and len(made) == 1)
@@ -89,7 +128,9 @@ def test_one_that_another_process_swept_before_it_was_locked_is_made_anew(
     assert len(made) == 2
     assert str(folder.path) == made[1]
     assert folder.path.is_dir()
+    assert set(waits) == {0.0}, "no other process is waited for"
     folder.remove()
+    assert len(os.listdir("/proc/self/fd")) == handles
 
 
 def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
