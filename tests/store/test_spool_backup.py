@@ -1,7 +1,10 @@
 """The spool's part of a backup."""
 
 import os
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +29,19 @@ def filled(path: Path, *bodies: str) -> None:
             a_body(spool_folder(path), b"large " + name.encode(), name)
 
 
+@pytest.fixture
+def lax(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite as others build it: what is deleted is not overwritten unless that is asked for."""
+    connect = sqlite3.connect
+
+    def opened(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **options)
+        connection.execute("PRAGMA secure_delete = OFF").fetchall()
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", opened)
+
+
 def test_a_backup_has_rows_and_bodies_as_they_lie_beside_the_state(path: Path, tmp_path: Path) -> None:
     filled(path, "a", "b")
     target = tmp_path / "copy.db"
@@ -48,6 +64,30 @@ def test_what_is_delivered_while_the_backup_is_made_is_not_in_it(path: Path, tmp
     assert copy.spool.read().entries == [an_entry("a", filed=True), an_entry("small")]
     copy.close()
     assert os.listdir(spool_folder(target)) == ["a"]
+
+
+@pytest.mark.usefixtures("lax")
+def test_what_was_delivered_meanwhile_cannot_be_read_in_the_copy_any_more(path: Path, tmp_path: Path) -> None:
+    filled(path, "a", "gone")
+    copy_bodies(path, spool_folder(path), tmp_path / "bodies")
+    assert b"POST /a" in path.read_bytes()
+    assert b"POST /gone" not in path.read_bytes()
+
+
+def test_bodies_are_whole_on_disk_before_their_names_are(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, "a", "b")
+    synced: list[tuple[str, int]] = []
+
+    def noted(handle: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink().name, os.fstat(handle).st_size))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    target = tmp_path / "bodies"
+    copy_bodies(path, spool_folder(path), target)
+    assert sorted(synced[:-1]) == [("a", 7), ("b", 7)]
+    assert synced[-1][0] == "bodies"
 
 
 def test_without_large_bodies_there_is_no_directory(path: Path, tmp_path: Path) -> None:
@@ -82,6 +122,26 @@ def test_bodies_do_not_stay_where_the_database_could_not_be_put(tmp_path: Path) 
         pass
 
 
+def refused_after(step: Callable[[], object]) -> None:
+    """The database cannot be put in its place; something else happens just before that."""
+    step()
+    raise FileExistsError
+
+
+def test_where_there_are_no_bodies_those_that_another_put_there_meanwhile_stay(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    with pytest.raises(FileExistsError), published(tmp_path / "ready", target, force=False):
+        refused_after(lambda: a_body(target, b"mine", "a"))
+    assert os.listdir(target) == ["a"]
+
+
+def test_an_error_is_told_though_the_bodies_are_gone_already(tmp_path: Path) -> None:
+    ready, target = tmp_path / "ready", tmp_path / "target"
+    ready.mkdir()
+    with pytest.raises(FileExistsError), published(ready, target, force=False):
+        refused_after(target.rmdir)
+
+
 def test_bodies_that_a_copy_lacks_are_counted_and_all_entries_can_be_left_out(path: Path) -> None:
     filled(path, "a", "gone")
     with pytest.raises(StoreError) as told:
@@ -99,6 +159,15 @@ def test_bodies_that_a_copy_lacks_are_counted_and_all_entries_can_be_left_out(pa
     database.close()
 
 
+def test_several_bodies_that_a_copy_lacks_are_told_of_as_several(path: Path) -> None:
+    filled(path, "a", "b")
+    for name in ("a", "b"):
+        (spool_folder(path) / name).unlink()
+    with pytest.raises(StoreError, match=r"lacks the bodies of 2 events that belong to "):
+        expect_bodies(path, path)
+
+
+@pytest.mark.usefixtures("lax")
 def test_entries_that_are_left_out_are_overwritten(path: Path) -> None:
     filled(path)
     assert b"body" in path.read_bytes()
