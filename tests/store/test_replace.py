@@ -152,14 +152,15 @@ def test_an_error_that_is_not_about_links_is_told(path: Path, monkeypatch: pytes
     assert not path.with_name("aside").exists()
 
 
+@pytest.mark.parametrize("size", [100_000, 5_000])
 def test_without_links_half_a_copy_does_not_stay_where_there_is_no_room(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     def no_links(*_: object) -> None:
         raise OSError(errno.EPERM, "no links here")
 
     path.write_bytes(bytes(10))
-    Path(f"{path}-wal").write_bytes(bytes(100_000))
+    Path(f"{path}-wal").write_bytes(bytes(size))
     monkeypatch.setattr(os, "link", no_links)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
@@ -215,6 +216,7 @@ def bodies(path: Path) -> dict[str, str]:
 def test_bodies_that_are_set_aside_have_two_names(path: Path) -> None:
     a_body(spool_folder(path), b"old", "a")
     (spool_folder(path) / "folder").mkdir()
+    (spool_folder(path) / "link").symlink_to("a")
     aside = path.with_name("aside")
     keep_folder_aside(path, aside)
     assert bodies(aside) == {"a": "old"}
@@ -239,6 +241,32 @@ def test_bodies_take_the_place_of_the_old_ones_together_with_the_database(path: 
     replace_database(path, ready, aside, with_spool=True)
     assert (path.read_text(), bodies(path)) == ("new", {"b": "new"})
     assert (told(aside), bodies(aside)) == (["old", "old-wal", "old-shm"], {"a": "old"})
+
+
+def test_the_names_of_bodies_are_on_disk_before_their_database_takes_its_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, aside = path.with_name("ready"), path.with_name("aside")
+    path.write_text("old")
+    a_body(spool_folder(path), b"old", "a")
+    ready.write_text("new")
+    a_body(spool_folder(ready), b"new", "b")
+    steps: list[str] = []
+    rename = os.rename
+
+    def synced(handle: int) -> None:
+        steps.append(f"fsync {Path(f'/proc/self/fd/{handle}').readlink().name}")
+
+    def renamed(source: str | Path, target: str | Path) -> None:
+        steps.append(f"rename {Path(source).name}")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    replace_database(path, ready, aside, with_spool=True)
+    ready_at = steps.index("rename ready.spool")
+    assert {"fsync aside.spool", "fsync ready.spool"} <= set(steps[:ready_at])
+    assert ready_at < steps.index("rename ready")
 
 
 def test_a_replacement_without_bodies_leaves_no_directory(path: Path) -> None:
