@@ -20,7 +20,7 @@ from statusproxy.store.spool_files import spool_folder
 from statusproxy.store.spool_table import SpoolRow
 
 from .damaged import SESSIONS, damage_page, filled, noise, numbers, pages, readable, rows_by_page
-from .samples import NOW, a_body, a_change, a_record, an_entry
+from .samples import NOW, a_body, a_change, a_record, an_entry, kept
 
 
 def taken_over(path: Path) -> Damage:
@@ -64,6 +64,36 @@ def test_a_file_of_another_version_is_set_aside_and_not_read(path: Path) -> None
     damage = rebuild(path, "of a newer statusproxy", NOW, damaged=False)
     assert (damage.sessions, damage.pending) == (0, False)
     assert readable(Path(damage.set_aside or "")).sessions == set(SESSIONS)
+
+
+def test_nothing_of_a_file_of_another_version_is_taken_over(path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    database.write({"sales": a_record("sales")}, [], {"a": kept("a")}, OutboxDocument(3, b"told"))
+    database.note(Damage(NOW - 1, "corrupt", None, 1))
+    database.close()
+    damage = rebuild(path, "of a newer statusproxy", NOW, damaged=False)
+    assert (damage.spooled, damage.numbers_from) == (0, 1)
+    database, contents = Database.open(path, NOW)
+    assert (contents.records, database.spool.read().entries, database.outbox()) == ([], [], (0, b""))
+    assert list(database.notices().values()) == [damage]
+    database.close()
+
+
+def test_a_rebuild_that_the_disk_does_not_take_leaves_no_file_and_none_open(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    filled(path, ["sales"])
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(Database, "note", full)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        rebuild(path, "corrupt", NOW)
+    assert os.listdir("/proc/self/fd") == before
+    assert os.listdir(path.parent) == ["state.db"]
+    monkeypatch.undo()
+    assert rebuild(path, "corrupt", NOW).sessions == 1
 
 
 def test_what_was_told_before_is_told_again(path: Path) -> None:
@@ -171,6 +201,19 @@ def test_the_spool_is_taken_over_as_it_was_last_and_what_is_known_goes_before(
         assert database.spool.content("a") == (b"", b"2")
         database.close()
         path.unlink()
+
+
+def test_of_rows_of_the_spool_with_as_many_attempts_the_one_that_was_written_last_is_taken_over(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [SpoolRow(an_entry("a", next_at=NOW + at), b"", b"%d" % at) for at in (2, 1)]  # the newest comes first
+    monkeypatch.setattr("statusproxy.store.salvage.spooled", lambda _: rows)
+    filled(path, [])
+    assert rebuild(path, "corrupt", NOW).spooled == 1
+    database, _ = Database.open(path, NOW)
+    assert database.spool.read().entries == [an_entry("a", next_at=NOW + 2)]
+    assert database.spool.content("a") == (b"", b"2")
+    database.close()
 
 
 def test_the_bodies_of_a_file_of_another_version_go_with_it(path: Path) -> None:
