@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,10 +14,11 @@ from statusproxy.store.backlog import Entry
 from statusproxy.store.backup import back_up
 from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
+from statusproxy.store.file_lock import lock_file
 from statusproxy.store.lease import Lease
 from statusproxy.store.replace import finish_replacement
 from statusproxy.store.restore import Restored, judge, restore
-from statusproxy.store.snapshot import Holdings
+from statusproxy.store.snapshot import Holdings, copy_database
 from statusproxy.store.spool_files import spool_folder
 
 from .crashing import killed_at_each_step
@@ -112,9 +114,40 @@ def test_anything_of_a_state_is_a_state(source: Path, path: Path, left: str) -> 
     assert file.exists()
 
 
-def test_nothing_is_restored_while_a_proxy_runs_on_the_state(source: Path, path: Path) -> None:
+def test_a_directory_for_bodies_without_any_is_no_state(source: Path, path: Path) -> None:
+    spool_folder(path).mkdir()
+    assert restore(source, path).kept is None
+    assert held(path) == NEW
+
+
+def test_a_replacement_that_a_crash_interrupted_is_finished_first_and_held(
+    source: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(path, "older")
+    newer = path.with_name("newer.db")
+    made(newer, "newer")
+    newer.rename(f"{path}.next")
+    locked: list[bool] = []
+
+    def copying(source: Path, part: Path) -> None:
+        with path.open("rb") as state:
+            locked.append(not lock_file(state.fileno(), 0))
+        copy_database(source, part)
+
+    monkeypatch.setattr(restore_module, "copy_database", copying)
+    kept_as = restore(source, path, force=True).kept
+    assert kept_as is not None
+    assert held(kept_as)[0] == {"newer"}
+    assert held(path) == NEW
+    assert locked == [True]
+
+
+def test_nothing_is_restored_while_a_proxy_runs_on_the_state(
+    source: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made(path, "support")
     lease = Lease.take(path, 0)
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("a proxy that runs is not waited for"))
     try:
         with pytest.raises(
             StoreError, match=rf"^a statusproxy runs on {path}: stop it first \(in use: .*{os.getpid()}"
@@ -128,7 +161,7 @@ def test_nothing_is_restored_while_a_proxy_runs_on_the_state(source: Path, path:
 
 
 def test_the_events_can_be_left_out(source: Path, path: Path) -> None:
-    assert restore(source, path, spool=False).holdings.spooled == 0
+    assert restore(source, path, spool=False).holdings == Holdings(1, 1, path.stat().st_size, 0)
     assert held(path) == ({"sales"}, set(), {})
     assert not spool_folder(path).exists()
 
@@ -144,6 +177,29 @@ def test_a_backup_without_its_bodies_is_told(tmp_path: Path, path: Path) -> None
     )
     assert not path.exists()
     assert restore(source, path, spool=False).holdings.sessions == 1
+
+
+def test_a_state_is_judged_by_what_its_log_holds_and_leaves_no_files_when_it_has_none(path: Path) -> None:
+    made(path, "sales")
+    judge(path)
+    assert os.listdir(path.parent) == ["state.db"]
+    database, _ = Database.open(path, NOW)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA user_version = 2")  # in the log alone
+        with pytest.raises(StoreError, match="newer statusproxy"):
+            judge(path)
+    database.close()
+
+
+def test_the_name_of_a_backup_is_told_to_be_a_uri(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = sqlite3.connect
+
+    def strict(name: str, *, uri: bool = False) -> sqlite3.Connection:
+        assert name.startswith("file:") == uri
+        return connect(name, uri=uri)
+
+    monkeypatch.setattr(sqlite3, "connect", strict)
+    judge(source)
 
 
 def a_newer_one(path: Path) -> None:
@@ -201,7 +257,7 @@ def test_a_row_that_cannot_be_read_is_damage(source: Path, path: Path) -> None:
         restore(source, path)
 
 
-@pytest.mark.parametrize("ending", ["", "-wal", ".restoring"])
+@pytest.mark.parametrize("ending", ["", "-wal", ".restoring", ".lock", ".next"])
 def test_the_state_itself_is_no_backup(path: Path, ending: str, tmp_path: Path) -> None:
     made(path, "support")
     link = tmp_path / "link"
@@ -269,6 +325,20 @@ def test_what_root_restores_belongs_to_the_user_of_the_state(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     restore(source, path, force=True)
     assert given == {}
+
+
+def test_what_a_killed_attempt_left_goes_though_the_next_one_fails(
+    source: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(restore_module, "copy_database", refuse)
+    for ending in ("", "-journal", "-wal", "-shm"):
+        Path(f"{path}.restoring{ending}").touch()
+    with pytest.raises(StoreError, match=r"^disk full: "):
+        restore(source, path)
+    assert not [each for each in os.listdir(path.parent) if each.startswith("state.db.r")]
 
 
 def test_what_a_killed_attempt_left_is_replaced(source: Path, path: Path) -> None:
