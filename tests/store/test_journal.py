@@ -71,6 +71,15 @@ async def test_what_was_added_is_on_disk_when_sync_returns(keeper: Keeper, tmp_p
     assert await on_disk(keeper, tmp_path) == [a_record("a"), a_record("b"), Entry(a_change("a"), 1)]
 
 
+async def test_what_is_added_is_counted_by_calls_that_add_something(keeper: Keeper) -> None:
+    assert keeper.journal.added == 0
+    keeper.add(a_record("a"), a_record("b"))
+    keeper.add()
+    assert keeper.journal.added == 1
+    keeper.add(a_record("c"))
+    assert keeper.journal.added == 2
+
+
 async def test_nothing_is_written_while_nothing_waits(keeper: Keeper) -> None:
     keeper.journal.add([])
     await keeper.journal.sync()
@@ -354,6 +363,23 @@ async def test_after_a_failure_all_that_waits_is_written_anew(
         assert await on_disk(keeper, tmp_path) == [a_record("a"), a_record("b"), a_record("c")]
 
 
+async def test_once_all_was_written_anew_what_comes_is_added_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PAUSE", 0.0)
+    async with opened(tmp_path) as (keeper, _):
+        keeper.add(a_record("a"))
+        with monkeypatch.context() as patch:
+            failing(patch, "pwrite")
+            with pytest.raises(JournalError):
+                await keeper.journal.sync()
+        await keeper.journal.sync()
+        keeper.add(a_record("b"))
+        failing(monkeypatch, "rename")  # nothing can be written anew
+        await keeper.journal.sync()
+        assert await on_disk(keeper, tmp_path) == [a_record("a"), a_record("b")]
+
+
 @pytest.mark.parametrize("method", ["sync", "probe"])
 async def test_a_disk_that_failed_just_now_is_not_tried_again_at_once(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch, method: str
@@ -387,6 +413,10 @@ async def test_before_it_is_open_and_once_it_is_closed_nothing_can_be_written(tm
     await keeper.journal.close()
     thread.join(60)
     assert not thread.is_alive()
+    keeper.add(a_record("b"))
+    with pytest.raises(JournalError, match=f"not open: {keeper.journal.path}"):
+        await keeper.journal.sync()
+    await keeper.journal.close()
 
 
 async def test_a_failure_that_nobody_waits_for_any_more_is_told_to_the_next(
@@ -478,6 +508,18 @@ async def test_closing_waits_for_a_write_under_way(tmp_path: Path, monkeypatch: 
         await asyncio.sleep(0)
         go.set()
         await asyncio.gather(syncing, closing)
+    assert await found_in(tmp_path) == [a_record("a")]
+
+
+async def test_closing_waits_for_a_write_that_has_not_begun(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    async with opened(tmp_path) as (keeper, _):
+        keeper.add(a_record("a"))
+        syncing = asyncio.ensure_future(keeper.journal.sync())
+        await asyncio.sleep(0)
+        await keeper.journal.close()
+        await syncing
+    assert len(os.listdir("/proc/self/fd")) == before
     assert await found_in(tmp_path) == [a_record("a")]
 
 
