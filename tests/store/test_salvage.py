@@ -241,6 +241,32 @@ def test_a_tree_that_leads_to_the_last_page_is_whole(path: Path) -> None:
         assert records(file) == [a_record("sales")]
 
 
+def test_a_tree_that_leads_back_to_itself_is_followed_once(path: Path) -> None:
+    schema = a_page(13, [table_cell(1, a_row(b"table", b"records", b"records", 2, b""))], before=100, size=PAGE)
+    inner, outer = (a_row(name.encode(), encode(a_record(name)).encode()) for name in ("inner", "outer"))
+    leads_on = (3).to_bytes(4, "big") + varint(len(inner)) + inner
+    root = a_page(2, [leads_on], right=2, size=PAGE)
+    path.write_bytes(schema + root + a_page(10, [varint(len(outer)) + outer], size=PAGE))
+    with PageFile(path) as file:
+        assert sorted(record.session for record in records(file)) == ["inner", "outer"]
+
+
+def test_a_page_of_the_log_that_reads_well_but_is_not_as_it_was_written_hides_no_session(path: Path) -> None:
+    filled(path, ["other", "sales"])
+    root = next(number for number, rows in rows_by_page(path).items() if rows.sessions)
+    database, _ = Database.open(path, NOW)
+    database.write({"sales": overridden("sales")}, [])
+    crashed = {ending: Path(f"{path}{ending}").read_bytes() for ending in ("", "-wal")}
+    database.close()
+    wal = bytearray(crashed["-wal"])
+    for at in range(32, len(wal), 24 + PAGE):
+        if int.from_bytes(wal[at : at + 4], "big") == root:
+            wal[at + 24 + 3 : at + 24 + 5] = bytes(2)  # a page without rows
+    path.write_bytes(crashed[""])
+    Path(f"{path}-wal").write_bytes(wal)
+    assert readable(path).sessions == {"other", "sales"}
+
+
 def test_the_spool_is_read_to_the_last_page(path: Path) -> None:
     database, _ = Database.open(path, NOW)
     database.write({}, [], {"e": kept("e", b"body")})
