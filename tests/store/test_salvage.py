@@ -30,7 +30,7 @@ from .damaged import (
     rows_by_page,
     zeros,
 )
-from .raw_pages import a_page, table_cell, varint
+from .raw_pages import a_log, a_page, table_cell, varint
 from .raw_pages import row as a_row
 from .samples import NOW, a_change, a_record, an_entry, kept, overridden
 
@@ -249,6 +249,49 @@ def test_a_tree_that_leads_back_to_itself_is_followed_once(path: Path) -> None:
     path.write_bytes(schema + root + a_page(10, [varint(len(outer)) + outer], size=PAGE))
     with PageFile(path) as file:
         assert sorted(record.session for record in records(file)) == ["inner", "outer"]
+
+
+def told(number: int, what: str, session: str = "sales") -> bytes:
+    """A page of the history with one row: a change of a minute later."""
+    change = encode(a_change(session, at=NOW + 60, what=what)).encode()
+    return a_page(13, [table_cell(number, a_row(None, session.encode(), 1, change))], size=PAGE)
+
+
+def test_what_only_a_damaged_page_leads_to_is_not_taken_for_a_part_of_the_tree(path: Path) -> None:
+    schema = a_page(13, [table_cell(1, a_row(b"table", b"records", b"records", 2, b""))], before=100, size=PAGE)
+    root = bytearray(a_page(2, [bytes(4) + varint(1) + b"x"], right=3, size=PAGE))
+    root[12:14] = b"\xff\xff"  # where its one row should stand
+    state = a_row(b"sales", encode(a_record("sales")).encode())
+    path.write_bytes(schema + root + a_page(10, [varint(len(state)) + state], size=PAGE) + told(1, "forgotten"))
+    with PageFile(path) as file:
+        assert records(file) == []
+
+
+def test_of_two_changes_with_one_number_the_one_that_was_written_last_counts(path: Path) -> None:
+    record = overridden("sales")
+    state = a_row(b"sales", encode(record).encode())
+    states = a_page(10, [varint(len(state)) + state], size=PAGE)
+    for older, newer, found in (("started", "forgotten", []), ("forgotten", "started", [record])):
+        path.write_bytes(bytes(PAGE) + states + told(1, older))
+        log = bytearray(a_log([(3, 0, told(1, newer)), (1, 3, bytes(PAGE))], size=PAGE))
+        log[32 + 24 + 100] ^= 1  # where nothing stands; its checksum does not hold
+        Path(f"{path}-wal").write_bytes(log)
+        with PageFile(path) as file:
+            assert [row.change.what for row in history(file, 3, 1)] == [newer, older]
+            assert records(file) == found
+
+
+def test_the_outbox_is_read_to_the_last_page(path: Path) -> None:
+    database, _ = Database.open(path, NOW)
+    document = OutboxDocument(3, b"an outage that was told")
+    database.write({}, [], outbox=document)
+    database.close()
+    content = path.read_bytes()
+    path.write_bytes(zeros(bytes(PAGE)) + next(
+        page for page in (content[at : at + PAGE] for at in range(0, len(content), PAGE)) if document.payload in page
+    ))  # fmt: skip
+    with PageFile(path) as file:
+        assert outbox(file) == document
 
 
 def test_a_page_of_the_log_that_reads_well_but_is_not_as_it_was_written_hides_no_session(path: Path) -> None:
