@@ -86,10 +86,14 @@ class StateFile:
             self._rebuild(str(useless), known, spool, damaged=useless.damaged)
             lease.hold()
             self.database, contents = Database.open(self.path, self._clock())
-        lease.hold()
-        self._tell_of_rejected(self.database, contents)
-        self.notices = self.database.notices()
-        self._upkeep.opened(self.notices)
+        try:
+            lease.hold()
+            self._tell_of_rejected(self.database, contents)
+            self.notices = self.database.notices()
+            self._upkeep.opened(self.notices)
+        except BaseException:
+            self.close()  # the next attempt has to open it, too: it may be another file
+            raise
         return contents
 
     def read(self) -> Contents:

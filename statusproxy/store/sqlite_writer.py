@@ -76,7 +76,6 @@ class SqliteWriter:
 
     def read(self) -> list[Record]:
         """The sessions of a file that could not be opened for writing."""
-        self.file.close()
         return self._take(self.file.read().records)
 
     def write(self, batch: Batch) -> None:
@@ -256,7 +255,6 @@ class SqliteWriter:
             self._spool.committed(batch.spooled)
 
     def _reopen(self) -> None:
-        self.file.close()
         found = self.file.open(self._known(), self._spool.entries).records
         self._rewrite = True
         unknown = sum(record.session not in self._on_disk for record in found)

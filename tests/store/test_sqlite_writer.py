@@ -14,7 +14,7 @@ from statusproxy.status.model import Record
 from statusproxy.store import sqlite_file as sqlite_file_module
 from statusproxy.store.backlog import Batch, Entry
 from statusproxy.store.database import Database
-from statusproxy.store.errors import NotAttachedError
+from statusproxy.store.errors import NotAttachedError, StoreError
 from statusproxy.store.spool_files import spool_folder
 from statusproxy.store.spooled import Content, Removed
 from statusproxy.store.sqlite_file import StateFile
@@ -116,18 +116,19 @@ def test_a_connection_that_was_lost_is_made_anew_and_all_that_is_known_written(
     assert writer.commits == commits + 1
 
 
+@pytest.mark.parametrize(("unknown", "told"), [
+    (["y"], "1 session that is not known here; it is"), (["y", "z"], "2 sessions that are not known here; they are"),
+])  # fmt: skip
 def test_sessions_of_a_backup_that_was_put_there_are_told_and_stay(
-    writer: SqliteWriter, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    writer: SqliteWriter, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, unknown: list[str], told: str
 ) -> None:
-    filled(tmp_path / "backup.db", ["x", "y"])
+    filled(tmp_path / "backup.db", ["x", *unknown])
     writer.write(batch(a_record("x")))
     writer.file.close()
     (tmp_path / "backup.db").replace(path)
     writer.write(batch())
-    assert caplog.messages == [
-        f"state: {path} has 1 session that is not known here; it is kept, and used after the next start"
-    ]
-    assert readable(path).sessions == {"x", "y"}
+    assert caplog.messages == [f"state: {path} has {told} kept, and used after the next start"]
+    assert readable(path).sessions == {"x", *unknown}
 
 
 def test_files_that_move_with_every_commit_are_given_up_on_and_tried_anew_the_next_time(
@@ -208,6 +209,56 @@ def test_what_is_known_is_written_anew_once_after_a_new_opening(
     assert written == [["a", "b"], ["b"], ["a", "c"], ["d"]]
 
 
+def test_a_file_that_was_opened_is_not_written_anew_and_its_sessions_are_known(path: Path) -> None:
+    filled(path, ["x", "y"])
+    writer = a_writer(path)
+    writer.open()
+    writer.write(batch())
+    assert writer.commits == 0
+    writer.file.close()
+    path.unlink()
+    writer.write(batch())
+    assert stored_while_open(writer) == {"x", "y"}
+    writer.close(Batch())
+
+
+def with_a_row_that_cannot_be_read(path: Path) -> None:
+    filled(path, ["x", "y"])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE records SET payload = '{' WHERE session = 'x'")
+
+
+def refuse_to_note(*_: object) -> None:
+    raise failing(sqlite3.SQLITE_FULL)
+
+
+def test_a_file_that_could_be_opened_but_not_told_of_is_opened_again_and_gets_all_that_is_known(
+    writer: SqliteWriter, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(batch(a_record("a")))
+    writer.file.close()
+    path.unlink()
+    with_a_row_that_cannot_be_read(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "note", refuse_to_note)
+        with pytest.raises(sqlite3.OperationalError):
+            writer.write(batch(a_record("b")))
+    writer.write(batch(a_record("c")))
+    assert stored_while_open(writer) == {"a", "c", "y"}
+
+
+def test_an_event_of_the_spool_whose_body_is_gone_is_refused_and_all_else_written(
+    writer: SqliteWriter, path: Path
+) -> None:
+    news = Batch(
+        {"a": a_record("a")}, [], {"x": kept("x"), **{one: kept(one, path.parent / one) for one in ("y", "z")}}
+    )
+    with pytest.raises(StoreError, match=f"^the bodies of 2 events of the spool are gone from {spool_folder(path)}$"):
+        writer.write(news)
+    assert stored_while_open(writer) == {"a"}
+    assert writer.spool_entries() == [an_entry("x")]
+
+
 def test_the_files_are_looked_at_before_a_commit_unless_that_was_just_done(
     writer: SqliteWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,10 +284,26 @@ def test_history_counts_a_change_that_is_on_its_way_once(writer: SqliteWriter) -
     refused.row = 99  # an attempt that failed had a row in mind
     waiting = [written, refused, new]
     assert [each.session for each in writer.history(None, 9, waiting)] == ["c", "b", "a", "old"]
+    assert [each.session for each in writer.history(None, 1, waiting)] == ["c"]
     assert [each.session for each in writer.history(None, 2, waiting)] == ["c", "b"]
     assert [each.session for each in writer.history(None, 3, waiting)] == ["c", "b", "a"]
     assert [each.session for each in writer.history("a", 9, waiting)] == ["a"]
     assert [each.session for each in writer.history("b", 9, waiting)] == ["b"]
+
+
+def test_a_page_of_history_begins_with_what_is_on_its_way_from_a_time_on(writer: SqliteWriter) -> None:
+    written, new, other, late = (Entry(a_change(one, at=NOW + n)) for n, one in enumerate(("a", "a", "b", "a")))
+    writer.write(Batch({}, [Entry(a_change("a", at=NOW - 1)), written]))
+    waiting = [written, new, other, late]
+
+    def moments(session: str | None, since: float) -> tuple[list[float], int | None]:
+        page, following = writer.history_page(session, NOW + since, None, waiting)
+        return [change.recorded_at - NOW for change in page], following
+
+    assert moments(None, -9) == ([3, 2, 1, 0, -1], None)
+    assert moments("a", -9) == ([3, 1, 0, -1], None)
+    assert moments("a", 0) == ([3, 1, 0], None)
+    assert moments(None, 2) == ([3, 2], None)
 
 
 def test_no_question_is_answered_while_the_file_is_not_open(writer: SqliteWriter, path: Path) -> None:
@@ -288,6 +355,30 @@ def test_the_spool_s_entries_and_contents_are_read_of_an_open_file_and_of_one_th
     writer.file.close()
     assert (found(), writer.spool_content("c")) == (expected, None)
     assert writer.file.database is None
+
+
+def test_a_body_of_the_spool_that_was_damaged_is_not_given_of_a_file_that_cannot_be_written(
+    writer: SqliteWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.write(Batch({}, [], {"a": kept("a", b"body", checksum=1)}))
+    writer.file.close()
+    writer.spool_entries()
+    assert writer.spool_content("a") is None
+    assert caplog.messages == ["state: the body of the spool's event a is damaged"]
+
+
+def test_rows_of_the_spool_that_cannot_be_read_are_told_once_with_how_much_can(
+    writer: SqliteWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.write(Batch({"s": a_record("s")}, [], {one: kept(one) for one in ("a", "b", "c")}))
+    assert len(writer.spool_entries()) == 3
+    assert (writer.file.notices, caplog.messages) == ({}, [])
+    with closing(sqlite3.connect(writer.file.path)) as other, other:
+        other.execute("UPDATE spool SET entry = '{' WHERE id = 'b'")
+    for _ in range(2):
+        assert writer.spool_entries() == [an_entry("a"), an_entry("c")]
+    (notice,) = writer.file.notices.values()
+    assert (notice.sessions, notice.spooled, len(caplog.messages)) == (1, 2, 1)
 
 
 @pytest.mark.parametrize("readable_only", [False, True])
@@ -372,6 +463,7 @@ def test_upkeep_that_meets_damage_repairs_it(writer: SqliteWriter, monkeypatch: 
 
     monkeypatch.setattr(StateFile, "keep_up", broken)
     writer.keep_up(None)
+    assert writer.history(None, 9, []) == []  # answered at once, of the new file
     assert writer.file.repairs["damaged"] == 1
     assert stored_while_open(writer) == {"a"}
 
@@ -384,6 +476,17 @@ def test_files_that_vanished_are_written_anew_though_a_commit_was_just_made(writ
     writer.file.close()
     writer.keep_up(None)
     assert stored_while_open(writer) == {"a"}
+
+
+def test_a_lock_file_that_vanished_is_made_anew_though_a_commit_was_just_made(
+    writer: SqliteWriter, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 1_000.0)
+    writer.write(batch(a_record("a")))
+    lock = Path(f"{path}.lock")
+    lock.unlink()
+    writer.keep_up(None)
+    assert lock.exists()
 
 
 # Beginning and end -----------------------------------------------------------------------------------------
@@ -431,6 +534,7 @@ def test_what_is_left_is_written_at_the_end_and_the_locks_let_go_whatever_comes_
     writer.open()
     writer.close(batch(a_record("a")))
     assert not writer.file.held
+    assert {file.name for file in path.parent.iterdir()} == {"state.db", "state.db.lock"}
     assert set(stored(path)) == {"a"}
     writer = a_writer(path)
     writer.open()
