@@ -16,6 +16,7 @@ from statusproxy.store.backlog import Entry
 from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database, UnusableError
 from statusproxy.store.errors import StoreInUseError
+from statusproxy.store.lease import Lease
 from statusproxy.store.sqlite_file import StateFile
 from statusproxy.store.upkeep import Upkeep, UpkeepTiming
 
@@ -68,6 +69,38 @@ def test_what_was_deleted_is_saved_from_the_open_files(file: StateFile, path: Pa
     assert not list(path.parent.glob("state.db.rescued-*"))
 
 
+def test_a_closed_file_is_whole_by_itself(file: StateFile, path: Path) -> None:
+    file.close()
+    assert names(path) == {"", ".lock"}
+
+
+@pytest.mark.parametrize("step", ["hold", "note", "notices", "opened"])
+def test_an_opening_that_breaks_off_leaves_no_database_open(
+    path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise corrupt(sqlite3.SQLITE_FULL)
+
+    filled(path, ["sales", "support"])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE records SET payload = '{' WHERE session = 'sales'")
+    open_, file = Database.open, a_file(path)
+
+    def opened(*arguments: object) -> object:
+        for owner, name in ((Lease, "hold"), (Database, "note"), (Database, "notices"), (Upkeep, "opened")):
+            if name == step:
+                monkeypatch.setattr(owner, name, refuse)
+        return found
+
+    found = open_(path, NOW)
+    monkeypatch.setattr(Database, "open", opened)
+    with pytest.raises(sqlite3.DatabaseError):
+        file.open(None)
+    assert file.database is None
+    assert names(path) == {"", ".lock"}
+    file.release()
+
+
 def test_a_rescue_that_cannot_be_put_in_place_is_kept_beside_it(
     file: StateFile, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -115,6 +148,27 @@ def test_a_lock_file_is_made_anew_and_another_that_holds_it_is_told_of_once(
     file.look_after(1)
     file.look_after(1)
     assert len(caplog.records) == 1
+
+
+def test_another_process_that_holds_the_lock_file_is_told_of_at_the_first_look(
+    file: StateFile, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = Path(f"{path}.lock")
+    lock.unlink()
+    with lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        for _ in range(3):
+            file.look_after(1)
+            assert len(caplog.records) == 1
+
+
+def test_a_file_that_broke_in_use_is_set_aside_five_times_at_most(file: StateFile) -> None:
+    for times in range(1, 6):
+        assert file.spoilt(corrupt(), {})
+        assert file.repairs["damaged"] == times
+        file.open(None)
+    assert not file.spoilt(corrupt(), {})
+    assert file.database is not None
 
 
 def test_after_it_set_a_file_aside_too_often_it_leaves_it_in_its_place(path: Path) -> None:
@@ -317,6 +371,73 @@ def test_a_file_that_breaks_before_its_sessions_are_known_keeps_those_that_can_b
     assert [record.session for record in file.open(None).records] == ["sales"]
 
 
+@pytest.mark.parametrize("rescued", [False, True])
+def test_upkeep_stops_with_a_connection_that_is_given_up(
+    file: StateFile, path: Path, rescued: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    stops: list[int] = []
+    monkeypatch.setattr(Upkeep, "stop", lambda _: stops.append(1))
+    monkeypatch.setattr(sqlite_file_module, "rebuild", refuse)
+    if rescued:
+        os.unlink(f"{path}-wal")
+        file.look_after(1)
+    else:
+        assert not file.spoilt(corrupt(), {})
+    assert (file.database, len(stops)) == (None, 1)
+
+
+def test_rows_of_the_spool_that_were_moved_are_told_and_noted(
+    file: StateFile, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file.tell_of_rejected_entries(["a", "b"], 7, 9)
+    assert caplog.messages == [
+        f"state: the row of the spool's event '{id_}' in {path} cannot be read; it was moved to the table `rejected`"
+        for id_ in ("a", "b")
+    ]
+    (damage,) = file.notices.values()
+    assert damage == Damage(NOW, "damaged in 2 rows of the spool (kept in the table `rejected`)", None, 7, spooled=9)
+    assert file.database is not None
+    assert file.database.notices() == file.notices
+
+
+@pytest.mark.parametrize("content", [b"no database, " * 500, b""])
+def test_a_new_file_that_another_process_holds_is_left_as_it_is(file: StateFile, path: Path, content: bytes) -> None:
+    file.close()
+    path.unlink()
+    path.write_bytes(content)
+    with path.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(StoreInUseError):
+            file.open({})
+    assert file.database is None
+    assert (names(path), path.read_bytes()) == ({"", ".lock"}, content)
+
+
+def test_a_rebuilt_file_that_another_process_took_at_once_is_left_as_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = []
+
+    def taken(*_: object, **__: object) -> Damage:
+        path.unlink()
+        path.touch()
+        others.append(path.open())
+        fcntl.flock(others[0], fcntl.LOCK_EX)
+        return Damage(NOW, "corrupt", "/aside", 0)
+
+    path.write_bytes(b"no database, " * 500)
+    file = a_file(path)
+    monkeypatch.setattr(sqlite_file_module, "rebuild", taken)
+    with pytest.raises(StoreInUseError):
+        file.open(None)
+    assert (file.database, path.read_bytes()) == (None, b"")
+    others[0].close()
+    file.release()
+
+
 def test_a_damaged_file_that_another_process_uses_is_not_set_aside(file: StateFile, path: Path) -> None:
     Path(f"{path}.lock").unlink()
     damage_page(path, 1, noise)
@@ -480,6 +601,7 @@ def test_what_a_crash_left_half_replaced_is_finished_by_the_next_start(
     assert ".next" in names(path)
     file = a_file(path)
     assert len(file.open(None).records) == len(SESSIONS)
+    assert file.repairs["damaged"] == 0
     assert ".next" not in names(path)
     file.close()
     file.release()
