@@ -26,10 +26,10 @@ from statusproxy.config.state_url import SqliteFile
 from statusproxy.status.model import Record
 from statusproxy.store import sqlite as sqlite_module
 from statusproxy.store import upkeep as upkeep_module
-from statusproxy.store.backlog import Backlog, Batch
-from statusproxy.store.base import StoreOptions
+from statusproxy.store.backlog import Backlog, Batch, Entry
+from statusproxy.store.base import PAGE, StoreOptions
 from statusproxy.store.database import SCHEMA, Database
-from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.errors import NotAttachedError, StoreError, StoreInUseError
 from statusproxy.store.sqlite import SqliteBackend, make_store
 from statusproxy.store.upkeep import Check, UpkeepTiming
 from tests.waiting import until
@@ -532,6 +532,61 @@ async def test_a_backend_finds_damage_without_a_writer_too(path: Path) -> None:
     await until(lambda: backend.due_at() == 0)
     await backend.upkeep()
     assert len(backend.damage) == 1
+    await backend.close(Batch())
+
+
+def a_backend(path: Path, **timing: float) -> SqliteBackend:
+    return SqliteBackend(
+        path, history_days=90, log=logging.getLogger("test"), lock_wait=0.0, upkeep=UpkeepTiming(**timing)
+    )
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_damage_that_the_check_found_is_told_at_once_to_whoever_wants_to_know(
+    path: Path, heard: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled(path)
+    backend, rings = a_backend(path, check_every=0.01), list[float]()
+    if heard:
+        backend.on_due = lambda: rings.append(backend.due_at())
+    await backend.open(Backlog(lambda: NOW))
+    damage_page(path, 4, noise)
+    await until(lambda: backend.due_at() == 0)
+    assert rings[:1] == ([0] if heard else [])
+    await backend.close(Batch())
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_a_question_that_finds_no_open_file_has_it_opened_soon(path: Path, heard: bool) -> None:
+    backend, rings = a_backend(path), list[float]()
+    if heard:
+        backend.on_due = lambda: rings.append(backend.due_at())
+    with pytest.raises(NotAttachedError):
+        await backend.history(None, 9, [])
+    assert rings == ([0] if heard else [])
+    await backend.open(Backlog(lambda: NOW))
+    assert await backend.history(None, 9, []) == []
+    assert rings == ([0] if heard else [])
+    await backend.close(Batch())
+
+
+async def test_what_goes_wrong_with_spool_or_outbox_is_told_as_an_error_of_the_store(path: Path) -> None:
+    path.mkdir()
+    backend = a_backend(path)
+    for question in (backend.spool.entries, backend.outbox.read):
+        with pytest.raises(StoreError, match=f"^input/output error: {path}: disk I/O error"):
+            await question()
+    await backend.close(Batch())
+
+
+async def test_pages_of_history_go_on_where_the_last_one_ended_with_what_waits_on_the_first(path: Path) -> None:
+    backend = a_backend(path)
+    await backend.open(Backlog(lambda: NOW))
+    await backend.write(Batch({}, [Entry(a_change("sales", at=NOW + n)) for n in range(PAGE + 1)]))
+    waiting = [Entry(a_change("sales", at=NOW + PAGE + 1))]
+    pages = [[change.at - NOW for change in page] async for page in backend.history_pages(None, NOW, waiting)]
+    assert pages == [[PAGE + 1, *range(PAGE, 0, -1)], [0]]
     await backend.close(Batch())
 
 
