@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from statusproxy.store import memory
+from statusproxy.store.backlog import Batch, Entry
+from statusproxy.store.base import PAGE
 from statusproxy.store.errors import StoreError
 from statusproxy.store.memory import MemoryBackend, MemoryOutbox
 
@@ -63,6 +65,21 @@ async def test_a_change_that_is_kept_and_one_that_waits_count_once_each_the_newe
     assert [each.at for each in await store.history("sales", 9)] == [NOW + 1, NOW]
     await saving
     assert [each.session for each in await store.history(None, 3)] == ["sales", "late", "support"]
+
+
+async def test_pages_of_history_are_of_one_or_all_from_a_time_on_and_what_is_too_old_is_on_none() -> None:
+    backend = MemoryBackend(history_days=1, clock=lambda: NOW)
+    await backend.write(Batch({}, [Entry(a_change("old", at=NOW - DAY - 1))]))
+    await backend.write(Batch({}, [Entry(a_change("sales", at=NOW + n)) for n in range(PAGE)]))
+    waiting = [Entry(a_change("support", at=NOW + PAGE))]
+
+    async def pages(session: str | None, since: float) -> list[list[float]]:
+        found = backend.history_pages(session, since, waiting)
+        return [[change.recorded_at - NOW for change in page] async for page in found]
+
+    assert await pages(None, 0.0) == [[*range(PAGE, 0, -1)], [0]]
+    assert await pages("support", 0.0) == [[PAGE], []]
+    assert await pages("sales", NOW + PAGE - 2) == [[PAGE - 1, PAGE - 2], []]
 
 
 async def test_what_memory_names_is_a_store_in_memory() -> None:
