@@ -123,6 +123,18 @@ def test_what_is_known_and_missing_is_taken_over_from_another_file(
         table.adopt(path.with_name("not there"), known)
 
 
+def test_a_content_that_stands_as_text_in_the_other_file_is_taken_over_byte_by_byte(
+    path: Path, table: SpoolTable
+) -> None:
+    place = path.with_name("other.db")
+    other, _ = Database.open(place, NOW)
+    written(other, kept("a"))
+    other.close()
+    altered(place, "UPDATE spool SET head = CAST(? AS TEXT), body = CAST(? AS TEXT)", b"GET /\xff", b"\xff\xfe")
+    assert table.adopt(place, {"a": an_entry("a")}) == 1
+    assert table.content("a") == (b"GET /\xff", b"\xff\xfe")
+
+
 def test_rows_can_be_dropped(database: Database, table: SpoolTable) -> None:
     written(database, kept("a"), kept("b"))
     table.drop(["a", "c"])
