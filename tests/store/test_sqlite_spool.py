@@ -1,6 +1,7 @@
 """The spool in the SQLite store: durable with the state, whatever happens to its files."""
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from statusproxy.store.database import Database
 from statusproxy.store.errors import StoreError
 from statusproxy.store.spool_files import SpoolFiles, spool_folder
 from statusproxy.store.spooled import Content, Entry, Moved, Removed, SpoolOp, SpoolReader
+from statusproxy.store.sqlite_spool import KnownSpool
 from tests.waiting import until
 
 from .crashing import killed_at_each_step
@@ -302,6 +304,17 @@ async def test_what_was_written_before_the_entries_were_read_is_among_them(path:
     await save(store, kept("a"), Moved(an_entry("never")))
     assert await spool(store).entries() == [an_entry("a")]
     await store.close()
+
+
+def test_what_is_known_of_the_entries_is_what_the_commits_left(path: Path) -> None:
+    known = KnownSpool(SpoolFiles(spool_folder(path)), logging.getLogger("test"))
+    known.committed({"a": kept("a")})
+    assert known.entries is None, "not before they were read"
+    known.learned([an_entry("a"), an_entry("b")])
+    moved = an_entry("a", attempts=2)
+    ops: list[SpoolOp] = [Moved(moved), Removed("b"), kept("c"), Moved(an_entry("never")), Removed("nor that")]
+    known.committed({op.id: op for op in ops})
+    assert known.entries == {"a": moved, "c": an_entry("c")}
 
 
 async def test_something_in_the_folders_place_costs_no_start(path: Path, caplog: pytest.LogCaptureFixture) -> None:
