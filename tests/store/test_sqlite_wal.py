@@ -208,6 +208,13 @@ def test_a_frame_without_a_page_names_no_salts(path: Path) -> None:
     assert [frame.page for frame in found.frames] == [2]
 
 
+@pytest.mark.parametrize("missing", [1, 8, 63])
+def test_a_last_frame_that_lacks_some_bytes_counts_for_nothing(path: Path, missing: int) -> None:
+    log = a_log([(1, 5, PAGES[0]), (2, 5, PAGES[1])])[:-missing]
+    assert found_in(path, log) == Wal(SIZE, sound(1), None)
+    assert found_in(path, with_salts(log, (1, 1), (2, 2))) == Wal(SIZE, [Frame(1, 56, False)], 1)
+
+
 def test_what_comes_after_the_time_for_checking_is_taken_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([10.0, 10.5, 11.0, 11.001, 11.002])
     monkeypatch.setattr(sqlite_wal, "_CHECK_SECONDS", CHECK_SECONDS)
