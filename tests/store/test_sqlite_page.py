@@ -128,6 +128,8 @@ def test_a_count_of_cells_has_two_bytes_and_ends_with_the_page() -> None:
     many[8 : 8 + 600] = many[8:10] * 300
     assert kind(bytes(many), 2) == 13
     assert list(cells(bytes(many), 2)) == [Cell(5, 1, b"\1", 0)] * 300
+    many[3:5] = (1024).to_bytes(2, "big")
+    assert kind(bytes(many), 2) is None
     short = b"\x0d\0\0\0\5\0\0\0\0\x0a\0\0"  # five cells, and room for two pointers
     assert len(list(cells(short, 2))) == 2
     assert kind(short, 2) is None
