@@ -227,6 +227,15 @@ def test_a_row_that_goes_on_over_other_pages_is_put_together(path: Path) -> None
             assert list(file.rows(a_page(10, [b"\3" + row(7), b"\2\2\x0a"]), 2)) == [(None, [7]), None]
 
 
+@pytest.mark.parametrize(("size", "whole"), [(547, True), (546, False)])
+def test_a_row_ends_where_its_size_says_though_the_page_goes_on(path: Path, size: int, whole: bool) -> None:
+    payload = row(None, Random(1).randbytes(543))
+    assert len(payload) == 547
+    a_file(path, bytes(4) + payload[39:], a_page(13, [table_cell(5, payload[:39], overflow=2, size=size)]))
+    with PageFile(path) as file:
+        assert list(file.table_rows(file.newest(3)[0], 3)) == ([(5, columns(payload))] if whole else [])
+
+
 def test_a_row_may_go_on_in_the_second_page(path: Path) -> None:
     payload = row(None, Random(1).randbytes(543))
     local = len(payload) - 508
