@@ -1,6 +1,9 @@
 """Who shares the keys: each says that it is there, sees who else is, and older versions are kept out."""
 
 import msgspec
+import pytest
+import redis
+import redis.exceptions
 
 from statusproxy.config.state_url import Place
 from statusproxy.store.owner import Owner
@@ -37,6 +40,17 @@ async def test_one_that_is_silent_counts_no_more_and_is_then_forgotten(
         client.hset(names.proxies, "unreadable", "{")
         await report(link, names, B, NOW + REMEMBERED + 0.5)
         assert client.hkeys(names.proxies) == [b"b"]
+
+
+def test_twelve_seconds_of_silence_are_enough_and_after_a_minute_one_is_unknown() -> None:
+    assert (PRESENT, REMEMBERED) == (12.0, 60.0)
+
+
+async def test_what_the_server_refuses_is_its_own_error(link: Link, names: Names, client: "redis.Redis") -> None:
+    client.set(names.proxies, "foreign")
+    for asking in (report(link, names, A, NOW), seen(link, names, NOW)):
+        with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+            await asking
 
 
 async def test_who_is_there_can_be_seen_without_a_trace(link: Link, place: Place, redis_server: RedisServer) -> None:
