@@ -6,13 +6,18 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+import redis
 
+from statusproxy.config.state_url import Place
 from statusproxy.status.model import Change
 from statusproxy.store import redis_history as module
 from statusproxy.store.backlog import Entry
-from statusproxy.store.redis_history import history_pages
+from statusproxy.store.redis_history import history_pages, linked_pages
 from statusproxy.store.redis_keys import member
+from statusproxy.store.redis_link import Link
+from statusproxy.store.redis_names import Names
 
+from .redis_server import SameTime
 from .samples import NOW, a_change
 
 
@@ -57,6 +62,14 @@ async def test_only_one_session_and_only_from_a_time_on() -> None:
     assert len(server.asked) == 2
 
 
+async def test_a_change_at_the_very_time_is_told_whether_it_waits_or_is_there() -> None:
+    at_once = [Entry(a_change("a"), n) for n in range(3)]
+    there = Server(*at_once, Entry(a_change("a", at=NOW + 1), 3))
+    waiting = Entry(a_change("b"), 9)
+    pages = await read(there, since=NOW, known=[waiting, Entry(a_change("b", at=NOW - 1), 8)])
+    assert [[change.at - NOW for change in page] for page in pages] == [[0], [1, 0], [0, 0], []]
+
+
 async def test_what_waits_comes_first_and_once() -> None:
     there, waiting = Entry(a_change("a"), 1), Entry(a_change("a", at=NOW + 5), 2)
     bad = Entry(Change("a", "started", "x", NOW, float("nan"), gateway_said=object()), 3)  # type: ignore[arg-type]
@@ -92,3 +105,26 @@ async def test_a_row_that_cannot_be_read_is_left_out_and_an_error_is_raised() ->
 
     with pytest.raises(OSError, match="gone"):
         await read(Broken())
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_connection_of_its_own_is_closed_wherever_the_reading_ends(
+    place: Place, names: Names, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    closed: list[Link] = []
+    close = Link.close
+
+    async def noted(self: Link) -> None:
+        closed.append(self)
+        await close(self)
+
+    monkeypatch.setattr(Link, "close", noted)
+    client.zadd(names.history, {member(one): one.change.recorded_at for one in entries(3)})
+    found: list[Change] = []
+    async with aclosing(linked_pages(place, 9, None, NOW, [], SameTime())) as pages:
+        async for page in pages:
+            found += page
+            if found and not whole:
+                break
+    assert [change.at - NOW for change in found] == ([2, 1, 0] if whole else [2, 1])
+    assert len(closed) == 1
