@@ -3,7 +3,7 @@
 import pytest
 
 from statusproxy.config.state_url import Place
-from statusproxy.store.redis_names import Names, field_of, session_of
+from statusproxy.store.redis_names import FORMAT, Names, field_of, session_of
 
 
 def test_all_keys_have_the_prefix_so_that_groups_of_proxies_do_not_meet() -> None:
@@ -15,6 +15,10 @@ def test_all_keys_have_the_prefix_so_that_groups_of_proxies_do_not_meet() -> Non
     assert (names.spool_contents, names.body("01"), names.upload("01")) == (
         "{site}:spool:contents", "{site}:spool:body:01", "{site}:spool:upload:01",
     )  # fmt: skip
+
+
+def test_versions_that_share_the_keys_agree_on_the_number_of_their_arrangement() -> None:
+    assert FORMAT == 2
 
 
 @pytest.mark.parametrize("session", ["sales", "Vendas São Paulo", "\ud800"])
