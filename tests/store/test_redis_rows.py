@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from statusproxy.status.model import Transient
 from statusproxy.store.codec import RowError, encode
 from statusproxy.store.redis_rows import from_server, read_row, to_server, write_row
 
@@ -64,6 +65,31 @@ def test_members_of_an_override_are_carried_on_as_long_as_it_is_the_same() -> No
     another = replace(record, override=replace(record.override, began=NOW + 9))
     assert "claimed" not in members(write_row(another, before))["override"]
     assert "override" not in members(write_row(replace(record, override=None), before))
+
+
+@pytest.mark.parametrize("other", [{"at": NOW + 9}, {"began": NOW + 9}, {"event": "another"}])
+@pytest.mark.parametrize("part", ["override", "transient"])
+def test_a_part_that_differs_in_what_it_is_of_is_another_one(part: str, other: dict[str, Any]) -> None:
+    record = replace(overridden("a"), transient=Transient(NOW, NOW, NOW, NOW + 5, "started"))
+    fields = json.loads(encode(record))
+    before = json.dumps(fields | {part: fields[part] | {"claimed": "by b"}}).encode()
+    assert members(write_row(record, before))[part]["claimed"] == "by b"
+    another = replace(record, **{part: replace(getattr(record, part), **other)})
+    assert "claimed" not in members(write_row(another, before))[part]
+
+
+def test_usual_values_are_left_out_wherever_they_come_from() -> None:
+    begun = Transient(NOW, NOW, NOW, NOW + 5, "started")
+    record = a_record("a", transient=begun)
+    read = replace(record, known_lag=float("0.0"), transient=replace(begun, lag=float("0.0")))
+    assert write_row(read, b"") == write_row(record, b"") == encode(record).encode()
+
+
+def test_a_row_is_plain_ascii_whatever_the_id() -> None:
+    for session in ("Vendas S\u00e3o Paulo", "\ud800"):
+        row = write_row(a_record(session), b"")
+        assert row == encode(a_record(session)).encode()
+        assert row.isascii()
 
 
 @pytest.mark.parametrize("before", [b"{", b"[]", b"[" * 100_000, encode(a_record("a", event="old")).encode()])
