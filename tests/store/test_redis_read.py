@@ -1,5 +1,9 @@
 """All rows read anew: what is new, what the server lacks, and what cannot be read."""
 
+import asyncio
+
+import pytest
+
 from statusproxy.config.state_url import Place
 from statusproxy.store.redis_copy import ServerCopy
 from statusproxy.store.redis_keys import Keyspace
@@ -27,4 +31,22 @@ async def test_what_stands_there_is_compared_with_what_was_known(place: Place, r
     again = await read_all(keys, copy, NOW, tell_all=True)
     assert sorted(record.session for record in again.new) == ["known", "new"]
     assert (again.missing, again.rejected) == ([], [])
+    await keys.drop()
+
+
+async def test_reading_pauses_for_no_time(
+    place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, pauses = await Keyspace.open(place, 9), list[float]()
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    with redis_server.client() as client:
+        client.hset(keys.names.records, "a", write_row(a_record("a"), b""))
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    await read_all(keys, ServerCopy(), NOW, tell_all=True)
+    assert set(pauses) == {0}
     await keys.drop()
