@@ -1,6 +1,9 @@
 """A Redis server's clock beside this machine's: how far apart they are, and when that counts."""
 
+from typing import Any
+
 import pytest
+import redis.exceptions
 
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_time import TOLERANCE, ServerClock
@@ -69,6 +72,23 @@ def test_the_quickest_answer_counts_until_it_is_a_minute_old(machine: Machine) -
     assert clock.offset == pytest.approx(10.3, abs=1e-5)
 
 
+def test_of_two_answers_that_came_as_quickly_the_later_one_counts(machine: Machine) -> None:
+    clock = machine.clock()
+    told(clock, machine, 10.0, took=0.0625)
+    told(clock, machine, 10.125, took=0.0625)  # no more than such an answer may be off by
+    assert clock.offset == pytest.approx(10.125, abs=1e-5)
+
+
+@pytest.mark.parametrize(("ahead", "counts"), [(10.59, False), (10.61, True), (9.41, False), (9.39, True)])
+def test_a_slow_answer_counts_only_where_half_the_time_it_took_does_not_explain_it(
+    machine: Machine, ahead: float, counts: bool
+) -> None:
+    clock = machine.clock()
+    told(clock, machine, 10.0)
+    told(clock, machine, ahead, took=1.0)
+    assert clock.offset == pytest.approx(ahead if counts else 10.0, abs=1e-5)
+
+
 def test_a_server_whose_clock_was_set_is_believed_at_once(machine: Machine) -> None:
     clock = machine.clock()
     told(clock, machine, 10.0, took=0.01)
@@ -97,3 +117,27 @@ async def test_a_real_server_is_asked_as_often_as_is_said(
     assert len(learned) == 4
     assert all(asked <= answered for _, asked, answered in learned)
     assert TOLERANCE == 0.1
+
+
+class Telling:
+    """A server that answers this."""
+
+    def __init__(self, reply: Any) -> None:
+        self._reply = reply
+
+    async def ask(self, *_: Any) -> list[Any]:
+        return [self._reply]
+
+
+async def test_a_server_tells_seconds_and_microseconds(machine: Machine) -> None:
+    clock = machine.clock()
+    link: Any = Telling([b"1000300", b"750000"])
+    await clock.ask(link)
+    assert clock.offset == 300.75
+    assert clock.now == 1_000_300.75
+
+
+async def test_a_server_that_does_not_tell_its_time_is_an_error(machine: Machine) -> None:
+    link: Any = Telling(redis.exceptions.NoPermissionError("no permissions to run 'time'"))
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        await machine.clock().ask(link)
