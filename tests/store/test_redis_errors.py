@@ -55,6 +55,7 @@ def chained(cause: BaseException | None, context: BaseException | None = None) -
         (chained(None, OSError("unreachable")), f"no connection: {PLACE}: unreachable; {UNREACHABLE}"),
         (OSError("unreachable"), f"no connection: {PLACE}: unreachable; {UNREACHABLE}"),
         (redis.exceptions.ResponseError(ECHOED), f"cannot be written: {PLACE}: {PLACE.conceal(ECHOED)}"),
+        (redis.exceptions.ResponseError("ERR who are you?"), f"cannot be written: {PLACE}: ERR who are you?"),
         (StoreError("as it is."), "as it is."),
     ],
 )  # fmt: skip
