@@ -1,6 +1,8 @@
 """A hash of rows is read whole and some at a time, and what cannot be read is moved to the key for such rows."""
 
+import pytest
 import redis
+import redis.exceptions
 
 from statusproxy.store.codec import RowError
 from statusproxy.store.redis_link import Link
@@ -55,3 +57,9 @@ async def test_a_row_that_changes_before_it_is_moved_stays(link: Link, names: Na
 
 async def test_an_empty_hash_has_no_rows(link: Link, names: Names) -> None:
     assert [some async for some in scan(link, names, names.spool, read, "", MOMENT, [])] == [{}]
+
+
+async def test_a_key_of_another_kind_is_told(link: Link, names: Names, client: "redis.Redis") -> None:
+    client.set(names.spool, "mine")
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        await anext(scan(link, names, names.spool, read, "", MOMENT, []))
