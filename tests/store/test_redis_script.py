@@ -1,5 +1,6 @@
 """The one write to the keys: all of it or nothing, only in place of what the writer knows, and told in the stream."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -59,6 +60,14 @@ async def test_where_another_row_stands_nothing_is_written_and_it_is_told(
     assert not client.exists(names.history, names.changes)
 
 
+async def test_all_rows_that_stand_in_the_way_are_told(link: Link, names: Names, client: "redis.Redis") -> None:
+    client.hset(names.records, mapping={"a": "3", "c": "4"})
+    client.zadd(names.forgotten, {"c": 12.5})
+    refused = commit(a_row("a", expected="2"), a_row("b"), a_row("c"))
+    found, _ = await run(link, names, refused)
+    assert found == Conflict([(b"a", b"3", None), (b"c", b"4", 12.5)])
+
+
 @pytest.mark.parametrize(("heard_at", "refused"), [(9.5, True), (10.0, True), (10.5, False), (float("-inf"), True)])
 async def test_a_session_that_was_forgotten_later_than_it_was_heard_of_is_not_written(
     link: Link, names: Names, client: "redis.Redis", heard_at: float, refused: bool
@@ -72,6 +81,22 @@ async def test_a_session_that_was_forgotten_later_than_it_was_heard_of_is_not_wr
     again, _ = await run(link, names, commit(a_row(expected="" if refused else "1", row="", at=3.0)))
     assert isinstance(again, Done)
     assert client.zscore(names.forgotten, "a") == 10.0, "the later of the two counts"
+
+
+async def test_without_a_time_at_which_it_was_heard_of_a_session_stays_forgotten(
+    link: Link, names: Names, client: "redis.Redis"
+) -> None:
+    client.zadd(names.forgotten, {"a": 0.5})
+    found, _ = await run(link, names, commit(a_row(at=float("-inf"))))
+    assert found == Conflict([(b"a", b"", 0.5)])
+
+
+async def test_a_commit_that_says_nothing_of_it_keeps_no_history_and_all_that_was_forgotten(
+    link: Link, names: Names, client: "redis.Redis"
+) -> None:
+    await run(link, names, Commit(b"e", b"me", [a_row("x", row="", at=0.5)], [(1.0, b"line")]))
+    assert not client.exists(names.history)
+    assert client.zscore(names.forgotten, "x") == 0.5
 
 
 @pytest.mark.slow
@@ -116,6 +141,30 @@ async def test_a_server_that_does_not_know_the_script_is_given_it(
         client.script_flush()
         await run(link, names, commit(history=[(1.0, b"x")]))
     assert client.zcard(names.history) == 1
+
+
+async def test_a_machine_that_forbids_weak_digests_for_security_may_name_the_script(
+    link: Link, names: Names, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = hashlib.sha1
+
+    def strict(data: bytes, *, usedforsecurity: bool = True) -> Any:
+        if usedforsecurity:
+            raise ValueError("unsupported hash type")
+        return digest(data, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "sha1", strict)
+    assert isinstance((await run(link, names, commit(a_row())))[0], Done)
+
+
+async def test_a_row_that_the_server_does_not_move_is_not_said_to_be(
+    link: Link, names: Names, client: "redis.Redis"
+) -> None:
+    client.hset(names.records, "a", "broken")
+    client.set(names.rejected, "foreign")
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        await set_aside(link, names, names.records, b"a", b"broken", b"then a")
+    assert client.hgetall(names.records) == {b"a": b"broken"}
 
 
 async def test_a_row_is_set_aside_only_as_long_as_it_stands_there(
