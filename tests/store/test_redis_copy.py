@@ -82,6 +82,24 @@ def test_what_the_stream_tells_from_before_a_write_of_our_own_is_outdated(copy: 
     assert copy.follow([told(7, "them", NEW)], b"me") == ([NEW], [])
 
 
+def test_of_two_that_stand_there_since_the_same_place_the_later_one_counts(copy: ServerCopy) -> None:
+    copy.put("a", row(OLD), (5, 0), foreign=True)
+    assert copy.put("a", row(NEW), (5, 0), foreign=True)
+    assert copy.record("a") == NEW
+    assert copy.put("a", b"", (5, 0), foreign=True)
+    assert copy.record("a") is None
+
+
+def test_what_is_gone_stays_gone_until_the_stream_is_past_it_and_is_not_remembered_after_that(copy: ServerCopy) -> None:
+    copy.put("a", row(OLD), (5, 0), foreign=False)
+    copy.put("a", b"", (6, 0), foreign=False)
+    for number in (3, 4):
+        assert copy.follow([told(number, "them", NEW)], b"me") == ([], [])
+    assert set(copy._gone) == {"a"}
+    copy.follow([told(7, "them", a_record("b"))], b"me")
+    assert not copy._gone
+
+
 def test_what_cannot_be_read_in_the_stream_is_passed_over(copy: ServerCopy) -> None:
     broken = Told((1, 0), b"them", b"a", b"{", None), Told((2, 0), b"them", b"\xff", b"", NOW)
     another = Told((3, 0), b"them", b"b", row(OLD), None)
@@ -104,6 +122,12 @@ async def test_what_is_new_there_is_told_and_what_is_known_is_not(copy: ServerCo
         "c": Row(row(a_record("c")), (9, 0), True),
     }  # fmt: skip
     assert copy.newest == (9, 0)
+
+
+async def test_a_server_that_begins_anew_may_tell_of_what_was_gone_before(copy: ServerCopy) -> None:
+    copy.put("a", b"", (6, 0), foreign=False)
+    await copy.compare({}, {}, (2, 0))
+    assert copy.follow([told(3, "them", NEW)], b"me") == ([NEW], [])
 
 
 async def test_where_it_may_not_have_been_told_all_is_told_again(copy: ServerCopy) -> None:
@@ -136,14 +160,13 @@ async def test_a_session_that_was_forgotten_there_is_not_missing_unless_it_was_h
 async def test_many_are_compared_in_steps_that_let_others_run(
     copy: ServerCopy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns = 0
+    pauses: list[float] = []
 
-    async def turn(_: float) -> None:
-        nonlocal turns
-        turns += 1
+    async def turn(seconds: float) -> None:
+        pauses.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", turn)
     for number in range(250):
         copy.put(f"old{number}", row(a_record(f"old{number}")), (1, 0), foreign=True)
     new, missing = await copy.compare(found(*(a_record(f"new{number}") for number in range(250))), {}, (9, 0))
-    assert (len(new), len(missing), turns) == (250, 250, 4)
+    assert (len(new), len(missing), pauses) == (250, 250, [0, 0, 0, 0])
