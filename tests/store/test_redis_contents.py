@@ -64,6 +64,7 @@ async def removed(contents: RedisContents) -> list[Path]:
     """The files in the directory, once those that are to be removed are."""
     if contents._removing:
         await asyncio.wait(contents._removing)
+    assert not contents._removing, "what is done is not remembered"
     return sorted(contents.folder.iterdir())
 
 
@@ -208,6 +209,16 @@ async def test_an_entry_that_is_not_there_has_none(contents: RedisContents, clie
     assert (await contents.find("01")).epoch == b"e"
 
 
+@pytest.mark.parametrize("body", [b"small", None])
+async def test_a_content_whose_entry_is_gone_is_none(
+    contents: RedisContents, names: Names, client: "redis.Redis", body: bytes | None
+) -> None:
+    put(client, names, "01", body)
+    client.delete(names.spool)
+    assert await contents.find("01") == Found(b"e", False, None)
+    assert await removed(contents) == []
+
+
 async def test_an_entry_whose_content_is_gone_is_there_without(
     contents: RedisContents, names: Names, client: "redis.Redis"
 ) -> None:
@@ -244,6 +255,41 @@ async def test_a_damaged_body_is_none_and_told(
     assert await contents.find("01") == Found(b"e", True, None)
     assert "state: the body of the spool's event 01 is damaged" in caplog.text
     assert await removed(contents) == []
+
+
+async def test_a_row_that_is_another_kind_by_the_time_its_body_is_gone_is_told(
+    contents: RedisContents, names: Names, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(client, names, "01", None)
+    ask = Link.ask
+
+    async def replaced(self: Link, *commands: Any) -> list[Any]:
+        if commands[0][0] == "GETRANGE":
+            client.delete(names.body("01"), names.spool)
+            client.set(names.spool, "foreign")
+        return await ask(self, *commands)
+
+    monkeypatch.setattr(Link, "ask", replaced)
+    with pytest.raises(StoreError, match="wrong kind"):
+        await contents.find("01")
+
+
+async def test_a_large_body_leaves_no_connection(
+    contents: RedisContents, names: Names, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Link] = []
+    begin = Link.__init__
+
+    def noted(self: Link, *given: Any) -> None:
+        opened.append(self)
+        begin(self, *given)
+
+    put(client, names, "01", None)
+    await contents.find("none")  # the connection for short questions
+    monkeypatch.setattr(Link, "__init__", noted)
+    assert (await contents.find("01")).there
+    await contents.stage([kept("02", DATA)])
+    assert [one._connection.is_connected for one in opened] == [False, False]
 
 
 async def test_a_row_that_cannot_be_read_is_none(contents: RedisContents, names: Names, client: "redis.Redis") -> None:
