@@ -119,6 +119,24 @@ async def test_silence_is_no_error_and_a_connection_that_is_cut_is(
             await reader.task
 
 
+async def test_what_ends_the_following_is_the_servers_own_error_and_its_connection_is_closed(
+    place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Link] = []
+    close = Link.close
+
+    async def noted(self: Link) -> None:
+        closed.append(self)
+        await close(self)
+
+    monkeypatch.setattr(Link, "close", noted)
+    with redis_server.client() as client:
+        client.set(f"{place.prefix}changes", "foreign")
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+        await Reader(place).task
+    assert len(closed) == 1
+
+
 def test_places_are_ordered_as_numbers() -> None:
     assert position(b"10-2") == (10, 2)
     assert position(b"9-11") < position(b"10-2") < position(b"10-10")
@@ -140,7 +158,10 @@ async def test_a_follower_tells_until_it_is_stopped(place: Place, redis_server: 
         client.xadd(f"{place.prefix}changes", {"w": "me", "x": "02"}, id="5-2")
         follower.start(place, (5, 1))
         await came.wait()
+        following = follower._task
+        assert following is not None
         await follower.stop()
+        assert following.done()
         client.xadd(f"{place.prefix}changes", {"w": "me", "x": "03"}, id="5-3")
         assert (told, lost) == ([Entered((5, 2), b"me", b"", b"02")], [])
         came.clear()
