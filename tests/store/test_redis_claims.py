@@ -14,6 +14,7 @@ from statusproxy.store.redis_claims import RedisClaims
 from statusproxy.store.redis_follow import Released, Told
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_side_link import SideLink
+from tests.proxy.loop_clock import LoopClock
 
 LOG = logging.getLogger("statusproxy.store")
 NAME = "spool:gateway"
@@ -171,12 +172,24 @@ async def test_an_error_that_the_server_answers_is_told(proxy: Any, begun: Any, 
     await proxy("a").release(NAME)
 
 
-async def test_giving_up_takes_a_bounded_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Silent:
-        async def ask(self, *_: Any) -> list[Any]:
-            await asyncio.Event().wait()
-            raise AssertionError
+class Silent:
+    """A server that does not answer."""
 
+    async def ask(self, *_: Any) -> list[Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_giving_up_takes_two_seconds_at_most(place: Place, loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
+    giving_up = asyncio.ensure_future(RedisClaims(Silent(), place, "a", LOG).release(NAME))
+    await loop_clock.move(1.9)
+    assert not giving_up.done()
+    await loop_clock.move(0.1)
+    await giving_up
+
+
+async def test_giving_up_takes_a_bounded_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_claims_module, "_RELEASE_SECONDS", 0.01)
     await RedisClaims(Silent(), place, "a", LOG).release(NAME)
 
@@ -220,6 +233,23 @@ async def test_who_held_it_too_long_ago_waits_like_all(proxy: Any, begun: Any, n
     assert await ours.claim(NAME) is not None
 
 
+@pytest.mark.parametrize("given_up", [True, False])
+async def test_who_gave_it_up_or_lost_it_to_another_waits_like_all(
+    proxy: Any, begun: Any, names: Names, given_up: bool
+) -> None:
+    ours = proxy("a")
+    await ours.claim(NAME)
+    if given_up:
+        await ours.release(NAME)
+    else:
+        begun.hset(names.claims, NAME, f"{now(begun) + 60:.6f} 60.0 b")
+        assert await ours.claim(NAME) is None
+    begun.delete(names.claims)
+    begun.set(names.epoch, "another")
+    ours.attached(b"another")
+    assert await ours.claim(NAME) is None, "another may hold it"
+
+
 async def test_that_another_gave_it_up_is_told_to_who_listens(proxy: Any, caplog: pytest.LogCaptureFixture) -> None:
     claims = proxy("a")
     theirs = Released((1, 1), b"b", NAME.encode())
@@ -241,4 +271,4 @@ async def test_that_another_gave_it_up_is_told_to_who_listens(proxy: Any, caplog
     end()
     claims.follow([theirs])
     assert heard == [NAME, "\ufffd", NAME, NAME, NAME]
-    assert "state: a claim that another proxy gave up could not be applied" in caplog.text
+    assert "state: a claim that another proxy gave up could not be applied\n" in caplog.text
