@@ -18,6 +18,7 @@ from statusproxy.store.redis_bodies import SMALL, BodyGoneError, download, is_la
 from statusproxy.store.redis_link import Link
 from statusproxy.store.redis_names import Names
 from statusproxy.store.spooled import Body
+from tests.proxy.open_files import open_below
 
 DATA = os.urandom(700_001)
 
@@ -136,6 +137,7 @@ async def test_a_body_comes_back_in_a_file_for_this_user_only(
     path, sum_ = found
     assert (path.parent, path.read_bytes(), sum_) == (tmp_path, DATA, crc32(DATA))
     assert path.stat().st_mode & 0o777 == 0o600
+    assert open_below(tmp_path) == []
     assert counting.commands.count("GETRANGE") == 3
 
 
@@ -193,6 +195,51 @@ async def test_a_kind_that_is_no_body_is_told(link: Link, names: Names, client: 
         await download(link, names.body("1"), tmp_path)
     with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
         await upload(link, names, "1", DATA)
+
+
+class Refusing(Counting):
+    """A link to a server that refuses one command."""
+
+    def __init__(self, link: Link, refused: str) -> None:
+        super().__init__(link)
+        self._refused = refused
+
+    async def ask(self, *commands: Any) -> list[Any]:
+        if commands[0][0] == self._refused:
+            return [redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")]
+        return await super().ask(*commands)
+
+
+@pytest.mark.parametrize("command", ["SET", "APPEND"])
+async def test_what_the_server_refuses_of_a_body_is_its_own_error(
+    link: Link, names: Names, tmp_path: Path, file: Path, command: str
+) -> None:
+    with pytest.raises(redis.exceptions.OutOfMemoryError):
+        await upload(Refusing(link, command), names, "1", file)
+    assert open_below(tmp_path) == []
+
+
+async def test_what_the_server_does_not_give_is_its_own_error(
+    link: Link, names: Names, client: "redis.Redis", tmp_path: Path
+) -> None:
+    client.set(names.body("1"), DATA)
+    with pytest.raises(redis.exceptions.OutOfMemoryError):
+        await download(Refusing(link, "GETRANGE"), names.body("1"), tmp_path)
+    assert (os.listdir(tmp_path), open_below(tmp_path)) == ([], [])
+
+
+async def test_a_file_that_was_removed_before_its_connection_was_cut_is_no_error_of_its_own(
+    link: Link, names: Names, client: "redis.Redis", tmp_path: Path
+) -> None:
+    class Cut(Counting):
+        async def ask(self, *commands: Any) -> list[Any]:
+            for name in os.listdir(tmp_path):
+                os.unlink(tmp_path / name)
+            return await super().ask(*commands)
+
+    client.set(names.body("1"), DATA)
+    with pytest.raises(redis.exceptions.ConnectionError, match="cut"):
+        await download(Cut(link, "GETRANGE"), names.body("1"), tmp_path)
 
 
 @pytest.mark.slow
