@@ -26,6 +26,7 @@ from statusproxy.store.redis_errors import LostError
 from statusproxy.store.redis_follow import BEGINNING, position
 from statusproxy.store.redis_keys import Keyspace, history, member
 from statusproxy.store.redis_link import Link
+from statusproxy.store.redis_members import SHARED_MARK
 from statusproxy.store.redis_script import Commit, Conflict, Done, Proposal
 from statusproxy.store.redis_spool_script import Gone, Missing, Put, SpoolCommit
 from tests.store.redis_server import redis_store
@@ -110,6 +111,31 @@ async def test_a_key_that_holds_something_else_gets_a_name_that_no_other_has(
         first = f"{place.prefix}set-aside:records:20260115T190706Z"
         assert names == [first, f"{first}.2", f"{first}.3"]
         assert client.mget(names) == [b"foreign 0", b"foreign 1", b"foreign 2"]
+
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "records": ("HSET", "a", "1"), "forgotten": ("ZADD", "1", "a"), "history": ("ZADD", "1", "a"),
+    "changes": ("XADD", "*", "a", "1"), "epoch": ("SET", "e"), "format": ("SET", "2"), "proxies": ("HSET", "a", "1"),
+    "rejected": ("HSET", "a", "1"), "owner": ("SET", SHARED_MARK.decode()), "claims": ("HSET", "a", "1"),
+    "outbox": ("HSET", "a", "1"), "spool": ("HSET", "a", "1"), "spool_contents": ("HSET", "a", "1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_a_key_is_left_alone_where_it_holds_what_it_should(
+    place: Place, redis_server: RedisServer, name: str
+) -> None:
+    keys = await Keyspace.open(place, 2)
+    key = getattr(keys.names, name)
+    with redis_server.client() as client:
+        client.execute_command(KINDS[name][0], key, *KINDS[name][1:])  # type: ignore[no-untyped-call]
+        assert await keys.join() == []
+        client.delete(key)
+        client.rpush(key, "foreign")
+        ((renamed, aside),) = await keys.join()
+        assert renamed == key
+        assert client.lrange(aside, 0, -1) == [b"foreign"]
+    await keys.drop()
 
 
 async def test_what_cannot_be_connected_leaves_no_connection(
@@ -333,6 +359,17 @@ async def test_nothing_is_replaced_once_somebody_touched_a_key(
     await keys.drop()
 
 
+async def test_that_the_mark_of_who_replaces_all_ends_meanwhile_is_no_touch(
+    place: Place, redis_server: RedisServer
+) -> None:
+    keys = await guarded(place)
+    with redis_server.client() as client:
+        client.delete(keys.names.owner)
+        await keys.transact(("SET", keys.names.epoch, "new"))
+        assert client.get(keys.names.epoch) == b"new"
+    await keys.drop()
+
+
 async def test_a_proxy_that_is_about_to_read_is_seen_by_whoever_replaces_all(place: Place) -> None:
     keys, other = await guarded(place), await joined(place)
     await other.announce(ME, NOW)
@@ -407,9 +444,42 @@ async def test_history_is_read_in_pages(place: Place, monkeypatch: pytest.Monkey
         return await ask(self, *commands)
 
     monkeypatch.setattr(Link, "ask", noted)
+    assert await history(keys.link, place.prefix, None, 4, []) == changes[:7:-1]
+    assert len(sent) == 1, "no more is read than was asked for"
+    sent.clear()
     await history(keys.link, place.prefix, "c", 9, [])
     assert sent == [("ZREVRANGE", f"{place.prefix}history", start, start + 3) for start in (0, 4, 8, 12)]
     await keys.drop()
+
+
+async def test_a_change_that_is_moved_to_the_next_page_meanwhile_counts_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_keys_module, "_HISTORY_PAGE", 2)
+    keys, changes = await joined(place), [a_change("a", at=NOW + n) for n in range(4)]
+    await keys.write(commit(keys, changes=tuple(Entry(change, n) for n, change in enumerate(changes))))
+    ask, pages = Link.ask, list[object]()
+
+    async def moved(self: Link, *commands: tuple[str | bytes | int | float, ...]) -> list[Any]:
+        replies = await ask(self, *commands)
+        if commands[0][0] == "ZREVRANGE":
+            pages.append(replies)
+            if len(pages) == 1:
+                await keys.write(commit(keys, changes=(Entry(a_change("a", at=NOW + 9), 9),)))
+        return replies
+
+    monkeypatch.setattr(Link, "ask", moved)
+    assert await history(keys.link, place.prefix, None, 9, []) == changes[::-1]
+    await keys.drop()
+
+
+async def test_a_history_that_cannot_be_read_is_an_error(place: Place, redis_server: RedisServer) -> None:
+    with redis_server.client() as client:
+        client.set(f"{place.prefix}history", "foreign")
+    link = await Link.open(place, 2)
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        await history(link, place.prefix, None, 9, [])
+    await link.close()
 
 
 async def test_a_change_that_only_mentions_a_session_or_cannot_be_read_is_none_of_its_history(
