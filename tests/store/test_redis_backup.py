@@ -27,13 +27,17 @@ from statusproxy.store.redis_backup import back_up_redis, restore_redis
 from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Command
 from statusproxy.store.redis_names import Names
+from statusproxy.store.redis_spool_backup import StagedSpool
 from statusproxy.store.redis_time import ServerClock
 from statusproxy.store.restore import restore
 from statusproxy.store.snapshot import Holdings
+from statusproxy.store.spool_files import spool_folder
 
-from .damaged import damage_page, filled, noise
+from .damaged import PAGE, damage_page, filled, noise
 from .redis_server import RedisServer, redis_store, running
-from .samples import NOW, a_change, a_record, kept, overridden
+from .samples import NOW, a_body, a_change, a_record, kept, overridden
+
+DATA = os.urandom(300_000)
 
 #: What stands there beside sessions and history.
 EMPTY = {"statusproxy:epoch", "statusproxy:format"}
@@ -74,6 +78,7 @@ async def test_a_state_that_proxies_share_is_copied_and_stays_theirs(
     found = os.stat(copy)
     assert (done, os.listdir(tmp_path)) == (Holdings(2, 2, found.st_size), ["copy.db"])
     assert found.st_mode & 0o777 == 0o600
+    assert copy.read_bytes()[18:20] == b"\1\1", "it needs no files beside it"
     with pytest.raises(StoreError, match="already exists"):
         await asyncio.to_thread(back_up_redis, place, copy)
     await store.save([a_record("later")], [], [])
@@ -271,6 +276,71 @@ def test_events_are_left_out_only_when_asked_for(
         back_up_redis(place, source.with_name("cut.db"))
 
 
+@pytest.fixture
+def large(source: Path) -> Path:
+    """The backup with three events, one of which has a large body."""
+    database, _ = Database.open(source, NOW)
+    body = a_body(spool_folder(source), DATA, "a")
+    database.write({}, [], {"a": kept("a", body), "b": kept("b"), "c": kept("c")})
+    database.close()
+    return source
+
+
+def test_all_events_are_copied_and_counted_with_their_bodies(large: Path, place: Place, tmp_path: Path) -> None:
+    size = large.stat().st_size
+    done, _ = restore_redis(large, place)
+    assert (done.spooled, done.size) == (3, size + len(DATA))
+    back = back_up_redis(place, tmp_path / "again.db")
+    assert (back.spooled, back.size) == (3, (tmp_path / "again.db").stat().st_size + len(DATA))
+    without, _ = restore_redis(large, place, force=True, spool=False)
+    assert (without.spooled, without.size % PAGE) == (0, 0), "a database, and nothing beside"
+
+
+def test_large_bodies_of_the_state_before_are_kept_with_it(
+    large: Path, place: Place, redis_server: RedisServer
+) -> None:
+    restore_redis(large, place)
+    _, aside = restore_redis(large, place, force=True, spool=False)
+    assert aside is not None
+    with redis_server.client(db=8) as client:
+        assert client.get(aside.replace("*", "spool:body:a")) == DATA
+        assert not client.exists(Names.of(place).body("a"))
+
+
+def test_a_body_that_the_server_drops_before_the_end_leaves_the_state_before(
+    large: Path, place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring = StagedSpool.bring
+    with redis_server.client(db=8) as client:
+        client.hset("statusproxy:records", "support", encode(a_record("support")))
+
+        async def dropped(self: StagedSpool, *given: Any) -> None:
+            await bring(self, *given)
+            client.delete(*client.scan_iter("*:spool:upload:a"))
+
+        monkeypatch.setattr(StagedSpool, "bring", dropped)
+        with pytest.raises(StoreError, match="the server dropped the uploaded bodies before the end; try again"):
+            restore_redis(large, place, force=True)
+        assert client.hkeys("statusproxy:records") == [b"support"]
+
+
+@pytest.mark.parametrize("look", [1, 2])
+def test_all_that_share_the_keys_are_named_whenever_they_are_seen(
+    source: Path, place: Place, monkeypatch: pytest.MonkeyPatch, look: int
+) -> None:
+    looks: list[float] = []
+    sharing = [Proxy("a", "one.example", 7, "1", NOW), Proxy("b", "two.example", 8, "1", NOW)]
+
+    async def seen(_: Keyspace, now: float) -> list[Proxy]:
+        looks.append(now)
+        return sharing if len(looks) == look else []
+
+    monkeypatch.setattr(Keyspace, "guard", seen)
+    with pytest.raises(StoreError) as told:
+        restore_redis(source, place)
+    assert str(told.value) == f"a statusproxy runs on {place}: stop it first ({sharing[0]}, {sharing[1]})"
+
+
 def sharing_at_last(guard: Any) -> Any:
     """The look for proxies, one of which comes after the first look."""
     looks: list[object] = []
@@ -308,12 +378,15 @@ def test_a_row_that_cannot_be_read_is_told(place: Place, tmp_path: Path, redis_s
     assert list(tmp_path.iterdir()) == []
 
 
-def test_lines_of_history_that_cannot_be_read_are_left_out(source: Path, place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize("payload", ["'{'", "CAST(x'ff' AS TEXT)"])
+def test_lines_of_history_that_cannot_be_read_are_left_out(
+    source: Path, place: Place, tmp_path: Path, payload: str
+) -> None:
     database, _ = Database.open(source, NOW)
     database.write({}, [Entry(a_change("late"))])
     database.close()
     with closing(sqlite3.connect(source)) as other, other:
-        other.execute("UPDATE history SET payload = '{' WHERE id = 1")
+        other.execute(f"UPDATE history SET payload = {payload} WHERE id = 1")
     restore_redis(source, place)
     assert back_up_redis(place, tmp_path / "copy.db").changes == 2
 
