@@ -80,7 +80,7 @@ async def test_a_server_that_says_nothing_is_not_waited_for(server: RedisServer,
     asking = asyncio.ensure_future(link.ask(("ECHO", "a")))
     while not asking.done():
         await loop_clock.move(30)
-    with pytest.raises((redis.exceptions.TimeoutError, asyncio.TimeoutError)):
+    with pytest.raises(redis.exceptions.TimeoutError, match=r" for 60 s while waiting for a reply$"):
         await asking
     server.tell(signal.SIGCONT)
     await link.close()
@@ -268,10 +268,43 @@ async def test_a_sentinel_is_given_the_password_only_if_it_wants_one() -> None:
             await (await Link.open(told_by(port, password="hunter2"), 2)).close()
         assert not any(b"hunter2" in asked for asked in open_one.asked)
         with pytest.raises(redis.exceptions.AuthenticationError):
-            async with answering({b"PING": b"-NOAUTH Authentication required.\r\n"}) as (_, port):
+            async with answering({b"PING": b"-NOAUTH Authentication required.\r\n"}) as (without, port):
                 await Link.open(told_by(port), 2)
+        assert without.asked == [b"PING"]
         closed = names(server) | {b"PING": b"-NOAUTH Authentication required.\r\n"}
         async with answering(closed) as (guarded, port):
             await (await Link.open(told_by(port, password="hunter2"), 2)).close()
         assert b"AUTH hunter2" in guarded.asked
     assert master.asked.count(b"AUTH hunter2") == 2
+
+
+async def test_a_server_that_does_not_tell_its_role_is_used() -> None:
+    refused = {b"ROLE": b"-NOPERM no permissions to run 'role'\r\n"}
+    async with answering(refused) as (_, server), answering(names(server)) as (_, port):
+        link = await Link.open(told_by(port), 2)
+        assert link.place.port == server
+        await link.close()
+
+
+@pytest.mark.parametrize("of", ["a master", "a replica", "nobody", "a guarded one"])
+async def test_no_connection_is_left_but_the_one_to_the_server(monkeypatch: pytest.MonkeyPatch, of: str) -> None:
+    opened: list[Link] = []
+    begin = Link.__init__
+
+    def noted(self: Link, *given: Any) -> None:
+        opened.append(self)
+        begin(self, *given)
+
+    monkeypatch.setattr(Link, "__init__", noted)
+    role = REPLICA if of == "a replica" else MASTER
+    async with answering(role) as (_, server):
+        said = {b"SENTINEL": b"*-1\r\n"} if of == "nobody" else names(server)
+        if of == "a guarded one":
+            said |= {b"PING": b"-NOAUTH Authentication required.\r\n"}
+        async with answering(said) as (_, port):
+            link = None
+            with suppress(redis.exceptions.ConnectionError):
+                link = await Link.open(told_by(port, password="hunter2"), 2)
+            assert [one for one in opened if one._connection.is_connected] == ([] if link is None else [link])
+            if link is not None:
+                await link.close()
