@@ -8,7 +8,7 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ import pytest
 import redis.exceptions
 
 from statusproxy.config.state_url import Place
-from statusproxy.status.model import Record
+from statusproxy.status.model import Change, Record, Release
 from statusproxy.status.sessions import SessionMap
 from statusproxy.status.signals import SignalKind
 from statusproxy.store import redis as redis_module
@@ -31,15 +31,18 @@ from statusproxy.store.backlog import Backlog, Batch, Dropped, Entry
 from statusproxy.store.base import Reattached, StoreOptions
 from statusproxy.store.codec import encode
 from statusproxy.store.errors import StoreError, StoreInUseError
+from statusproxy.store.outbox import OutboxDocument
 from statusproxy.store.owner import Owner
 from statusproxy.store.redis import RedisBackend
+from statusproxy.store.redis_errors import LostError
+from statusproxy.store.redis_follow import Follower, position
 from statusproxy.store.redis_keys import Keyspace
 from statusproxy.store.redis_link import Link
 from statusproxy.store.spooled import Removed, SpoolNews
 from tests.proxy.loop_clock import LoopClock
 from tests.waiting import until
 
-from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
+from .redis_server import LIMIT, RedisServer, RedisStore, SameTime, redis_store, running
 from .samples import DAY, NOW, a_change, a_record, caught_up, kept, overridden
 
 
@@ -839,3 +842,338 @@ async def test_what_fails_while_the_server_is_reached_again_leaves_no_connection
     await backend.prepare(Backlog(lambda: NOW))
     assert await backend.claims.claim("alerts") is not None
     await backend.close(Batch())
+
+
+# Being where the server is ----------------------------------------------------------------------------------
+
+
+class Ahead(SameTime):
+    """The clock of a server that is five minutes ahead of this machine."""
+
+    @property
+    def offset(self) -> float:
+        return 300.0
+
+
+class Alone:
+    """A backend that a test drives by itself, with what it told."""
+
+    def __init__(self, place: Place, **options: Any) -> None:
+        self.backend = a_backend(place, **options)
+        self.backlog = Backlog(lambda: NOW)
+        self.records: list[Record] = []
+        self.forgotten: list[Dropped] = []
+        self.backend.on_others = self._take
+
+    async def __aenter__(self) -> "Alone":
+        await self.backend.open(self.backlog)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.backend.close(Batch())
+
+    def _take(self, records: list[Record], forgotten: list[Dropped]) -> None:
+        self.records += records
+        self.forgotten += forgotten
+
+    async def cut_off(self) -> None:
+        """Hear no more of what others write, until it is reached again."""
+        await self.backend._follower.stop()
+        self.backend._give_up(LostError("cut"))
+
+    async def reached(self) -> Reattached:
+        """Reach the server again."""
+        reattached = await self.backend.prepare(self.backlog)
+        assert reattached is not None
+        return reattached
+
+    async def write(self, *records: Record, changes: Sequence[Change] = (), forgotten: Sequence[str] = ()) -> None:
+        self.backlog.add(records, forgotten, changes)
+        await self.backend.write(self.backlog.begin_write())
+        self.backlog.committed()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The first words of all commands that are sent."""
+    words: list[Any] = []
+    ask = Link.ask
+
+    async def noted(self: Link, *commands: Any) -> list[Any]:
+        words.extend(command[0] for command in commands)
+        return await ask(self, *commands)
+
+    monkeypatch.setattr(Link, "ask", noted)
+    return words
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the backend lets others work, each time."""
+    noted: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        noted.append(seconds)
+
+    monkeypatch.setattr(redis_module, "asyncio", SimpleNamespace(sleep=sleep, timeout=asyncio.timeout))
+    return noted
+
+
+def followers() -> int:
+    """How many tasks follow a stream of changes."""
+    return sum(task.get_name() == "statusproxy-redis-follower" for task in asyncio.all_tasks())
+
+
+async def test_after_a_cut_the_stream_goes_on_from_where_it_was_and_nothing_is_read_again(
+    place: Place, redis_server: RedisServer, asked: list[Any]
+) -> None:
+    async with opened(place) as (other, _):
+        await put(other, "before")
+        async with Alone(place) as one:
+            await one.cut_off()
+            asked.clear()
+            assert await one.reached() == Reattached([])
+            await put(other, "a")
+            await until(lambda: one.records == [a_record("a")])
+            with redis_server.client() as client:
+                client.xtrim(f"{place.prefix}changes", maxlen=1, approximate=False)
+            await one.cut_off()
+            await put(other, "b")
+            await one.reached()
+            await until(lambda: one.records == [a_record("a"), a_record("b")])
+            assert "HSCAN" not in asked
+            assert one.backend.due_at() > 0.0
+            assert await one.backend.prepare(one.backlog) is None
+            assert followers() == 2
+
+
+async def test_what_the_stream_has_outgrown_meanwhile_is_read_and_told(place: Place, redis_server: RedisServer) -> None:
+    async with opened(place) as (other, _):
+        await put(other, "before")
+        async with Alone(place) as one:
+            await one.cut_off()
+            await put(other, "a", "b")
+            with redis_server.client() as client:
+                client.xtrim(f"{place.prefix}changes", maxlen=1, approximate=False)
+            await one.reached()
+            assert sorted(record.session for record in one.records) == ["a", "b"]
+
+
+async def test_the_stream_is_followed_from_where_all_was_read(
+    place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Any] = []
+    start = Follower.start
+
+    def noted(self: Follower, place: Place, begin: Any) -> None:
+        begun.append(begin)
+        start(self, place, begin)
+
+    async with opened(place) as (store, _):
+        await put(store, "a", "b")
+    monkeypatch.setattr(Follower, "start", noted)
+    async with Alone(place):
+        pass
+    with redis_server.client() as client:
+        newest: Any = client.xrevrange(f"{place.prefix}changes", count=1)
+    ((last, _),) = newest
+    assert begun == [position(last)]
+
+
+async def test_what_is_let_go_of_is_closed(place: Place) -> None:
+    async with Alone(place) as one:
+        assert await one.backend.claims.claim("alerts") is not None
+        side = one.backend._side._link
+        assert side is not None
+        await one.backend._detach()
+        assert (side._connection.is_connected, followers()) == (False, 0)
+        await one.reached()
+        folder = one.backend.spool.folder
+        assert folder.is_dir(), "large bodies find their place"
+        assert followers() == 1
+    assert followers() == 0
+    assert not folder.exists()
+
+
+async def test_what_an_earlier_process_could_not_write_is_part_of_what_is_there_at_the_start(place: Place) -> None:
+    async with opened(place) as (store, _):
+        await put(store, "a", "gone")
+    backlog = Backlog(lambda: NOW)
+    backlog.replay([a_record("a", alive_at=NOW + 5), Dropped("gone", NOW)])
+    backend = a_backend(place)
+    assert await backend.open(backlog) == [a_record("a", alive_at=NOW + 5)]
+    await backend.close(Batch())
+
+
+async def test_much_is_taken_in_and_given_back_in_steps(
+    place: Place, redis_server: RedisServer, pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    names = sorted(f"s{number}" for number in range(450))
+    gone = {f"gone{number}": NOW + 300 for number in range(450)}
+    async with opened(place) as (store, _):
+        await put(store, *names)
+    with redis_server.client() as client:
+        client.zadd(f"{place.prefix}forgotten", gone)
+        pauses.clear()
+        async with Alone(place, server_clock=Ahead()) as one:
+            assert sorted(one.forgotten, key=lambda each: each.session) == [
+                Dropped(session, NOW) for session in sorted(gone)
+            ]
+            assert (len(pauses) >= 4, any(pauses)) == (True, False)
+            await one.cut_off()
+            client.delete(*client.scan_iter(f"{place.prefix}*"))
+            pauses.clear()
+            missing = (await one.reached()).missing
+            assert sorted(record.session for record in missing) == names
+            assert (len(pauses) >= 2, any(pauses)) == (True, False)
+            assert f"state: {one.backend.name} lacked 450 sessions; written again from here" in caplog.text
+            await one.cut_off()
+            assert await one.reached() == Reattached([])
+    assert caplog.text.count(" lacked ") == 1
+
+
+async def test_of_the_spool_what_a_server_lost_is_told_as_lost(place: Place, redis_server: RedisServer) -> None:
+    async with opened(place) as (store, _):
+        news: list[SpoolNews] = []
+        store.backend.spool.on_news = news.append
+        assert await store.backend.spool.entries() == []
+        await store.save([], [], [], [kept("01")])
+        with redis_server.client() as client:
+            client.delete(*client.scan_iter(f"{place.prefix}*"))
+        await put(store, "sales")
+        assert [one.lost for one in news if one.lost] == [["01"]]
+        assert [one.removed for one in news if one.removed] == []
+
+
+async def test_the_outbox_can_be_written_once_the_server_is_reached(place: Place) -> None:
+    async with opened(place) as (store, _):
+        assert store.outbox is not None
+        assert await store.outbox.write(b"told", 0) == 1
+        assert await store.outbox.read() == OutboxDocument(1, b"told")
+
+
+async def test_the_history_is_read_page_by_page(place: Place) -> None:
+    async with opened(place) as (store, _):
+        await store.save([], [], [a_change("sales"), a_change("support", at=NOW + 1)])
+        pages = [page async for page in store.history_pages(None, None)]
+        assert [change.session for page in pages for change in page] == ["support", "sales"]
+
+
+# Told in the system's time ----------------------------------------------------------------------------------
+
+
+async def test_what_others_forget_is_told_in_the_systems_time(place: Place, redis_server: RedisServer) -> None:
+    async with Alone(place, server_clock=Ahead()) as one:
+        async with opened(place, server_clock=Ahead()) as (other, _):
+            await other.save([], ["sales"], [])
+            await until(lambda: one.forgotten == [Dropped("sales", NOW)])
+        with redis_server.client() as client:
+            client.zadd(f"{place.prefix}forgotten", {"support": NOW + 305})
+        await one.write(a_record("support"))
+        assert one.forgotten[1:] == [Dropped("support", NOW + 5)]
+
+
+async def test_what_is_old_by_the_servers_clock_goes(place: Place, redis_server: RedisServer) -> None:
+    async with Alone(place, server_clock=Ahead(), history_days=1) as one:
+        with redis_server.client() as client:
+            line, gone, border = f"{place.prefix}history", f"{place.prefix}forgotten", NOW + 300 - DAY
+            client.zadd(line, {"old": border - 1, "new": border + 1})
+            client.zadd(gone, {"old": border - 1, "new": border + 1})
+            await one.write(forgotten=["sales"], changes=[a_change("sales")])
+            assert client.zrange(line, 0, 0) == [b"new"]
+            assert client.zrange(gone, 0, -1, withscores=True) == [(b"new", border + 1), (b"sales", NOW + 300)]
+
+
+async def test_the_servers_clock_is_asked_for_when_it_is_reached_and_once_at_each_look(
+    place: Place, asked: list[Any]
+) -> None:
+    async with Alone(place) as one:
+        assert asked.count("TIME") >= 1
+        asked.clear()
+        await one.backend.upkeep()
+        assert asked.count("TIME") == 1
+
+
+# Writing ----------------------------------------------------------------------------------------------------
+
+
+async def test_rows_that_vanished_are_all_put_back_by_a_write_that_meets_one(
+    place: Place, redis_server: RedisServer
+) -> None:
+    async with opened(place, report_every=3600.0) as (store, _):
+        await put(store, "a", "b")
+        with redis_server.client() as client:
+            client.delete(f"{place.prefix}records")
+        await store.save([a_record("a", heard_at=NOW + 1)], [], [])
+    assert await sessions_in(place) == ["a", "b"]
+
+
+async def test_what_this_one_wrote_is_known_before_the_stream_tells_it(place: Place) -> None:
+    released = a_record("a", verdict=SignalKind.CONNECTED, released=Release.EXPIRED, released_at=NOW)
+    change = Change("a", "released", "expired", NOW, NOW)
+    async with Alone(place) as one:
+        await one.backend._follower.stop()
+        await one.write(released)
+        await one.write(changes=[change])
+        assert await one.backend.history(None, 9, []) == [change], "it is its own, and not told by another"
+        await one.write(a_record("a", heard_at=NOW + 1))
+        assert one.backend.sharing.conflicts == 0
+
+
+async def test_a_large_body_is_on_the_server_before_its_entry_is_written(place: Place) -> None:
+    async with Alone(place) as one:
+        await one.backend.stage([kept("01", b"x" * 300_000)])
+        assert one.backend.spool.contents.uploaded == {"01": 300_000}
+
+
+async def test_a_batch_of_nothing_asks_whether_the_server_takes_writes_and_one_of_entries_does_not(
+    place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Any] = []
+    write = Keyspace.write
+
+    async def noted(self: Keyspace, commit: Any) -> Any:
+        written.append(commit)
+        return await write(self, commit)
+
+    monkeypatch.setattr(Keyspace, "write", noted)
+    async with Alone(place) as one:
+        await one.backend.write(Batch(spooled={"01": kept("01")}))
+        assert written == []
+        await one.backend.write(Batch())
+        assert len(written) == 1
+        with redis_server.client() as client:
+            client.delete(f"{place.prefix}epoch")
+        with pytest.raises(LostError, match="the server lost its data"):
+            await one.backend.write(Batch())
+
+
+async def test_looks_are_made_every_three_seconds_and_old_history_is_looked_for_once_a_day(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    even, written = 1_000.0, list[float]()
+    monkeypatch.setattr(redis_module, "time", SimpleNamespace(monotonic=lambda: even))
+    write = Keyspace.write
+
+    async def noted(self: Keyspace, commit: Any) -> Any:
+        written.append(even)
+        return await write(self, commit)
+
+    monkeypatch.setattr(Keyspace, "write", noted)
+    async with Alone(place) as one:
+        for _ in range(3):
+            await one.backend.upkeep()
+            assert one.backend.due_at() == even + 3
+            even += 3
+        even += DAY
+        await one.backend.upkeep()
+    assert written == [1_000.0, 1_009.0 + DAY]
+
+
+async def test_a_look_that_finds_rows_gone_is_a_loss(place: Place, redis_server: RedisServer) -> None:
+    async with Alone(place) as one:
+        await one.write(a_record("a"))
+        with redis_server.client() as client:
+            client.delete(f"{place.prefix}records")
+        with pytest.raises(LostError, match="the server lost its data"):
+            await one.backend.upkeep()
