@@ -81,6 +81,20 @@ async def link(place: Place) -> AsyncIterator[Link]:
 
 
 @pytest.fixture
+def links(monkeypatch: pytest.MonkeyPatch) -> list[Link]:
+    """The connections to Redis that are opened from here on, whether they are closed since or not."""
+    opened: list[Link] = []
+    begin = Link.__init__
+
+    def noted(self: Link, *given: Any) -> None:
+        opened.append(self)
+        begin(self, *given)
+
+    monkeypatch.setattr(Link, "__init__", noted)
+    return opened
+
+
+@pytest.fixture
 def client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
     with redis_server.client() as client:
         yield client

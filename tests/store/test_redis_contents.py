@@ -275,21 +275,13 @@ async def test_a_row_that_is_another_kind_by_the_time_its_body_is_gone_is_told(
 
 
 async def test_a_large_body_leaves_no_connection(
-    contents: RedisContents, names: Names, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+    contents: RedisContents, names: Names, client: "redis.Redis", links: list[Link]
 ) -> None:
-    opened: list[Link] = []
-    begin = Link.__init__
-
-    def noted(self: Link, *given: Any) -> None:
-        opened.append(self)
-        begin(self, *given)
-
     put(client, names, "01", None)
     await contents.find("none")  # the connection for short questions
-    monkeypatch.setattr(Link, "__init__", noted)
     assert (await contents.find("01")).there
     await contents.stage([kept("02", DATA)])
-    assert [one._connection.is_connected for one in opened] == [False, False]
+    assert [one._connection.is_connected for one in links] == [True, False, False]
 
 
 async def test_a_row_that_cannot_be_read_is_none(contents: RedisContents, names: Names, client: "redis.Redis") -> None:

@@ -120,21 +120,13 @@ async def test_silence_is_no_error_and_a_connection_that_is_cut_is(
 
 
 async def test_what_ends_the_following_is_the_servers_own_error_and_its_connection_is_closed(
-    place: Place, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    place: Place, redis_server: RedisServer, links: list[Link]
 ) -> None:
-    closed: list[Link] = []
-    close = Link.close
-
-    async def noted(self: Link) -> None:
-        closed.append(self)
-        await close(self)
-
-    monkeypatch.setattr(Link, "close", noted)
     with redis_server.client() as client:
         client.set(f"{place.prefix}changes", "foreign")
     with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
         await Reader(place).task
-    assert len(closed) == 1
+    assert [link._connection.is_connected for link in links] == [False]
 
 
 def test_places_are_ordered_as_numbers() -> None:

@@ -109,16 +109,8 @@ async def test_a_row_that_cannot_be_read_is_left_out_and_an_error_is_raised() ->
 
 @pytest.mark.parametrize("whole", [True, False])
 async def test_a_connection_of_its_own_is_closed_wherever_the_reading_ends(
-    place: Place, names: Names, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch, whole: bool
+    place: Place, names: Names, client: "redis.Redis", links: list[Link], whole: bool
 ) -> None:
-    closed: list[Link] = []
-    close = Link.close
-
-    async def noted(self: Link) -> None:
-        closed.append(self)
-        await close(self)
-
-    monkeypatch.setattr(Link, "close", noted)
     client.zadd(names.history, {member(one): one.change.recorded_at for one in entries(3)})
     found: list[Change] = []
     async with aclosing(linked_pages(place, 9, None, NOW, [], SameTime())) as pages:
@@ -127,4 +119,4 @@ async def test_a_connection_of_its_own_is_closed_wherever_the_reading_ends(
             if found and not whole:
                 break
     assert [change.at - NOW for change in found] == ([2, 1, 0] if whole else [2, 1])
-    assert len(closed) == 1
+    assert [link._connection.is_connected for link in links] == [False]

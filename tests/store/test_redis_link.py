@@ -287,15 +287,7 @@ async def test_a_server_that_does_not_tell_its_role_is_used() -> None:
 
 
 @pytest.mark.parametrize("of", ["a master", "a replica", "nobody", "a guarded one"])
-async def test_no_connection_is_left_but_the_one_to_the_server(monkeypatch: pytest.MonkeyPatch, of: str) -> None:
-    opened: list[Link] = []
-    begin = Link.__init__
-
-    def noted(self: Link, *given: Any) -> None:
-        opened.append(self)
-        begin(self, *given)
-
-    monkeypatch.setattr(Link, "__init__", noted)
+async def test_no_connection_is_left_but_the_one_to_the_server(links: list[Link], of: str) -> None:
     role = REPLICA if of == "a replica" else MASTER
     async with answering(role) as (_, server):
         said = {b"SENTINEL": b"*-1\r\n"} if of == "nobody" else names(server)
@@ -305,6 +297,6 @@ async def test_no_connection_is_left_but_the_one_to_the_server(monkeypatch: pyte
             link = None
             with suppress(redis.exceptions.ConnectionError):
                 link = await Link.open(told_by(port, password="hunter2"), 2)
-            assert [one for one in opened if one._connection.is_connected] == ([] if link is None else [link])
+            assert [one for one in links if one._connection.is_connected] == ([] if link is None else [link])
             if link is not None:
                 await link.close()
