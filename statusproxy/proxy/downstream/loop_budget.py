@@ -54,9 +54,11 @@ class LoopBudget:
     def _next_turn(self) -> None:
         self._scheduled = False
         self.left = self._share
-        for _ in range(len(self._waiting)):
-            if self.left <= 0:
-                break
-            self._waiting.popleft()()
-        if self._waiting and not self._scheduled:
-            self._schedule()
+        try:
+            for _ in range(len(self._waiting)):
+                if self.left <= 0:
+                    break
+                self._waiting.popleft()()
+        finally:  # an error of one of them must not keep the others waiting
+            if self._waiting and not self._scheduled:
+                self._schedule()

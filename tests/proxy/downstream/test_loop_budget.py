@@ -1,6 +1,7 @@
 """Shares of the loop's turns: everyone's work goes on, nobody's all at once."""
 
 import asyncio
+from unittest import mock
 
 from statusproxy.proxy.downstream.loop_budget import LoopBudget
 
@@ -70,6 +71,18 @@ async def test_who_comes_back_in_its_turn_waits_for_the_next() -> None:
     assert served == ["again", "other"]
     await asyncio.sleep(0)
     assert served == ["again", "other", "again"]
+
+
+async def test_an_error_of_one_who_waits_does_not_keep_the_others_waiting() -> None:
+    loop, errors, served = asyncio.get_running_loop(), list[object](), list[str]()
+    loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+    budget, error = LoopBudget(loop, SHARE), KeyError("of our own")
+    budget.wait(mock.Mock(side_effect=error))
+    for name in ("second", "third"):
+        budget.wait(lambda name=name: served.append(name))  # type: ignore[misc]
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert (served, errors) == (["second", "third"], [error])
 
 
 async def test_with_nobody_waiting_nothing_runs() -> None:
