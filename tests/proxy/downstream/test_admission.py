@@ -91,6 +91,7 @@ def test_who_began_no_head_after_all_is_idle_again() -> None:
     places = entered("begun", "new")
     places.begin("begun")
     places.rest("begun")
+    assert len(places) == 2
     assert (leaving(places), len(places)) == (["new", "begun"], 0)
 
 
@@ -113,6 +114,14 @@ def test_who_is_at_work_stays() -> None:
 
 def test_who_may_not_go_is_asked_again_last() -> None:
     places = entered("a", "b", "c")
+    assert places.first_to_go(lambda client: client != "a") == "b"
+    assert leaving(places) == ["b", "c", "a"]
+
+
+def test_whose_head_may_not_be_cut_off_lets_the_next_head_go() -> None:
+    places = entered("a", "b", "c")
+    for client in ("a", "b", "c"):
+        places.begin(client)
     assert places.first_to_go(lambda client: client != "a") == "b"
     assert leaving(places) == ["b", "c", "a"]
 

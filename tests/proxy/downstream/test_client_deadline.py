@@ -57,6 +57,18 @@ def test_an_answered_client_has_the_time_of_an_idle_connection_and_then_that_of_
     assert case.passed == [190.0]
 
 
+@pytest.mark.parametrize("first", ["request_begun", "idle"])
+def test_only_the_first_head_has_its_time_from_the_opening(first: str) -> None:
+    """Whatever came first: a request, or a few empty lines."""
+    case = Case()
+    case.deadline.head_begun()
+    case.clock.move(10.0)
+    getattr(case.deadline, first)()
+    case.clock.move(10.0)
+    case.deadline.head_begun()
+    assert case.deadline.at == 150.0
+
+
 def test_without_a_limit_a_head_has_all_the_time() -> None:
     case = Case(request_head=None)
     case.deadline.head_begun()

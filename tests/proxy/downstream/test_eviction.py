@@ -1,6 +1,9 @@
 """Only connections are closed on which nothing is lost: no request, and no byte of an answer."""
 
+import select
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from msgspec.structs import replace
@@ -35,6 +38,15 @@ async def test_a_client_whose_request_waits_to_be_read_may_not_go(port: Port) ->
     port.server.heads.spend(port.server.heads.left)
     connection.data_received(GET)
     assert not may_evict(connection)
+
+
+async def test_who_may_go_is_found_out_without_a_wait(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newcomer may have many looked at, and thousands may come at once."""
+    look = mock.Mock(return_value=[])
+    monkeypatch.setattr(select, "poll", lambda: SimpleNamespace(register=mock.Mock(), poll=look))
+    connection, _ = await port.answered()
+    assert may_evict(connection)
+    assert look.mock_calls == [mock.call(0)]
 
 
 async def test_a_client_is_idle_when_it_was_answered_and_asks_for_nothing(port: Port) -> None:
