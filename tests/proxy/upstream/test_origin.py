@@ -204,6 +204,31 @@ def test_an_address_that_gives_no_answer_does_not_take_the_time_of_the_next(
         runner.run(connects())
 
 
+async def test_the_next_address_is_tried_after_a_quarter_of_a_second(
+    monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]
+) -> None:
+    tried: list[dict[str, float]] = []
+
+    async def start(found: list[Any], **how: float) -> None:
+        tried.append(how)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(origin_module, "start_connection", start)
+    names["gateway.example"] = ["127.0.0.2", "127.0.0.1"]
+    with pytest.raises(UpstreamError, match="gateway_unreachable"):
+        await Address("gateway.example", 80).connect(asyncio.Protocol, None)
+    assert tried == [{"happy_eyeballs_delay": 0.25}]
+
+
+async def test_an_address_is_not_looked_up(origin: Origin, names: dict[str, list[str]]) -> None:
+    """A name server that is slow to answer for other names would hold it up."""
+    names["127.0.0.1"] = ["127.0.0.1"]
+    connected = await Address("127.0.0.1", origin.port).connect(Connected, None)
+    connected.transport.close()
+    await connected.closed.wait()
+    assert names["asked"] == []
+
+
 class Connected(asyncio.Protocol):
     """Knows its transport, and when that is closed."""
 

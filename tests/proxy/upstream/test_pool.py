@@ -445,6 +445,23 @@ async def test_a_pool_that_is_closed_closes_what_is_idle_and_looks_after_what_is
     assert [transport.ended for transport in made] == ["aborted"] * 2
 
 
+@pytest.mark.usefixtures("made")
+async def test_a_request_that_comes_when_its_pool_is_closed_still_has_its_time_limits(loop_clock: LoopClock) -> None:
+    """It was on its way when the pool was replaced."""
+    pool = Pool(Address(), UpstreamLimits(response_head=60.0))
+    await idle_ones(pool, 1)
+    pool.close()
+    connection = await pool.acquire()
+    connection.begin(head_only=False)
+    connection.write(get(), last=True)
+    answered = asyncio.create_task(connection.head())
+    await loop_clock.move(61.0)
+    assert answered.done()
+    with pytest.raises(UpstreamError, match="gateway_timeout"):
+        await answered
+    pool.abort()
+
+
 async def test_a_pool_that_is_broken_off_is_closed_as_well(made: list[FakeTransport]) -> None:
     pool = Pool(Address(), UpstreamLimits())
     await idle_ones(pool, 2)
@@ -462,6 +479,17 @@ async def test_an_idle_connection_is_closed_before_another_is_opened_in_its_plac
     monkeypatch.setattr(made[0], "abort", lambda: loop.call_soon(lambda: opened.append(len(made))))
     await pool.acquire(fresh=True)
     assert (opened, len(made)) == ([1], 2)
+    pool.abort()
+
+
+@pytest.mark.usefixtures("made")
+async def test_a_fresh_connection_in_the_place_of_an_idle_one_waits_for_no_clock(loop_clock: LoopClock) -> None:
+    loop_clock.stand_still()
+    pool = Pool(Address(), UpstreamLimits(upstream_connections=1, reserved=0))
+    await idle_ones(pool, 1)
+    opening = asyncio.create_task(pool.acquire(fresh=True))
+    await turns()
+    assert opening.done()
     pool.abort()
 
 
