@@ -12,6 +12,7 @@ from unittest import mock
 import brotli
 import pytest
 
+from statusproxy.proxy.actions.answers import decode
 from statusproxy.proxy.coalescing import Key, SharedCall, SharedCalls
 from statusproxy.proxy.codings import encoding_gzip
 from statusproxy.proxy.steps import Steps
@@ -507,6 +508,25 @@ async def test_fifty_polls_of_a_slow_list_cost_the_gateway_one_call(origin: Orig
         answers = [await wire.message() for wire in wires]
         assert slow.asked == 1
         assert [one.body for one in answers] == [POLLED] * 50
+
+
+async def test_those_who_follow_have_the_list_made_ready_once_for_all_of_them(
+    origin: Origin, slow: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of megabytes would be decoded, and held, once for each of them."""
+    made: list[bytes | None] = []
+
+    async def note(*given: Any) -> tuple[bytes | None, str | None]:
+        made.append((await decode(*given))[0])
+        return made[-1], None
+
+    monkeypatch.setattr("statusproxy.proxy.actions.answers.decode", note)
+    slow.answer = answer(gzip.compress(POLLED), "Content-Encoding: gzip")
+    async with running(tmp_path, origin.url) as proxy:
+        wires = await ask_all(proxy, [get("/api/channels")] * 5)
+        slow.let_go.set()
+        assert {gzip.decompress((await wire.message()).body) for wire in wires} == {POLLED}
+    assert (slow.asked, made) == (1, [POLLED] * 2), "the leader's, and that of the followers"
 
 
 async def test_each_poll_gets_an_id_of_its_own_and_the_one_that_asked_the_gateways(

@@ -11,20 +11,20 @@ import pytest
 from statusproxy.proxy.decoders import Decoder
 from statusproxy.status.model import Record
 from tests.pictures import PNG, PNG_URL
-from tests.proxy.harness import Origin, Running, answer, get, running
+from tests.proxy.harness import OK, PATIENCE, Origin, Running, Wire, answer, get, running
 from tests.registry.known import records_of
 
 JSON = "Content-Type: application/json"
 LIST = b'{"success":true,"channels":[{"id":"Sales Team","status":"connected"}]}'
 QR = b'{"success":true,"qr":"%b"}' % PNG_URL.encode()
+LOST = b'{"event":"status-find","session":"salesteam","status":"browserClose"}'
 NO_QR = b'{"success":true,"qr":null,"status":"INITIALIZING"}'
 
 
 @pytest.fixture
 async def lost(origin: Origin, proxy: Running) -> Running:
     """A proxy that knows that `Sales Team` is disconnected."""
-    body = b'{"event":"status-find","session":"salesteam","status":"browserClose"}'
-    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=body))
+    await proxy.ask(get("/v1/webhooks/receive", method="POST", body=LOST))
     assert record(proxy) is not None
     return proxy
 
@@ -477,6 +477,32 @@ async def test_a_status_that_tells_more_is_kept_and_shows_it(origin: Origin, los
     assert json.loads(got.body)["channels"][0]["status"] == "qr_required"
     assert caught_up(lost) == "list"
     assert await listed(origin, lost) == "connected"
+
+
+@pytest.mark.parametrize(("other", "body"), [(None, b'{"channel":"Sales Team"}'), (LOST, b"{}")])
+async def test_an_answer_to_a_creation_that_can_show_nothing_is_not_held_back(
+    origin: Origin, proxy: Running, other: bytes | None, body: bytes
+) -> None:
+    """No session is disconnected, or the request names none."""
+    begun = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        while (await origin.take(wire)).target != b"/api/channels":
+            await wire.send(OK)
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{")
+        await begun.wait()
+        await wire.send(b"}")
+
+    origin.script = script
+    if other is not None:
+        await proxy.ask(get("/v1/webhooks/receive", method="POST", body=other))
+    client = await proxy.connect()
+    await client.send(get("/api/channels", JSON, method="POST", body=body))
+    assert (await client.head()).status == 200
+    async with asyncio.timeout(PATIENCE):
+        assert await client.reader.readexactly(1) == b"{"
+        begun.set()
+        assert await client.reader.readexactly(1) == b"}"
 
 
 async def test_a_qr_answer_without_content_shows_nothing_and_nothing_is_wrong(
