@@ -19,6 +19,7 @@ from statusproxy.proxy.spool_copy import IN_MEMORY
 from tests.proxy.fake_spool import FakeSpool
 from tests.proxy.harness import OK, Origin, Running, Wire, answer, get, running, until
 from tests.proxy.held_origin import Held
+from tests.proxy.loop_clock import LoopClock
 from tests.proxy.open_files import open_below
 
 PATH = "/hook"
@@ -186,6 +187,20 @@ async def test_an_answer_that_does_not_end_is_not_waited_for(
     origin.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"
     assert await site.send(EVENT, content(), 0) == Attempt("delivered", 200)
     await until(lambda: site.proxy.site.pool.in_use == 0)
+
+
+async def test_the_rest_of_an_answer_is_waited_for_five_seconds(
+    site: Site, origin: Origin, loop_clock: LoopClock
+) -> None:
+    origin.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"
+    sending = asyncio.ensure_future(site.send(EVENT, content(), 0))
+    await origin.received()
+    await site.running.others_pass()
+    await loop_clock.move(4.5)
+    assert not sending.done()
+    await loop_clock.move(1.0)
+    assert sending.done()
+    assert await sending == Attempt("delivered", 200)
 
 
 async def test_an_answer_that_breaks_off_counts(site: Site, origin: Origin) -> None:
