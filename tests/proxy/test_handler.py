@@ -28,6 +28,15 @@ async def test_a_gateway_is_tried_by_a_connection_that_gives_its_place_back(orig
     assert (await handler.gateway_error() or "").startswith("gateway_unreachable: ")
 
 
+async def test_a_gateway_is_tried_by_a_new_connection_though_one_is_idle(origin: Origin, proxy: Running) -> None:
+    """The idle one would not show that no other can be had."""
+    await proxy.ask(get())
+    await until(lambda: proxy.server.proxy.site.pool.idle == 1)
+    assert await proxy.server.proxy.gateway_error() is None
+    await until(lambda: origin.connections == 2)
+    assert proxy.server.proxy.site.pool.opened == 2
+
+
 async def test_a_replaced_site_holds_for_the_exchanges_that_begin_afterwards(origin: Origin, proxy: Running) -> None:
     async def script(wire: Wire) -> None:
         await origin.take(wire)

@@ -17,12 +17,24 @@ def test_at_first_nothing_is_under_way_and_nothing_can_be_kept() -> None:
     shared = Shared(site, registry, reports.append)
     assert (shared.site, shared.registry, shared.report) == (site, registry, reports.append)
     assert (shared.draining, shared.in_flight, shared.spool, len(shared.shared_calls)) == (False, 0, None, 0)
+    assert (shared.copies.needed, shared.copies.spooled) == (0, 0)
 
 
 def test_large_bodies_go_to_the_disk_in_threads_with_a_name() -> None:
     shared = Shared(cast(Any, object()), cast(Any, object()), list[Report]().append)
     assert shared.disk.submit(lambda: threading.current_thread().name).result() == "statusproxy-spool_0"
     shared.disk.shutdown()
+
+
+def test_two_large_bodies_are_written_or_read_at_a_time_and_the_end_waits_for_none() -> None:
+    shared, let_go = Shared(cast(Any, object()), cast(Any, object()), list[Report]().append), threading.Event()
+    before = {*threading.enumerate()}
+    under_way = [shared.disk.submit(let_go.wait, PATIENCE) for _ in range(3)]
+    threads = {*threading.enumerate()} - before
+    shared.close()
+    assert (len(threads), [each.done() for each in under_way]) == (2, [False] * 3)
+    let_go.set()
+    assert all(each.result() for each in under_way)
 
 
 def test_whole_answers_that_wait_for_slow_clients_have_one_bound_together() -> None:

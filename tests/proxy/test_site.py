@@ -32,4 +32,5 @@ def test_a_session_is_created_by_the_words_of_the_configuration(built: Site) -> 
 def test_an_event_goes_to_the_gateway_and_a_list_is_asked_for_each_time(built: Site) -> None:
     target = WebhookTarget(SenderPolicy(()))
     assert (target.pool, target.target, target.forward, target.path, target.session_at) == (None, None, True, "", None)
+    assert (target.receiver, target.spool) == ("gateway", False)
     assert not ChannelsEntry(built.rules["/api/channels"]).share
