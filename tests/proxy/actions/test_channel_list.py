@@ -648,6 +648,31 @@ async def test_a_follower_of_a_list_too_large_to_hold_asks_for_itself(
         assert len((await leader.message()).body) == 4002
 
 
+async def test_a_leader_that_leaves_just_as_its_list_proves_too_large_keeps_no_place_at_the_gateway(
+    origin: Origin, slow: Held, tmp_path: Path, started: dict[Key, SharedCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its follower asks for itself, and wants nothing of the leader's call any more."""
+    end = SharedCalls.end
+    slow.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4002\r\n\r\n" + b" " * 4000
+    async with running(tmp_path, origin.url, limits={"corrected": 2048}) as proxy:
+
+        def leave(self: SharedCalls, *given: Any) -> None:
+            proxy.server.clients.connections[0].transport.abort()
+            end(self, *given)
+
+        await ask_all(proxy, [get("/api/channels")])
+        await slow.came()
+        (call,) = started.values()
+        follower = await proxy.connect()
+        await follower.send(get("/api/channels"))
+        await until(lambda: call.followers == 1)
+        monkeypatch.setattr(SharedCalls, "end", leave)
+        slow.answer = answer(POLLED)
+        slow.let_go.set()
+        assert (await follower.message()).body == POLLED
+        await until(lambda: proxy.server.proxy.site.pool.in_use == 0)
+
+
 async def test_without_share_every_poll_asks_the_gateway(origin: Origin, slow: Held, tmp_path: Path) -> None:
     channels = [{"path": "/api/channels", "share": False}]
     slow.answer = answer(POLLED, "X-Request-Id: own")
