@@ -43,6 +43,18 @@ class Bench:
         self.state = SharedState(lambda: self.clock.now)
         self.one, self.two = One(self.state, self.clock), One(self.state, self.clock)
 
+    def answers_later(self, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+        """From now on the server takes the claims of `one`, and answers them once this is set."""
+        claim, answer = self.one.store.claims.claim, asyncio.Event()
+
+        async def slow(name: str) -> float | None:
+            until = await claim(name)
+            await answer.wait()
+            return until
+
+        monkeypatch.setattr(self.one.store.claims, "claim", slow)
+        return answer
+
     async def close(self) -> None:
         await self.one.holding.close()
         await self.two.holding.close()
@@ -158,14 +170,7 @@ async def test_a_holder_that_stops_gives_up_at_once(monkeypatch: pytest.MonkeyPa
 
 async def test_a_claim_that_is_won_while_the_holder_stops_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
     it = Bench(monkeypatch)
-    claim, answer = it.one.store.claims.claim, asyncio.Event()
-
-    async def slow(name: str) -> float | None:
-        until = await claim(name)
-        await answer.wait()
-        return until
-
-    monkeypatch.setattr(it.one.store.claims, "claim", slow)
+    it.answers_later(monkeypatch)
     it.one.holding.want({"gateway"})
     await it.clock.move()
     assert it.state.claims
@@ -407,14 +412,7 @@ async def test_what_another_gives_up_while_its_refusal_is_on_its_way_is_claimed_
     it = Bench(monkeypatch)
     it.two.holding.want({"gateway"})
     await it.clock.move()
-    claim, answer = it.one.store.claims.claim, asyncio.Event()
-
-    async def slow(name: str) -> float | None:
-        until = await claim(name)
-        await answer.wait()
-        return until
-
-    monkeypatch.setattr(it.one.store.claims, "claim", slow)
+    answer = it.answers_later(monkeypatch)
     it.one.holding.want({"gateway"})
     await it.clock.move()
     it.two.holding.want(set())

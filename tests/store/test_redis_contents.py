@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -66,6 +66,18 @@ async def removed(contents: RedisContents) -> list[Path]:
         await asyncio.wait(contents._removing)
     assert not contents._removing, "what is done is not remembered"
     return sorted(contents.folder.iterdir())
+
+
+def before_it_is_read(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Do something when a large body is asked for, just before the server answers."""
+    ask = Link.ask
+
+    async def asked(self: Link, *commands: Any) -> list[Any]:
+        if commands[0][0] == "GETRANGE":
+            action()
+        return await ask(self, *commands)
+
+    monkeypatch.setattr(Link, "ask", asked)
 
 
 # The directory ---------------------------------------------------------------------------------------------
@@ -235,14 +247,7 @@ async def test_an_entry_that_goes_while_its_body_is_read_is_not_there(
     contents: RedisContents, names: Names, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(client, names, "01", None)
-    ask = Link.ask
-
-    async def delivered(self: Link, *commands: Any) -> list[Any]:
-        if commands[0][0] == "GETRANGE":
-            client.delete(names.spool, names.spool_contents, names.body("01"))
-        return await ask(self, *commands)
-
-    monkeypatch.setattr(Link, "ask", delivered)
+    before_it_is_read(monkeypatch, lambda: client.delete(names.spool, names.spool_contents, names.body("01")))
     assert await contents.find("01") == Found(b"e", False, None)
     assert await removed(contents) == []
 
@@ -261,15 +266,12 @@ async def test_a_row_that_is_another_kind_by_the_time_its_body_is_gone_is_told(
     contents: RedisContents, names: Names, client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(client, names, "01", None)
-    ask = Link.ask
 
-    async def replaced(self: Link, *commands: Any) -> list[Any]:
-        if commands[0][0] == "GETRANGE":
-            client.delete(names.body("01"), names.spool)
-            client.set(names.spool, "foreign")
-        return await ask(self, *commands)
+    def replace() -> None:
+        client.delete(names.body("01"), names.spool)
+        client.set(names.spool, "foreign")
 
-    monkeypatch.setattr(Link, "ask", replaced)
+    before_it_is_read(monkeypatch, replace)
     with pytest.raises(StoreError, match="wrong kind"):
         await contents.find("01")
 
