@@ -12,7 +12,7 @@ import redis
 
 from statusproxy.config.state_url import Place
 from statusproxy.store import database, sqlite_wal
-from statusproxy.store.redis_link import Link
+from statusproxy.store.redis_link import Command, Link, Reply
 from statusproxy.store.redis_names import Names
 from statusproxy.store.redis_side_link import SideLink
 
@@ -92,6 +92,20 @@ def links(monkeypatch: pytest.MonkeyPatch) -> list[Link]:
 
     monkeypatch.setattr(Link, "__init__", noted)
     return opened
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
+    """The commands that are sent to Redis from here on."""
+    commands: list[Command] = []
+    ask = Link.ask
+
+    async def noted(self: Link, *given: Command) -> list[Reply]:
+        commands.extend(given)
+        return await ask(self, *given)
+
+    monkeypatch.setattr(Link, "ask", noted)
+    return commands
 
 
 @pytest.fixture

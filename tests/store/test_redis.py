@@ -37,7 +37,7 @@ from statusproxy.store.redis import RedisBackend
 from statusproxy.store.redis_errors import LostError
 from statusproxy.store.redis_follow import Follower, position
 from statusproxy.store.redis_keys import Keyspace
-from statusproxy.store.redis_link import Link
+from statusproxy.store.redis_link import Command, Link
 from statusproxy.store.spooled import Removed, SpoolNews
 from tests.proxy.loop_clock import LoopClock
 from tests.waiting import until
@@ -894,20 +894,6 @@ class Alone:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The first words of all commands that are sent."""
-    words: list[Any] = []
-    ask = Link.ask
-
-    async def noted(self: Link, *commands: Any) -> list[Any]:
-        words.extend(command[0] for command in commands)
-        return await ask(self, *commands)
-
-    monkeypatch.setattr(Link, "ask", noted)
-    return words
-
-
-@pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """All commits that are written."""
     commits: list[Any] = []
@@ -933,19 +919,24 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return noted
 
 
+def words(commands: list[Command]) -> list[object]:
+    """The first word of each."""
+    return [command[0] for command in commands]
+
+
 def followers() -> int:
     """How many tasks follow a stream of changes."""
     return sum(task.get_name() == "statusproxy-redis-follower" for task in asyncio.all_tasks())
 
 
 async def test_after_a_cut_the_stream_goes_on_from_where_it_was_and_nothing_is_read_again(
-    place: Place, redis_server: RedisServer, asked: list[Any]
+    place: Place, redis_server: RedisServer, sent: list[Command]
 ) -> None:
     async with opened(place) as (other, _):
         await put(other, "before")
         async with Alone(place) as one:
             await one.cut_off()
-            asked.clear()
+            sent.clear()
             assert await one.reached() == Reattached([])
             await put(other, "a")
             await until(lambda: one.records == [a_record("a")])
@@ -955,7 +946,7 @@ async def test_after_a_cut_the_stream_goes_on_from_where_it_was_and_nothing_is_r
             await put(other, "b")
             await one.reached()
             await until(lambda: one.records == [a_record("a"), a_record("b")])
-            assert "HSCAN" not in asked
+            assert "HSCAN" not in words(sent)
             assert one.backend.due_at() > 0.0
             assert await one.backend.prepare(one.backlog) is None
             assert followers() == 2
@@ -1099,13 +1090,13 @@ async def test_what_is_old_by_the_servers_clock_goes(place: Place, redis_server:
 
 
 async def test_the_servers_clock_is_asked_for_when_it_is_reached_and_once_at_each_look(
-    place: Place, asked: list[Any]
+    place: Place, sent: list[Command]
 ) -> None:
     async with Alone(place) as one:
-        assert asked.count("TIME") >= 1
-        asked.clear()
+        assert words(sent).count("TIME") >= 1
+        sent.clear()
         await one.backend.upkeep()
-        assert asked.count("TIME") == 1
+        assert words(sent).count("TIME") == 1
 
 
 # Writing ----------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from statusproxy.store.redis_durability import Durability
 from statusproxy.store.redis_errors import LostError
 from statusproxy.store.redis_follow import BEGINNING, position
 from statusproxy.store.redis_keys import Keyspace, history, member
-from statusproxy.store.redis_link import Link
+from statusproxy.store.redis_link import Command, Link
 from statusproxy.store.redis_members import SHARED_MARK
 from statusproxy.store.redis_script import Commit, Conflict, Done, Proposal
 from statusproxy.store.redis_spool_script import Gone, Missing, Put, SpoolCommit
@@ -425,7 +425,7 @@ async def test_history_is_told_in_the_systems_time(place: Place) -> None:
     await keys.drop()
 
 
-async def test_history_is_read_in_pages(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_history_is_read_in_pages(place: Place, monkeypatch: pytest.MonkeyPatch, sent: list[Command]) -> None:
     monkeypatch.setattr(redis_keys_module, "_HISTORY_PAGE", 4)
     keys = await joined(place)
     changes = [a_change("a" if n % 3 else "b", at=NOW + n) for n in range(12)]
@@ -436,14 +436,7 @@ async def test_history_is_read_in_pages(place: Place, monkeypatch: pytest.Monkey
     waiting = [Entry(changes[11], 11), Entry(a_change("b", at=NOW + 50), 50)]
     assert await history(keys.link, place.prefix, "b", 2, waiting) == [waiting[1].change, changes[9]]
     assert await history(keys.link, place.prefix, None, 3, waiting) == [waiting[1].change, changes[11], changes[10]]
-    sent: list[object] = []
-    ask = Link.ask
-
-    async def noted(self: Link, *commands: tuple[str | bytes | int | float, ...]) -> list[Any]:
-        sent.extend(commands)
-        return await ask(self, *commands)
-
-    monkeypatch.setattr(Link, "ask", noted)
+    sent.clear()
     assert await history(keys.link, place.prefix, None, 4, []) == changes[:7:-1]
     assert len(sent) == 1, "no more is read than was asked for"
     sent.clear()

@@ -211,23 +211,15 @@ def test_many_entries_go_in_commands_that_are_bounded(
 
 @pytest.mark.parametrize(("head", "body"), [(b"", b"x" * 90), (b"x" * 90, b"")])
 async def test_no_command_holds_more_than_its_share_of_heads_and_bodies(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes, body: bytes
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: list[Command], head: bytes, body: bytes
 ) -> None:
     monkeypatch.setattr(redis_spool_backup_module, "_BYTES", 1000)
     ops = [Kept(an_entry(f"{number:03}"), Content(head, body)) for number in range(50)]
-    sizes: list[int] = []
-    ask = Link.ask
-
-    async def noted(self: Link, *commands: Command) -> list[Reply]:
-        for name, _, *fields in commands:
-            if name == "HSET":
-                sizes.append(sum(len(value) for value in fields[1::2] if isinstance(value, bytes)))
-        return await ask(self, *commands)
-
-    monkeypatch.setattr(Link, "ask", noted)
     link = await Link.open(place, 9)
     await StagedSpool(place, "word").bring(link, a_file(tmp_path / "a.db", *ops), tmp_path, 0.0)
     await link.close()
+    fields = [command[2:] for command in sent if command[0] == "HSET"]
+    sizes = [sum(len(value) for value in each[1::2] if isinstance(value, bytes)) for each in fields]
     assert sum(sizes) == 50 * 90
     assert max(sizes) <= 1000 + 90
 
