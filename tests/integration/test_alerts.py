@@ -97,7 +97,6 @@ async def test_a_lost_session_reaches_a_webhook_a_mailbox_and_a_topic(
     assert b"sales" in content
 
 
-@pytest.mark.measuring
 async def test_it_is_told_within_its_time(tmp_path: Path, origin: Origin, receiver: Receiver) -> None:
     came: list[float] = []
 
