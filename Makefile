@@ -116,9 +116,9 @@ programs: $(VENV)/.ready
 code: $(VENV)/.ready
 	$(BIN)/python -m pytest -n $(CORES) $(spread) -m "not measuring" --part code
 
-# What measures how long others wait, when nothing else runs.
+# What measures how long others wait, when nothing else runs. Each takes about half a processor.
 alone: $(VENV)/.ready
-	$(BIN)/python -m pytest -m measuring tests/faults
+	$(BIN)/python -m pytest -n $(CORES) $(spread) -m measuring tests/faults
 
 # The quick tests compute more than they wait: as many workers as cores, as each reads them all. What they leave idle,
 # lint and types use.

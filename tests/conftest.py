@@ -178,6 +178,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow: set[Path] = set()
     for item in items:
         marks = {mark.name: mark for mark in reversed([*item.iter_markers()])}  # of two alike, the closest
+        if "measuring" in marks and folder(item.path) != "faults":
+            raise pytest.UsageError(f"{item.nodeid}: `make alone` runs what is marked `measuring` in tests/faults only")
         if folder(item.path) in _SLOW:
             item.add_marker("slow")
             slow.add(item.path)

@@ -50,10 +50,13 @@ _Value = TypeVar("_Value")
 class Stage:
     """Everything one fault needs; what it started is ended when the fault ends."""
 
-    def __init__(self, fault: Fault, gateway: Gateway, options: Options, folder: Path, *, quick: bool) -> None:
+    def __init__(
+        self, fault: Fault, gateway: Gateway, options: Options, folder: Path, *, quick: bool, strict: bool = False
+    ) -> None:
         self.gateway = gateway
         self.options = options
         self.quick = quick
+        self._strict = strict
         self.outcome = Outcome(fault.item, fault.name, options.loop, quick, load=round(os.getloadavg()[0], 2))
         self._folder = folder
         self._started = contextlib.ExitStack()
@@ -166,7 +169,10 @@ class Stage:
             samples = [_allowing(sample, refusals) for sample in report.samples if sample.kind == kind]
             idle = summary(s for s in samples if idle_from <= s.begun and s.begun + s.wait < begun)
             beside = summary(between(samples, begun, ended))
-            limit = allowed(idle, straight, times=times, floor=floors.get(kind, floor), behind=behind.get(kind, 0))
+            limit = allowed(
+                idle, straight, times=times, floor=floors.get(kind, floor), behind=behind.get(kind, 0),
+                strict=self._strict,
+            )  # fmt: skip
             self.waited(f"{part} {kind}".strip(), Measured(idle, beside, limit))
         peak, after = proxy.peak(), self._settled(proxy, before.descriptors + descriptors)
         self.grew(before, peak, after, memory=memory, descriptors=descriptors, part=part)
@@ -265,11 +271,14 @@ def _allowing(sample: Sample, refusals: Set[str]) -> Sample:
     return msgspec.structs.replace(sample, outcome="ok") if sample.outcome in refusals else sample
 
 
-def play(fault: Fault, gateway: Gateway, options: Options, *, quick: bool) -> Outcome:
-    """Run one fault from its beginning to its end. Never raises; what went wrong is in the outcome."""
+def play(fault: Fault, gateway: Gateway, options: Options, *, quick: bool, strict: bool = False) -> Outcome:
+    """Run one fault from its beginning to its end. Never raises; what went wrong is in the outcome.
+
+    `strict` is for one that something else runs beside: only waits that are short on any machine are short.
+    """
     begun, others, standstill = time.monotonic(), OtherWork(), Standstill()
     with tempfile.TemporaryDirectory(prefix="statusproxy-fault-") as folder:
-        stage = Stage(fault, gateway, options, Path(folder), quick=quick)
+        stage = Stage(fault, gateway, options, Path(folder), quick=quick, strict=strict)
         try:
             fault.run(stage)
         except SkippedError as skipped:

@@ -31,6 +31,10 @@ def test_a_request_may_wait_for_those_that_came_just_before_it() -> None:
     assert allowed(waits(FLOOR / 100), behind=100) == FLOOR
 
 
+def test_strictly_nothing_is_granted_for_what_the_machine_or_others_do() -> None:
+    assert allowed(waits(FLOOR), waits(100 * FLOOR), floor=2 * FLOOR, behind=300, strict=True) == 2 * FLOOR
+
+
 def test_what_was_not_served_is_counted_by_what_came_instead() -> None:
     samples = [Sample("pass", 0, 1, "ok"), Sample("pass", 1, 3, "503"), Sample("pass", 5, 2, "503")]
     assert summary(samples) == Waits(count=3, p50=2, p99=3, worst=3, failed={"503": 2})

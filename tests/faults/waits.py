@@ -74,13 +74,22 @@ def between(samples: Iterable[Sample], start: float, end: float) -> list[Sample]
 
 
 def allowed(
-    idle: Waits, straight: Waits | None = None, *, times: float = TIMES, floor: float = FLOOR, behind: int = 0
+    idle: Waits,
+    straight: Waits | None = None,
+    *,
+    times: float = TIMES,
+    floor: float = FLOOR,
+    behind: int = 0,
+    strict: bool = False,
 ) -> float:
     """Seconds that a request may wait beside an attack.
 
     `idle` is the same request without the attack. `straight` is what requests that go straight to the gateway waited
     beside the attack: what the machine itself could not do better, a busy one included. `behind` is how many requests
-    may have come just before it, all at once: first come, first served.
+    may have come just before it, all at once: first come, first served. `strict` grants nothing for any of these, as
+    they are no measure where something else runs: what holds then holds on an idle machine, too.
     """
+    if strict:
+        return floor
     at_gateway = _TIMES_STRAIGHT * straight.worst if straight is not None else 0.0
     return max(floor, times * idle.worst, at_gateway, _OF_ALONE * behind * idle.p50)
