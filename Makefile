@@ -65,7 +65,7 @@ run: $(VENV)/.run
 	@$(BIN)/statusproxy run
 
 # Side by side, each one's words in one piece where make can do that.
-beside = $(MAKE) --no-print-directory -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+beside = $(MAKE) --no-print-directory -j $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 # Before a recipe: its words are shown as they come even so. That is what `+` does beside its own task, to run for
 # `make -n` too: there it is left out.
@@ -84,9 +84,15 @@ lint: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(BIN)/mypy
 
+CORES := $(shell nproc 2>/dev/null || echo 2)
+
+# What `make code` does, in as many processes as there are cores. From sixteen on, single files take longer than a share.
+SHARES := $(shell test $(CORES) -lt 16 && echo $(CORES) || echo 16)
+shares := $(patsubst %,code-%,$(shell seq $(SHARES)))
+
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
 # tests start would compile them again, and a start that is measured would be that of a program that no one runs.
-status programs code alone quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
+status programs code $(shares) alone quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
 bench bench-before bench-units bench-instructions faults kills kills-alerts soak upgrade: export PYTHONDONTWRITEBYTECODE :=
 
 # The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.
@@ -94,7 +100,6 @@ $(VENV)/.compiled: $(VENV)/.ready
 	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true
 	@touch $@
 
-CORES := $(shell nproc 2>/dev/null || echo 2)
 spread = --dist loadgroup --no-loadscope-reorder
 
 # What starts programs, machines and browsers waits more than it computes: three times as many workers as cores.
@@ -108,13 +113,17 @@ status: $(VENV)/.compiled
 		--ignore=tests/status/simulation --cov=statusproxy.status --cov-report=term:skip-covered --cov-fail-under=100
 
 unit: $(VENV)/.ready
-	@$(beside) programs code
+	@$(beside) programs $(shares)
 
 programs: $(VENV)/.ready
 	$(BIN)/python -m pytest $(parallel) -m "not measuring" --part programs
 
 code: $(VENV)/.ready
-	$(BIN)/python -m pytest -n $(CORES) $(spread) -m "not measuring" --part code
+	@$(beside) $(shares)
+
+.PHONY: $(shares)
+$(shares): code-%: $(VENV)/.ready
+	$(BIN)/python -m pytest -m "not measuring" --part code --share $*/$(SHARES)
 
 # What measures how long others wait, when nothing else runs. Each takes about half a processor.
 alone: $(VENV)/.ready
