@@ -34,6 +34,11 @@ class Verdict:
     """By code; of several with one code, the first."""
     levels: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def words(self) -> str:
+        """The text without its line breaks: where those are depends on how long the names of files are."""
+        return " ".join(self.text.split())
+
 
 class Site:
     """A gateway, a configuration file and, once started, a proxy."""

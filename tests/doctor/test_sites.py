@@ -25,8 +25,8 @@ async def test_a_healthy_site_is_found_healthy(build: Build) -> None:
         "configuration.valid", "proxy.running", "ports.held", "gateway.reachable", "channels.fits",
         "channels.rehearsal", "channels.ids-match", "webhooks.seen", "clock.gateway", "clock.events", "disk.works",
     } <= set(verdict.findings)  # fmt: skip
-    assert "1 webhook trusted" in verdict.text
-    assert "Everything is in place." in verdict.text
+    assert "1 webhook trusted" in verdict.words
+    assert "Everything is in place." in verdict.words
 
 
 async def test_a_site_whose_webhooks_do_not_pass_is_told_the_three_ways(build: Build) -> None:
@@ -154,8 +154,8 @@ async def test_a_port_of_a_statusproxy_that_cannot_be_asked_is_told_so(build: Bu
     verdict = await site.examine()
     assert verdict.levels["ports.held-unasked"] == "note"
     assert verdict.levels["proxy.cannot-be-asked"] == verdict.levels["webhooks.not-asked"] == "note"
-    assert "start it" not in verdict.text
-    assert "Everything is in place" not in verdict.text
+    assert "start it" not in verdict.words
+    assert "Everything is in place" not in verdict.words
 
 
 async def test_an_admin_listener_that_waits_for_a_restart_does_not_mean_that_nothing_runs(build: Build) -> None:
@@ -167,7 +167,7 @@ async def test_an_admin_listener_that_waits_for_a_restart_does_not_mean_that_not
     assert verdict.levels["proxy.admin-elsewhere"] == "warning"
     assert "that waits for a restart" in verdict.findings["proxy.admin-elsewhere"]["fix"]
     assert "proxy.not-running" not in verdict.findings
-    assert "stop one of the two" not in verdict.text
+    assert "stop one of the two" not in verdict.words
 
 
 async def test_before_the_installation_all_that_can_be_is_checked(build: Build) -> None:
@@ -191,7 +191,7 @@ async def test_unknown_event_ids_suggest_an_alias(build: Build) -> None:
     assert verdict.levels["channels.id-alias"] == "problem"
     assert "front_desk_2: Front-Desk-2" in verdict.findings["channels.id-alias"]["fix"]
     assert verdict.findings["channels.id-unknown"]["facts"]["sessions"] == "warehouse"
-    assert "FRONTDESK is corrected: status" in verdict.text  # folding finds that one
+    assert "FRONTDESK is corrected: status" in verdict.words  # folding finds that one
     site.write(sessions={"aliases": {"front_desk_2": "Front-Desk-2"}})
     assert "channels.id-alias" not in (await site.examine()).findings
 
@@ -282,7 +282,7 @@ async def test_a_wrong_admin_token_is_told(build: Build) -> None:
     site.write(admin={"listen": f"127.0.0.1:{site.admin_port}", "token": "planted-other-token"})
     verdict = await site.examine()
     assert verdict.levels["proxy.token-refused"] == "warning"
-    assert "planted" not in verdict.text
+    assert "planted" not in verdict.words
 
 
 async def test_another_program_on_the_admin_port_is_no_proxy(build: Build) -> None:
@@ -297,12 +297,12 @@ async def test_a_broken_configuration_is_the_one_finding(build: Build) -> None:
     site.file.write_text("gatway: http://127.0.0.1:3000\n")
     verdict = await site.examine()
     assert list(verdict.findings) == ["configuration.broken"]
-    assert "did you mean" in verdict.text
+    assert "did you mean" in verdict.words
     assert verdict.code == 2
 
 
 async def test_it_speaks_portuguese(build: Build) -> None:
     site = await build()
     verdict = await site.examine(language="pt-BR")
-    assert "Lista de canais e correções" in verdict.text
-    assert "Não verificado: Webhooks." in verdict.text
+    assert "Lista de canais e correções" in verdict.words
+    assert "Não verificado: Webhooks." in verdict.words
