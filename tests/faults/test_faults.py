@@ -18,7 +18,7 @@ import pytest
 
 from tests.faults import descriptors, held_places, large_work, tables
 from tests.faults.catalogue import FAULTS
-from tests.faults.fault import Fault, Outcome
+from tests.faults.fault import LONGEST_WAIT, Check, Fault, Outcome
 from tests.faults.gateway import Gateway
 from tests.faults.program import Options
 from tests.faults.stage import play
@@ -80,6 +80,23 @@ def tried(fault: Fault, gateway: Gateway, turns: Turns) -> Outcome:
         tries += 1
         if outcome.ok or tries == _TRIES:
             return outcome
+
+
+@pytest.mark.parametrize("holds", [True, False], ids=["and it holds there", "and it does not"])
+def test_what_is_too_long_beside_others_is_measured_by_itself(
+    holds: bool, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bool] = []
+
+    def play(fault: Fault, *_: object, strict: bool = False, **__: object) -> Outcome:
+        made.append(strict)
+        held = holds and not strict
+        return Outcome(fault.item, fault.name, "uvloop", True, checks=[Check(LONGEST_WAIT, held, "", "")])
+
+    monkeypatch.setitem(globals(), "play", play)
+    measuring = next(filter(measures, QUICK))
+    assert tried(measuring, Gateway(), turns).ok is holds
+    assert made == [True, False] if holds else [True] + [False] * _TRIES
 
 
 @pytest.mark.slow
