@@ -1,13 +1,14 @@
 """Notices of damage to the state, kept with it until an operator acknowledges them."""
 
 import json
+import sqlite3
 from datetime import UTC, datetime
 
 import msgspec
 
 from statusproxy.observe.counted import counted
 
-__all__ = ["Damage"]
+__all__ = ["Damage", "note"]
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -51,3 +52,8 @@ class Damage(msgspec.Struct, frozen=True):
         more = " (more history is being read)" if self.pending else ""
         kept = f"; the damaged file is kept as {self.set_aside}" if self.set_aside else ""
         return f"{when}: the state was {self.cause}; {saved}{more}{kept}"
+
+
+def note(cursor: sqlite3.Cursor, damage: Damage, number: int | None = None) -> None:
+    """Note damage in the table `damage`, inside the caller's transaction; in the place of notice `number` if given."""
+    cursor.execute("INSERT OR REPLACE INTO damage VALUES (?, ?)", (number, damage.encode()))

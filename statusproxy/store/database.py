@@ -16,11 +16,12 @@ from urllib.parse import quote
 
 import msgspec
 
+from statusproxy.observe.counted import counted
 from statusproxy.status.model import Change, Record
 from statusproxy.store.backlog import Entry
 from statusproxy.store.codec import RowError, decode_change, decode_record, encode
 from statusproxy.store.connection import close_as_it_is, close_whole, connect
-from statusproxy.store.damage import Damage
+from statusproxy.store.damage import Damage, note
 from statusproxy.store.errors import check_words, is_unusable
 from statusproxy.store.files import COMPANIONS, create_private, file_size
 from statusproxy.store.outbox import OutboxDocument
@@ -100,9 +101,9 @@ class Database:
     def open(cls, path: Path, now: float) -> tuple["Database", Contents]:
         """Open the database, creating it if need be, prove that it can be written, and read its records.
 
-        `now` (epoch seconds) dates the rows that are rejected. Raises `UnusableError` for content of no use,
-        `sqlite3.Error` or `OSError` for everything that may pass (full disk, rights, locks). Whatever is
-        raised, no row that was there before has changed.
+        `now` (epoch seconds) dates the rows that are rejected, which is noted as damage. Raises `UnusableError` for
+        content of no use, `sqlite3.Error` or `OSError` for everything that may pass (full disk, rights, locks).
+        Whatever is raised, no row that was there before has changed.
         """
         if os.path.lexists(path) and not path.is_file():
             raise UnusableError("not a file", damaged=False)
@@ -277,7 +278,7 @@ class Database:
     def note(self, damage: Damage, number: int | None = None) -> None:
         """Note damage, in the place of an earlier note where `number` is given."""
         with Transaction(self._connection) as cursor:
-            cursor.execute("INSERT OR REPLACE INTO damage VALUES (?, ?)", (number, damage.encode()))
+            note(cursor, damage, number)
 
     def finish(self) -> None:
         """Move the whole WAL into the database file and close it: from then on the file is all there is of it.
@@ -370,6 +371,9 @@ class Database:
                     (key_text(key), key_text(payload) if isinstance(payload, bytes) else payload, reason, now),
                 )
                 cursor.execute("DELETE FROM records WHERE CAST(session AS BLOB) = ?", (key,))
+            if broken:
+                cause = f"damaged in {counted(len(broken), 'row')} (kept in the table `rejected`)"
+                note(cursor, Damage(now, cause, None, len(contents.records)))
         return contents
 
     def readable(self) -> Contents:
@@ -420,7 +424,7 @@ def read_notices(path: Path) -> list[Damage]:
         return []
 
 
-def _records(connection: sqlite3.Connection) -> tuple[Contents, Iterable[tuple[bytes, object, str]]]:
+def _records(connection: sqlite3.Connection) -> tuple[Contents, list[tuple[bytes, object, str]]]:
     contents = Contents()
     broken: list[tuple[bytes, object, str]] = []
     for key, payload in connection.execute("SELECT CAST(session AS BLOB), payload FROM records"):

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from statusproxy.observe.counted import counted
 from statusproxy.store.codec import RowError, decode_entry, encode
+from statusproxy.store.damage import Damage, note
 from statusproxy.store.spooled import Entry, Kept, Moved, Removed, SpoolOp
 from statusproxy.store.transaction import Transaction
 
@@ -88,8 +90,11 @@ class SpoolTable:
         """The entries in the order of their ids, without their contents; rows that cannot be read are left out."""
         return self._read()[0]
 
-    def take(self, now: float) -> SpoolRows:
-        """As `read`; rows that cannot be read are moved to the table `rejected`, with `now` (epoch seconds)."""
+    def take(self, now: float, sessions: int) -> SpoolRows:
+        """As `read`; rows that cannot be read are moved to the table `rejected`, with `now` (epoch seconds).
+
+        That is noted as damage in the same transaction; `sessions` is how many can be read.
+        """
         rows, broken = self._read()
         if broken:
             with Transaction(self._connection) as cursor:
@@ -101,6 +106,8 @@ class SpoolTable:
                             (f"spool: {what}", now, row),
                         )
                     cursor.execute("DELETE FROM spool WHERE rowid = ?", (row,))
+                cause = f"damaged in {counted(len(broken), 'row')} of the spool (kept in the table `rejected`)"
+                note(cursor, Damage(now, cause, None, sessions, spooled=len(rows.entries)))
         return rows
 
     def content(self, id_: str) -> tuple[bytes, bytes | None] | None:

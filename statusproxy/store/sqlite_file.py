@@ -88,7 +88,7 @@ class StateFile:
             self.database, contents = Database.open(self.path, self._clock())
         try:
             lease.hold()
-            self._tell_of_rejected(self.database, contents)
+            self._tell_of_rejected(contents)
             self.notices = self.database.notices()
             self._upkeep.opened(self.notices)
         except BaseException:
@@ -272,28 +272,20 @@ class StateFile:
                 "state: the content of the deleted file could not be saved completely: %s", describe(error, self.path)
             )
 
-    def tell_of_rejected_entries(self, ids: Sequence[str], sessions: int, entries: int) -> None:
-        """Note rows of the spool that cannot be read and were moved to `rejected`.
-
-        `sessions` and `entries` are how many can be read.
-        """
+    def tell_of_rejected_entries(self, ids: Sequence[str]) -> None:
+        """Report rows of the spool that cannot be read and were moved to `rejected`."""
         assert self.database is not None
         for id_ in ids:
             self._log.error(
                 "state: the row of the spool's event %s in %s cannot be read; it was moved to the table `rejected`",
                 shown(id_), self.path,
             )  # fmt: skip
-        cause = f"damaged in {len(ids)} rows of the spool (kept in the table `rejected`)"
-        self.database.note(Damage(self._clock(), cause, None, sessions, spooled=entries))
         self.notices = self.database.notices()
 
-    def _tell_of_rejected(self, database: Database, contents: Contents) -> None:
+    def _tell_of_rejected(self, contents: Contents) -> None:
         for session in contents.rejected:
             self._log.error(
                 "state: the row of session %s in %s cannot be read; it was moved to the table `rejected`, "
                 "the session starts afresh",
                 shown(session), self.path,
             )  # fmt: skip
-        if contents.rejected:
-            cause = f"damaged in {len(contents.rejected)} rows (kept in the table `rejected`)"
-            database.note(Damage(self._clock(), cause, None, len(contents.records)))

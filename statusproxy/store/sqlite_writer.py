@@ -179,9 +179,9 @@ class SqliteWriter:
             return entries
 
         def read(database: Database) -> list[SpoolEntry]:
-            entries, rejected = database.spool.take(self._clock())
+            entries, rejected = database.spool.take(self._clock(), len(self._on_disk))
             if rejected:
-                self.file.tell_of_rejected_entries(rejected, len(self._on_disk), len(entries))
+                self.file.tell_of_rejected_entries(rejected)
             self._spool.loaded(database, entries)
             return entries
 

@@ -472,6 +472,20 @@ def test_a_rejected_row_is_kept_as_it_was_with_the_reason(path: Path) -> None:
     assert reopened(path) == []
 
 
+def test_a_row_is_rejected_only_where_that_is_noted_and_with_it(path: Path) -> None:
+    filled(path, "sales", "support")
+    altered(path, "UPDATE records SET payload = '{' WHERE session = 'sales'")
+    altered(path, "CREATE TRIGGER no BEFORE INSERT ON damage BEGIN SELECT raise(ABORT, 'no'); END")
+    with pytest.raises(sqlite3.Error):
+        Database.open(path, NOW)
+    assert (len(rows(path, "SELECT * FROM records")), rows(path, "SELECT * FROM rejected")) == (2, [])
+    altered(path, "DROP TRIGGER no")
+    database, contents = Database.open(path, NOW)
+    assert contents.rejected == ["sales"]
+    assert [*database.notices().values()] == [Damage(NOW, "damaged in 1 row (kept in the table `rejected`)", None, 1)]
+    database.close()
+
+
 def test_a_row_is_rejected_once(path: Path) -> None:
     filled(path, "sales", "support")
     altered(path, "UPDATE records SET payload = '{' WHERE session = 'sales'")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from statusproxy.store.codec import RowError, encode
+from statusproxy.store.damage import Damage
 from statusproxy.store.database import Database
 from statusproxy.store.spool_table import SpoolRow, SpoolTable, read_entry
 from statusproxy.store.spooled import Moved, Removed, SpoolOp
@@ -71,8 +72,11 @@ def test_rows_that_cannot_be_read_are_moved_away_with_all_they_hold(
     altered(path, "UPDATE spool SET entry = '{' WHERE id = 'b'")
     altered(path, "UPDATE spool SET entry = ? WHERE id = 'c'", encode(an_entry("x")))
     assert table.read().rejected == ["b", "c"]
-    assert table.take(NOW) == ([an_entry("a"), an_entry("d")], ["b", "c"])
-    assert table.take(NOW) == ([an_entry("a"), an_entry("d")], [])
+    assert table.take(NOW, 7) == ([an_entry("a"), an_entry("d")], ["b", "c"])
+    assert table.take(NOW, 7) == ([an_entry("a"), an_entry("d")], [])
+    assert [*database.notices().values()] == [
+        Damage(NOW, "damaged in 2 rows of the spool (kept in the table `rejected`)", None, 7, spooled=2)
+    ]
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT session, payload, reason, rejected_at FROM rejected ORDER BY id").fetchall()
     (b, payload, why, at), *others = rows
@@ -102,6 +106,18 @@ def test_of_rows_from_a_damaged_file_the_later_one_stays(table: SpoolTable) -> N
     assert table.put([*rows, SpoolRow(an_entry("b"), b"", None)]) == 2
     assert table.read().entries == [an_entry("a", attempts=1), an_entry("b")]
     assert table.content("a") == (b"head", b"1")
+
+
+def test_rows_that_cannot_be_read_stay_where_that_cannot_be_noted(
+    path: Path, database: Database, table: SpoolTable
+) -> None:
+    written(database, kept("a"), kept("b"))
+    altered(path, "UPDATE spool SET entry = '{' WHERE id = 'b'")
+    altered(path, "CREATE TRIGGER no BEFORE INSERT ON damage BEGIN SELECT raise(ABORT, 'no'); END")
+    with pytest.raises(sqlite3.Error):
+        table.take(NOW, 7)
+    altered(path, "DROP TRIGGER no")
+    assert table.take(NOW, 7) == ([an_entry("a")], ["b"])
 
 
 def test_what_is_known_and_missing_is_taken_over_from_another_file(

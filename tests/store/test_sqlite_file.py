@@ -74,7 +74,7 @@ def test_a_closed_file_is_whole_by_itself(file: StateFile, path: Path) -> None:
     assert names(path) == {"", ".lock"}
 
 
-@pytest.mark.parametrize("step", ["hold", "note", "notices", "opened"])
+@pytest.mark.parametrize("step", ["hold", "notices", "opened"])
 def test_an_opening_that_breaks_off_leaves_no_database_open(
     path: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,12 +82,10 @@ def test_an_opening_that_breaks_off_leaves_no_database_open(
         raise corrupt(sqlite3.SQLITE_FULL)
 
     filled(path, ["sales", "support"])
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE records SET payload = '{' WHERE session = 'sales'")
     open_, file = Database.open, a_file(path)
 
     def opened(*arguments: object) -> object:
-        for owner, name in ((Lease, "hold"), (Database, "note"), (Database, "notices"), (Upkeep, "opened")):
+        for owner, name in ((Lease, "hold"), (Database, "notices"), (Upkeep, "opened")):
             if name == step:
                 monkeypatch.setattr(owner, name, refuse)
         return found
@@ -297,7 +295,7 @@ def test_a_new_directory_is_made_and_its_rows_that_cannot_be_read_are_told(
         "the session starts afresh"
     )
     (damage,) = file.notices.values()
-    assert (damage.cause, damage.sessions) == ("damaged in 1 rows (kept in the table `rejected`)", 1)
+    assert (damage.cause, damage.sessions) == ("damaged in 1 row (kept in the table `rejected`)", 1)
     file.close()
     file.release()
     caplog.clear()
@@ -389,18 +387,17 @@ def test_upkeep_stops_with_a_connection_that_is_given_up(
     assert (file.database, len(stops)) == (None, 1)
 
 
-def test_rows_of_the_spool_that_were_moved_are_told_and_noted(
+def test_rows_of_the_spool_that_were_moved_are_told_and_their_notice_is_known(
     file: StateFile, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file.tell_of_rejected_entries(["a", "b"], 7, 9)
+    assert file.database is not None
+    file.database.note(Damage(NOW, "x", None, 7))
+    file.tell_of_rejected_entries(["a", "b"])
     assert caplog.messages == [
         f"state: the row of the spool's event '{id_}' in {path} cannot be read; it was moved to the table `rejected`"
         for id_ in ("a", "b")
     ]
-    (damage,) = file.notices.values()
-    assert damage == Damage(NOW, "damaged in 2 rows of the spool (kept in the table `rejected`)", None, 7, spooled=9)
-    assert file.database is not None
-    assert file.database.notices() == file.notices
+    assert [damage.cause for damage in file.notices.values()] == ["x"]
 
 
 @pytest.mark.parametrize("content", [b"no database, " * 500, b""])

@@ -175,7 +175,7 @@ async def test_rows_that_cannot_be_read_are_told_as_damage_and_the_others_go_on(
     store = await opened(path)
     assert await spool(store).entries() == [an_entry("a")]
     (damage,) = store.damage
-    assert (damage.cause, damage.spooled) == ("damaged in 1 rows of the spool (kept in the table `rejected`)", 1)
+    assert (damage.cause, damage.spooled) == ("damaged in 1 row of the spool (kept in the table `rejected`)", 1)
     assert "the row of the spool's event 'b'" in caplog.text
     assert "personal" not in caplog.text
     assert await store.acknowledge() == 1

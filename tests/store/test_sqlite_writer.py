@@ -228,11 +228,11 @@ def with_a_row_that_cannot_be_read(path: Path) -> None:
         connection.execute("UPDATE records SET payload = '{' WHERE session = 'x'")
 
 
-def refuse_to_note(*_: object) -> None:
-    raise failing(sqlite3.SQLITE_FULL)
+def refuse_to_give_notices(*_: object) -> None:
+    raise failing(sqlite3.SQLITE_IOERR)
 
 
-def test_a_file_that_could_be_opened_but_not_told_of_is_opened_again_and_gets_all_that_is_known(
+def test_a_file_that_could_be_opened_and_not_read_to_its_end_is_opened_again_and_gets_all_that_is_known(
     writer: SqliteWriter, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.write(batch(a_record("a")))
@@ -240,7 +240,7 @@ def test_a_file_that_could_be_opened_but_not_told_of_is_opened_again_and_gets_al
     path.unlink()
     with_a_row_that_cannot_be_read(path)
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "note", refuse_to_note)
+        patch.setattr(Database, "notices", refuse_to_give_notices)
         with pytest.raises(sqlite3.OperationalError):
             writer.write(batch(a_record("b")))
     writer.write(batch(a_record("c")))
