@@ -25,7 +25,7 @@ class Row(NamedTuple):
     payload: bytes
     position: Position
     """Where the stream of changes was when this stood there: what it tells from before is outdated."""
-    foreign: bool = True
+    foreign: bool
     """Whether another proxy wrote it."""
 
 
