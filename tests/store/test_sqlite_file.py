@@ -398,6 +398,7 @@ def test_rows_of_the_spool_that_were_moved_are_told_and_their_notice_is_known(
         for id_ in ("a", "b")
     ]
     assert [damage.cause for damage in file.notices.values()] == ["x"]
+    assert file.database.notices() == file.notices
 
 
 @pytest.mark.parametrize("content", [b"no database, " * 500, b""])

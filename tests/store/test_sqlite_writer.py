@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from statusproxy.status.model import Record
+from statusproxy.store import database as database_module
 from statusproxy.store import sqlite_file as sqlite_file_module
 from statusproxy.store.backlog import Batch, Entry
 from statusproxy.store.database import Database
@@ -228,19 +229,20 @@ def with_a_row_that_cannot_be_read(path: Path) -> None:
         connection.execute("UPDATE records SET payload = '{' WHERE session = 'x'")
 
 
-def refuse_to_give_notices(*_: object) -> None:
-    raise failing(sqlite3.SQLITE_IOERR)
+def refuse(*_: object) -> None:
+    raise failing(sqlite3.SQLITE_FULL)
 
 
-def test_a_file_that_could_be_opened_and_not_read_to_its_end_is_opened_again_and_gets_all_that_is_known(
-    writer: SqliteWriter, path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("owner", "step"), [(database_module, "note"), (Database, "notices")])
+def test_a_file_whose_opening_broke_off_late_is_opened_again_and_gets_all_that_is_known(
+    writer: SqliteWriter, path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, step: str
 ) -> None:
     writer.write(batch(a_record("a")))
     writer.file.close()
     path.unlink()
     with_a_row_that_cannot_be_read(path)
     with monkeypatch.context() as patch:
-        patch.setattr(Database, "notices", refuse_to_give_notices)
+        patch.setattr(owner, step, refuse)
         with pytest.raises(sqlite3.OperationalError):
             writer.write(batch(a_record("b")))
     writer.write(batch(a_record("c")))
