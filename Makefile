@@ -87,8 +87,7 @@ types: $(VENV)/.ready
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
 # What `make code` does, in as many processes as there are cores. From sixteen on, single files take longer than a share.
-SHARES := $(shell test $(CORES) -lt 16 && echo $(CORES) || echo 16)
-shares := $(patsubst %,code-%,$(shell seq $(SHARES)))
+shares := $(addprefix code-,$(shell seq $(CORES) | head -n 16))
 
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
 # tests start would compile them again, and a start that is measured would be that of a program that no one runs.
@@ -123,7 +122,7 @@ code: $(VENV)/.ready
 
 .PHONY: $(shares)
 $(shares): code-%: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "not measuring" --part code --share $*/$(SHARES)
+	$(BIN)/python -m pytest -m "not measuring" --part code --share $*/$(words $(shares))
 
 # What measures how long others wait, when nothing else runs. Each takes about half a processor.
 alone: $(VENV)/.ready

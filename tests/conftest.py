@@ -127,7 +127,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Tests in two parts, for runs side by side.
 
     Those that start programs wait, so they want many workers, but they are few. The others are many and quick, and want
-    a process per core. There, a worker that reads all tests and tells of each would take a sixth of the time: so each
+    a process per core. There, a worker that reads all tests and tells of each would take a tenth of the time: so each
     process has its share of the files, and reads no others.
     """
     parser.addoption("--part", choices=("programs", "code"), help="run those that start programs, or all others")
