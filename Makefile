@@ -40,22 +40,22 @@ help:
 
 # One stamp for each set of packages. It is younger than the pins: then the environment holds just these versions.
 # pip says what it does while it does it, and keeps no cache outside this folder.
-install = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-	PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -c constraints.txt -e
+tool = PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m
+install = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); $(tool) pip install -c constraints.txt
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@echo "Installing what statusproxy needs into $(VENV), once: about 11 MB to download"
-	@$(install) .
+	@$(install) -e .
 	@touch $@
 
 $(VENV)/.release: pyproject.toml constraints.txt
 	@echo "Installing what builds the wheel into $(VENV), once: about 20 MB to download"
-	@$(install) '.[release]'
+	@$(install) -e '.[release]'
 	@touch $(VENV)/.run $@
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Installing what the tests need into $(VENV), once: about 60 MB to download"
-	@$(install) '.[test]'
+	@$(install) --quiet uv && $(tool) tests.quick_install -c constraints.txt -e '.[test]'
 	@touch $(VENV)/.run $(VENV)/.release $@
 
 demo: $(VENV)/.run
