@@ -182,7 +182,7 @@ class Place:
         self.lost: list[str] = []
         """Sessions whose loss was answered with a success."""
         self.enough = False
-        self._next = iter(SESSIONS)
+        self._next = itertools.cycle(SESSIONS)  # restarts take as long as they do
 
     async def client(self) -> None:
         """Ask and tell until it is enough, each request on a connection of its own."""
