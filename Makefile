@@ -101,8 +101,8 @@ $(VENV)/.compiled: $(VENV)/.ready
 
 spread = --dist loadgroup --no-loadscope-reorder
 
-# What starts programs, machines and browsers waits more than it computes: three times as many workers as cores.
-WORKERS ?= $(shell expr 3 \* $(CORES))
+# What starts programs, machines and browsers waits more than it computes: twice as many workers as cores.
+WORKERS ?= $(shell expr 2 \* $(CORES))
 parallel = -n $(WORKERS) $(spread)
 
 # The domain's own tests must cover it whole, branch by branch. Measuring takes three times as long as the tests: few

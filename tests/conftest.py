@@ -79,21 +79,23 @@ _SLOW = (
 _PROGRAMS = (*_SLOW, "packaging")
 
 #: The longest first, so that no worker begins one of them when all others are done. A worker is always handed one group
-#: more than it runs: with six workers, behind the four that take minutes wait four of no account.
+#: more than it runs: with four workers, behind the four that take minutes wait four of no account.
 _LONGEST = (
     "tests/packaging/test_deb.py",
     "tests/docs/test_runbook.py",
     "tests/systemd/test_installed.py",
     "tests/docs/test_readme.py::test_the_commands_by_hand",
-    "tests/packaging/test_container.py",
-    "tests/systemd/test_ports.py",
     "tests/systemd/test_units.py",
     "tests/docs/test_shell.py",
     "tests/docs/test_pages.py",
     "tests/docs/test_try.py",
+    "tests/docs/test_two_proxies.py",
+    "tests/packaging/test_container.py",
+    "tests/systemd/test_ports.py",
     "tests/docs/test_new_gateway.py",
     "tests/browser/",
     "tests/integration/test_day.py",
+    "tests/integration/test_alerts.py",
     "tests/faults/test_faults.py",
     "tests/kills/",
     "tests/soak/",
