@@ -91,7 +91,7 @@ shares := $(addprefix code-,$(shell seq $(CORES) | head -n 16))
 
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
 # tests start would compile them again, and a start that is measured would be that of a program that no one runs.
-status programs code $(shares) alone quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
+status programs code $(shares) alone-computing alone-holding quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
 bench bench-before bench-units bench-instructions faults kills kills-alerts soak upgrade: export PYTHONDONTWRITEBYTECODE :=
 
 # The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.
@@ -125,9 +125,17 @@ code: $(VENV)/.ready
 $(shares): code-%: $(VENV)/.ready
 	$(BIN)/python -m pytest -m "not measuring" --part code --share $*/$(words $(shares))
 
-# What measures how long others wait, when nothing else runs. Each takes about half a processor.
+# What measures how long others wait, when nothing else runs. Those that compute take about half a processor each; those
+# that only hold places take a sixth, and run beside them, one after the other.
 alone: $(VENV)/.ready
-	$(BIN)/python -m pytest -n $(CORES) $(spread) -m measuring tests/faults
+	@$(beside) alone-computing alone-holding
+
+.PHONY: alone-computing alone-holding
+alone-computing: $(VENV)/.ready
+	$(BIN)/python -m pytest -n $(CORES) $(spread) -m "measuring and not holding" tests/faults
+
+alone-holding: $(VENV)/.ready
+	$(BIN)/python -m pytest -m "measuring and holding" tests/faults
 
 # The quick tests compute more than they wait: as many workers as cores, as each reads them all. What they leave idle,
 # lint and types use.

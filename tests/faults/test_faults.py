@@ -27,8 +27,10 @@ from tests.faults.turns import Turns
 PROXY: Final = os.environ.get("FAULTS_PROXY")
 QUICK: Final = [fault for fault in FAULTS if fault.quick]
 
-#: Faults that measure what others wait: `make alone` runs them when nothing else runs, as many as there are processors.
-MEASURING: Final = {module.__name__ for module in (large_work, held_places, descriptors)}
+#: Faults that measure what others wait: `make alone` runs them when nothing else runs. Those that compute run as many
+#: at once as there are processors; beside them, one after the other, those that hold places and compute little.
+COMPUTING: Final = {large_work.__name__}
+HOLDING: Final = {module.__name__ for module in (held_places, descriptors)}
 
 #: How often a fault is run before it counts as found. A machine that was busy for a moment is no fault; one that is
 #: there shows each time.
@@ -43,15 +45,14 @@ _STOOD_STILL: Final = 0.025
 
 def measures(fault: Fault) -> bool:
     """Whether it measures what others wait."""
-    return fault.run.__module__ in MEASURING
+    return fault.run.__module__ in COMPUTING | HOLDING
 
 
 def parameter(fault: Fault) -> Any:
     """A fault as a parameter, marked by what it must not run beside."""
-    marks = (
-        [pytest.mark.measuring, pytest.mark.divisible] if measures(fault) else pytest.mark.grouped(fault.run.__module__)
-    )
-    return pytest.param(fault, id=fault.name, marks=marks)
+    module = fault.run.__module__
+    marks = [pytest.mark.measuring, pytest.mark.divisible] if measures(fault) else [pytest.mark.grouped(module)]
+    return pytest.param(fault, id=fault.name, marks=[*marks, pytest.mark.holding] if module in HOLDING else marks)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,10 @@ def gateway() -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="session")
-def turns(tmp_path_factory: pytest.TempPathFactory) -> Turns:
-    return Turns(tmp_path_factory.getbasetemp().parent / "turns")  # pytest-xdist's workers have it in common
+def turns(request: pytest.FixtureRequest) -> Turns:
+    cache = request.config.cache
+    assert cache is not None
+    return Turns(cache.mkdir("faults") / "turns")  # all runs in this checkout have it in common
 
 
 def tried(fault: Fault, gateway: Gateway, turns: Turns) -> Outcome:
