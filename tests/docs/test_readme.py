@@ -157,6 +157,9 @@ def test_the_checks_by_hand_are_those_of_make_test() -> None:
 
 def test_what_is_installed_for_the_tests_by_hand_is_what_make_has_installed_for_this_one() -> None:
     recipe = (ROOT / "Makefile").read_text()
+    defined = dict(re.findall(r"^(tool|install) = (.*)$", recipe, re.MULTILINE))
+    assert defined["tool"].endswith("$(BIN)/python -m")
+    assert defined["install"].endswith("$(tool) pip install -c constraints.txt")
     assert "@$(install) --quiet uv && $(tool) tests.quick_install -c constraints.txt -e '.[test]'\n" in recipe
     assert _INSTALL_FOR_TESTS.removeprefix(".venv/bin/pip ") == "install -c constraints.txt -e '.[test]'"
 
