@@ -64,7 +64,7 @@ demo: $(VENV)/.run
 run: $(VENV)/.run
 	@$(BIN)/statusproxy run
 
-# Side by side, each one's words in one piece where make can do that.
+# Side by side, each one's words in one piece where make can do that. A number right behind it bounds how many at once.
 beside = $(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync) -j
 
 # Before a recipe: its words are shown as they come even so. That is what `+` does beside its own task, to run for
@@ -91,7 +91,8 @@ shares := $(addprefix code-,$(shell seq $(CORES) | head -n 16))
 
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
 # tests start would compile them again, and a start that is measured would be that of a program that no one runs.
-status programs code $(shares) alone-computing alone-holding quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
+status programs code $(shares) quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
+alone-computing alone-holding: export PYTHONDONTWRITEBYTECODE :=
 bench bench-before bench-units bench-instructions faults kills kills-alerts soak upgrade: export PYTHONDONTWRITEBYTECODE :=
 
 # The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.

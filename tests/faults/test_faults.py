@@ -29,8 +29,8 @@ QUICK: Final = [fault for fault in FAULTS if fault.quick]
 
 #: Faults that measure what others wait: `make alone` runs them when nothing else runs. Those that compute run as many
 #: at once as there are processors; beside them, one after the other, those that hold places and compute little.
-COMPUTING: Final = {large_work.__name__}
 HOLDING: Final = {module.__name__ for module in (held_places, descriptors)}
+MEASURING: Final = {large_work.__name__, *HOLDING}
 
 #: How often a fault is run before it counts as found. A machine that was busy for a moment is no fault; one that is
 #: there shows each time.
@@ -45,7 +45,7 @@ _STOOD_STILL: Final = 0.025
 
 def measures(fault: Fault) -> bool:
     """Whether it measures what others wait."""
-    return fault.run.__module__ in COMPUTING | HOLDING
+    return fault.run.__module__ in MEASURING
 
 
 def parameter(fault: Fault) -> Any:
@@ -87,7 +87,7 @@ def tried(fault: Fault, gateway: Gateway, turns: Turns) -> Outcome:
 
 @pytest.mark.parametrize("holds", [True, False], ids=["and it holds there", "and it does not"])
 def test_what_is_too_long_beside_others_is_measured_by_itself(
-    holds: bool, turns: Turns, monkeypatch: pytest.MonkeyPatch
+    holds: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[bool] = []
 
@@ -98,7 +98,7 @@ def test_what_is_too_long_beside_others_is_measured_by_itself(
 
     monkeypatch.setitem(globals(), "play", play)
     measuring = next(filter(measures, QUICK))
-    assert tried(measuring, Gateway(), turns).ok is holds
+    assert tried(measuring, Gateway(), Turns(tmp_path / "turns")).ok is holds
     assert made == [True, False] if holds else [True] + [False] * _TRIES
 
 
