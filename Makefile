@@ -72,7 +72,7 @@ beside = $(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--
 live = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
 
 test: $(VENV)/.ready
-	@$(beside)$(CORES) lint status $(VENV)/.compiled types
+	@$(beside)$(CORES) lint status $(VENV)/.compiled-programs types
 	@$(MAKE) --no-print-directory unit alone
 
 lint: $(VENV)/.ready
@@ -91,13 +91,14 @@ shares := $(addprefix code-,$(shell seq $(CORES) | head -n 16))
 
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
 # tests start would compile them again, and a start that is measured would be that of a program that no one runs.
-status programs code $(shares) quick steady coverage $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE :=
+status programs code $(shares) quick steady coverage $(VENV)/.compiled $(VENV)/.compiled-programs: export PYTHONDONTWRITEBYTECODE :=
 alone-computing alone-holding: export PYTHONDONTWRITEBYTECODE :=
 bench bench-before bench-units bench-instructions faults kills kills-alerts soak upgrade: export PYTHONDONTWRITEBYTECODE :=
 
-# The first time the tests are read, once, before each worker would do it for itself. What is wrong shows when they run.
-$(VENV)/.compiled: $(VENV)/.ready
-	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true
+# The first time the tests are read, once, before each worker would do it for itself: all, or those of `make programs`.
+# What is wrong shows when they run.
+$(VENV)/.compiled $(VENV)/.compiled-programs: $(VENV)/.ready
+	@$(BIN)/python -m pytest --collect-only -qq $(if $(findstring programs,$@),--part programs) >/dev/null || true
 	@touch $@
 
 spread = --dist loadgroup --no-loadscope-reorder
@@ -116,7 +117,7 @@ status: $(VENV)/.ready
 unit: $(VENV)/.ready
 	@$(beside) programs $(shares)
 
-programs: $(VENV)/.compiled
+programs: $(VENV)/.compiled-programs
 	$(BIN)/python -m pytest $(parallel) -m "not measuring" --part programs
 
 code: $(VENV)/.ready

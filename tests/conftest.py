@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests import forks
 from tests.proxy.harness import Origin, Running, running
@@ -210,3 +210,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return len(_LONGEST) + (item.path not in slow)
 
     items.sort(key=place)
+    if config.getoption("part") == "code":
+        left_out = {item for item in items if _is_tried_with_the_cover(item)}
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_tried_with_the_cover(item: pytest.Item) -> bool:
+    """Whether `make status` runs it, and just so: it tries properties with fewer examples."""
+    in_status = item.nodeid.startswith("tests/status/") and not item.nodeid.startswith("tests/status/simulation/")
+    quick = item.get_closest_marker("slow") is None
+    return in_status and quick and not (isinstance(item, pytest.Function) and is_hypothesis_test(item.obj))

@@ -220,6 +220,7 @@ def test_members_are_found_as_deep_as_any_path_goes() -> None:
         parse_members(b'{"a":' * 1_000_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("element", [b"[]", b"{}", b'""', b"1", b'{"a":[{}]}'])
 def test_a_document_of_many_small_values_takes_little_longer_than_one_string(element: bytes) -> None:
     """Building 350 000 lists to throw them away took 70 times as long."""
