@@ -107,6 +107,9 @@ _LONGEST = (
     "tests/test_server.py",
 )
 
+#: One worker runs these, and starts one browser for all.
+_ONE_BROWSER = "tests/browser/"
+
 #: Characters of a value by which a test is named.
 _LONGEST_NAME = 80
 
@@ -202,6 +205,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             slow.add(item.path)
         file = item.nodeid.partition("::")[0]
         named = f"{file}: {marks[_GROUPED].args[0]}" if _GROUPED in marks else file
+        if file.startswith(_ONE_BROWSER):
+            named = _ONE_BROWSER
         item.add_marker(pytest.mark.xdist_group(item.nodeid if "divisible" in marks else named))
 
     def place(item: pytest.Item) -> int:

@@ -269,7 +269,9 @@ _CLIPPED = (
 @pytest.mark.parametrize("language", ["en-US", "pt-BR"])
 def test_axe_finds_nothing_in_any_state_width_and_scheme(window: webdriver.Chrome, language: str) -> None:
     speak(window, language)
-    with stand_in(mixed(40)) as site:
+    sessions = mixed(16)
+    assert {one["state"] for one in sessions} == set(STATES)
+    with stand_in(sessions) as site:
         for scheme in ("light", "dark"):
             for width in (1366, 360):
                 prefer(window, scheme)
