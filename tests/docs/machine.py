@@ -43,6 +43,7 @@ class Origin:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         self._git("init", "--quiet")
+        self._git("config", "core.compression", "0")  # all of it is read once
         self._commit()
 
     def release(self, version: str) -> None:
