@@ -25,12 +25,19 @@ from tests.faults.stage import play
 from tests.faults.turns import Turns
 
 PROXY: Final = os.environ.get("FAULTS_PROXY")
-QUICK: Final = [fault for fault in FAULTS if fault.quick]
 
 #: Faults that measure what others wait: `make alone` runs them when nothing else runs. Those that compute run as many
 #: at once as there are processors; beside them, one after the other, those that hold places and compute little.
 HOLDING: Final = {module.__name__ for module in (held_places, descriptors)}
 MEASURING: Final = {large_work.__name__, *HOLDING}
+
+#: The longest are begun first and the shortest last, so that no processor is idle at the end.
+_BEGUN: Final = {
+    **dict.fromkeys(("large-channel", "upload-chunks", "endless-trailers"), -1),
+    **dict.fromkeys(("create-bomb", "falling-sessions", "bounded-heads"), 1),
+}
+
+QUICK: Final = sorted((fault for fault in FAULTS if fault.quick), key=lambda fault: _BEGUN.get(fault.name, 0))
 
 #: How often a fault is run before it counts as found. A machine that was busy for a moment is no fault; one that is
 #: there shows each time.
