@@ -116,8 +116,14 @@ def test_a_jump_that_is_merged_with_the_test_before_it_is_reached_with_that(tmp_
 
 
 def test_a_mutant_that_never_ends_is_noticed_by_its_time(tmp_path: Path) -> None:
-    text = "def count(number):\n    while number > 0:\n        number -= 1\n    return number\n"
-    told = fates(tmp_path, text, "from statusproxy.toy.it import count\ndef test_it(): assert count(3) == 0\n", 3)
+    text = "def count(number, wait):\n    while number > 0:\n        wait()\n        number -= 1\n    return number\n"
+    test = """
+        import time
+        from statusproxy.toy.it import count
+        def test_it():
+            assert count(3, lambda: time.sleep(0.01)) == 0
+    """
+    told = fates(tmp_path, text, test, 3)
     assert told["number -= 1 -> pass"] == "too slow"
     assert told["number > 0 -> number >= 0"] == "noticed"
 
