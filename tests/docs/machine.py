@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +12,7 @@ import pytest
 from tests.docs.pages import ROOT
 from tests.docs.shell import Bash
 from tests.systemd import machine as machines
-
-#: What the operators' machines have besides what the installer needs.
-MORE_PACKAGES: Final = ("curl", "git", "nginx-light", "openssl")
+from tests.systemd import roots
 
 #: What is typed where the runbook asks for a secret; the stand-ins know no other.
 TYPED: Final = "example-secret\n"
@@ -63,20 +61,14 @@ class Origin:
 
 
 @contextlib.contextmanager
-def vps(
-    folder: Path, log: Path, patch: pytest.MonkeyPatch, packages: Sequence[str] = ()
-) -> Iterator[tuple[Bash, Origin]]:
-    """A machine without statusproxy, and the repository it can be had from; skips where none can be made.
-
-    `packages` are Debian's, besides those of every operator's machine.
-    """
+def vps(folder: Path, log: Path) -> Iterator[tuple[Bash, Origin]]:
+    """A machine without statusproxy, and the repository it can be had from; skips where none can be made."""
     reason = machines.lacking()
     if reason is not None:
         pytest.skip(reason)
-    patch.setattr(machines, "PACKAGES", (*machines.PACKAGES, *MORE_PACKAGES, *packages))
     try:
-        machines.root_archive()
-        wheels = machines.wheels()
+        roots.root_archive(roots.VPS)
+        wheels = roots.wheels()
     except subprocess.CalledProcessError as error:
         pytest.skip(f"the machine cannot be made here (a Debian mirror and wheels are needed the first time): {error}")
     origin = Origin(folder / "origin")
@@ -87,7 +79,7 @@ def vps(
     binds = {"/vps": here / "vps", "/stand-ins": stand_ins, "/wheels": wheels, "/origin": origin.folder}
     with contextlib.ExitStack() as running:
         try:
-            machine = running.enter_context(machines.Machine(folder, log, read_only=binds))
+            machine = running.enter_context(machines.Machine(folder, log, read_only=binds, packages=roots.VPS))
         except machines.BootError as error:
             pytest.skip(str(error))
         machine.run("bash /vps/set-up.sh", timeout=_PATIENCE)

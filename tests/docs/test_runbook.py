@@ -30,9 +30,9 @@ README, PORTUGUESE = ROOT / "README.md", ROOT / "docs" / "pt-BR" / "README.md"
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bash, Origin]]:
+def site(tmp_path: Path) -> Iterator[tuple[Bash, Origin]]:
     """A VPS without statusproxy."""
-    with vps(tmp_path, LOG, monkeypatch) as made:
+    with vps(tmp_path, LOG) as made:
         yield made
 
 

@@ -24,9 +24,9 @@ UPGRADE = "Upgrade"
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bash, Origin]]:
+def site(tmp_path: Path) -> Iterator[tuple[Bash, Origin]]:
     """A VPS with Redis and without statusproxy."""
-    with vps(tmp_path, LOG, monkeypatch, ["redis-server"]) as made:
+    with vps(tmp_path, LOG) as made:
         yield made
 
 

@@ -1,6 +1,6 @@
 """Containers without a registry, and out of this host's way: podman in a network, mounts and processes of its own.
 
-The base of the image is the root of the machines (`tests/systemd/machine.py`): a Debian with Python.
+The base of the image is the root of the machines (`tests/systemd/roots.py`): a Debian with Python.
 """
 
 import contextlib
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.systemd import machine as machines
+from tests.systemd import roots
 
-CHECKOUT: Final = machines.CHECKOUT
+CHECKOUT: Final = roots.CHECKOUT
 BASE: Final = "localhost/base:latest"
 IMAGE: Final = "localhost/statusproxy"
 
@@ -124,7 +124,7 @@ class Containers:
         """Build the image as `make image` does, from the base, which its digest pins, and the wheels."""
         pip = self._folder / "pip.conf"
         pip.write_text(_NO_INDEX, encoding="utf-8")
-        mounts = [f"--volume={machines.wheels()}:/wheels:ro", f"--volume={pip}:/etc/pip.conf:ro"]
+        mounts = [f"--volume={roots.wheels()}:/wheels:ro", f"--volume={pip}:/etc/pip.conf:ro"]
         script = str(CHECKOUT / "packaging" / "container" / "build.sh")
         command = (script, "--isolation=chroot", *mounts)
         self.run(*command, ENGINE="buildah", IMAGE=IMAGE, PYTHON_IMAGE=BASE, PYTHON_DIGEST=self.digest(BASE))
@@ -134,7 +134,7 @@ class Containers:
         return self.run("podman", "image", "inspect", "--format={{.Digest}}", image).strip()
 
     def _import(self) -> None:
-        self.run("podman", "import", "--quiet", str(machines.root_archive()), BASE)
+        self.run("podman", "import", "--quiet", str(roots.root_archive()), BASE)
         self.run("podman", "run", "--rm", "--read-only", "--cap-drop=ALL", BASE, "/bin/true")
 
     def _store(self, driver: str) -> None:

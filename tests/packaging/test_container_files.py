@@ -13,7 +13,7 @@ import yaml
 
 from statusproxy.config.load import load
 from tests.docs.pages import blocks
-from tests.systemd.machine import CHECKOUT
+from tests.systemd.roots import CHECKOUT
 
 COMPOSE: Final = CHECKOUT / "compose.yaml"
 TAKEOVER: Final = CHECKOUT / "packaging" / "container" / "compose.takeover.yaml"

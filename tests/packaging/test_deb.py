@@ -18,7 +18,9 @@ from tests.docs.pages import blocks, steps
 from tests.docs.shell import Shell
 from tests.packaging.building import build
 from tests.systemd import machine as machines
-from tests.systemd.machine import CHECKOUT, Machine
+from tests.systemd import roots
+from tests.systemd.machine import Machine
+from tests.systemd.roots import CHECKOUT
 from tests.systemd.service import (
     FILES,
     GATEWAY,
@@ -103,8 +105,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     LOG.parent.mkdir(exist_ok=True)
     LOG.unlink(missing_ok=True)
     try:
-        machines.root_archive()
-        wheels = machines.wheels()
+        roots.root_archive()
+        wheels = roots.wheels()
     except subprocess.CalledProcessError as error:
         pytest.skip(f"the machine cannot be made here (a Debian mirror and wheels are needed the first time): {error}")
     offline = Path(shutil.copytree(wheels, folder / "offline"))

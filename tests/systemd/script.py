@@ -3,7 +3,7 @@
 import importlib.util
 from types import ModuleType
 
-from tests.systemd.machine import CHECKOUT
+from tests.systemd.roots import CHECKOUT
 
 
 def script(name: str) -> ModuleType:

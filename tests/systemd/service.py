@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tests.systemd.machine import CHECKOUT, Machine
+from tests.systemd.machine import Machine
+from tests.systemd.roots import CHECKOUT
 
 PROXY: Final = 8090
 GATEWAY: Final = 3000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.systemd.machine import CHECKOUT
+from tests.systemd.roots import CHECKOUT
 
 INSTALL = CHECKOUT / "systemd" / "install.sh"
 

@@ -14,7 +14,9 @@ import pytest
 
 from tests.packaging.building import build
 from tests.systemd import machine as machines
-from tests.systemd.machine import CHECKOUT, Machine
+from tests.systemd import roots
+from tests.systemd.machine import Machine
+from tests.systemd.roots import CHECKOUT
 from tests.systemd.service import (
     FILES,
     GATEWAY,
@@ -87,7 +89,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     LOG.parent.mkdir(exist_ok=True)
     LOG.unlink(missing_ok=True)
     try:
-        archive, wheels = machines.root_archive(), machines.wheels()
+        archive, wheels = roots.root_archive(), roots.wheels()
     except subprocess.CalledProcessError as error:
         pytest.skip(f"the machine cannot be made here (a Debian mirror and wheels are needed the first time): {error}")
     assert archive.exists()

@@ -11,7 +11,7 @@ import pytest
 
 from statusproxy.config.load import loads
 from tests.ports import free_port
-from tests.systemd.machine import CHECKOUT
+from tests.systemd.roots import CHECKOUT
 from tests.systemd.script import script
 
 

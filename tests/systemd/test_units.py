@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.systemd.machine import CHECKOUT
+from tests.systemd.roots import CHECKOUT
 
 UNITS = CHECKOUT / "systemd"
 UNIT_FILES = ("statusproxy.service", "statusproxy.socket", "statusproxy@.service")
