@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond Python: nginx, HAProxy, PHP with cURL, curl, Node.js, Chromium, Redis, Prometheus,
-# Podman, Buildah, and the npm packages of tests/peers.
+# Podman, Buildah, the npm packages of tests/peers, and the file systems of the machines that tests boot.
 # For Debian and its kin, as root or with sudo. Safe to run again: does, and says, nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/peers"
@@ -71,6 +71,11 @@ fi
 if ! node_is_new_enough; then
   echo "install-peers: Node.js $(node --version 2>/dev/null || echo is missing); the peers need $node_major or newer" >&2
   exit 1
+fi
+
+# The tests' machines, which only root may boot; their tests are skipped where they cannot be made.
+if [ "$(id -u)" -eq 0 ]; then
+  (cd ../.. && python3 -m tests.systemd.roots) || true
 fi
 
 # npm keeps its own note of what it installed; the stamp says from which lock file.
