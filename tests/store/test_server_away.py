@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,42 +21,13 @@ from statusproxy.store.errors import StoreError, StoreInUseError
 from statusproxy.store.fallback import OFF
 from statusproxy.store.journal_file import JournalFile, encode_items, file_name
 from statusproxy.store.owner import Owner
+from tests import forks
 from tests.waiting import until
 
 from .redis_server import LIMIT, RedisServer, RedisStore, redis_store, running
 from .samples import NOW, a_change, a_record, caught_up, overridden
 
 pytestmark = [pytest.mark.slow, pytest.mark.divisible]
-
-#: A proxy's store as a process: it takes a change on each line of its input, and says when that was answered for; asked
-#: with "?", what is wrong with the store.
-PROXY = """
-import asyncio, sys
-from pathlib import Path
-from statusproxy.store.errors import StoreError
-from statusproxy.config.state_url import Place
-from tests.store.redis_server import redis_store
-from tests.store.samples import a_change, overridden
-
-async def main():
-    place, limit = Place("127.0.0.1", int(sys.argv[1])), float(sys.argv[3])
-    store = redis_store(place, journal=Path(sys.argv[2]), answer_limit=limit, save_limit=limit)
-    await store.open()
-    print("open", flush=True)
-    loop = asyncio.get_running_loop()
-    while session := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
-        if session == "?":
-            print(store.error, flush=True)
-            continue
-        try:
-            await store.save([overridden(session)], [], [a_change(session)])
-        except StoreError as error:
-            print("answered:", error, flush=True)
-        else:
-            print("answered", flush=True)
-
-asyncio.run(main())
-"""
 
 
 @pytest.fixture
@@ -76,28 +46,28 @@ class Proxy:
 
     def __init__(self, server: RedisServer, folder: Path, limit: float = LIMIT) -> None:
         """`limit`: seconds that it waits for the server."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", PROXY, str(server.port), str(folder), str(limit)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            cwd=Path(__file__).parents[2],
+        self._process = forks.start(
+            "tests.store.saving", str(server.port), str(folder), str(limit),
+            folder=Path(__file__).parents[2],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         assert self._read() == "open"
 
     def save(self, session: str) -> str:
         """Have a change saved; what it was answered."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{session}\n")
+        self._process.stdin.write(f"{session}\n".encode())
         self._process.stdin.flush()
         return self._read()
 
     def kill(self) -> None:
         """End it as `kill -9` does."""
-        self._process.kill()
+        self._process.send_signal(signal.SIGKILL)
         self._process.communicate()
 
     def _read(self) -> str:
         assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        return self._process.stdout.readline().decode().strip()
 
 
 @asynccontextmanager
