@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,11 +60,14 @@ class Process:
 
     def command(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
         """Run `statusproxy …` beside it, with its configuration."""
-        return subprocess.run(
-            [sys.executable, "-m", "statusproxy", *arguments],
-            env={**os.environ, "STATUSPROXY_CONFIG": str(self.config), "TZ": "UTC", **environ},
-            capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=self.config.parent,
-        )  # fmt: skip
+        with tempfile.TemporaryFile() as errors:
+            running = forks.start(
+                "statusproxy", *arguments, folder=self.config.parent, stdout=subprocess.PIPE, stderr=errors,
+                environ={**os.environ, "STATUSPROXY_CONFIG": str(self.config), "TZ": "UTC", **environ},
+            )  # fmt: skip
+            said, _ = running.communicate(timeout=PATIENCE)
+            errors.seek(0)
+            return subprocess.CompletedProcess(arguments, running.wait(), said.decode(), errors.read().decode())
 
 
 @contextmanager
