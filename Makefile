@@ -91,7 +91,8 @@ shares := $(addprefix code-,$(shell seq $(CORES) | head -n 16))
 
 # Compiled modules are kept, whatever the environment says: each worker and each of the hundreds of programs that the
 # tests start would compile them again, and a start that is measured would be that of a program that no one runs.
-status programs code $(shares) quick steady coverage $(VENV)/.compiled $(VENV)/.compiled-programs: export PYTHONDONTWRITEBYTECODE :=
+status programs code $(shares) quick steady coverage: export PYTHONDONTWRITEBYTECODE :=
+$(VENV)/.compiled $(VENV)/.compiled-programs: export PYTHONDONTWRITEBYTECODE :=
 alone-computing alone-holding: export PYTHONDONTWRITEBYTECODE :=
 bench bench-before bench-units bench-instructions faults kills kills-alerts soak upgrade: export PYTHONDONTWRITEBYTECODE :=
 

@@ -133,7 +133,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     Those that start programs wait, so they want many workers, but they are few. The others are many and quick, and want
     a process per core. There, a worker that reads all tests and tells of each would take a tenth of the time: so each
-    process has its share of the files, and reads no others.
+    process has its share of the files, and reads no others. What `make status` runs is left out there.
     """
     parser.addoption("--part", choices=("programs", "code"), help="run those that start programs, or all others")
     parser.addoption("--share", metavar="N/OF", help="run the N-th of so many shares of the files")

@@ -97,6 +97,20 @@ class Containers:
         assert done.returncode == expect, f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def once(self, *arguments: str, expect: int = 0) -> str:
+        """Run a container to its end and give what it printed, on both outputs.
+
+        That is read from its log. On a busy machine, `podman run` printed nothing of it once, with exit code 0.
+        """
+        name = self.run("podman", "run", "--detach", *arguments).strip()
+        try:
+            code = int(self.run("podman", "wait", name))
+            said = self.run("sh", "-c", 'podman logs "$0" 2>&1', name)
+        finally:
+            self.run("podman", "rm", "--force", name)
+        assert code == expect, f"{arguments}: exit code {code}\n{said}"
+        return said
+
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a command there, with pipes to it."""
         pipe = subprocess.PIPE

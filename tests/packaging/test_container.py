@@ -106,7 +106,7 @@ def test_the_image_says_what_it_is_and_how_it_is_run(place: Containers) -> None:
 
 def test_the_image_holds_only_what_runs(place: Containers) -> None:
     look = "ls /opt/statusproxy/lib/python3.*/site-packages /opt/statusproxy/bin; ls / /src /opt/pip 2>&1 || true"
-    found = place.run("podman", "run", "--rm", *CONFINED, "--entrypoint=/bin/sh", IMAGE, "-c", look)
+    found = place.once(*CONFINED, "--entrypoint=/bin/sh", IMAGE, "-c", look)
     assert "uvloop" in found
     assert "apprise" in found
     assert "redis" in found
@@ -117,14 +117,11 @@ def test_the_image_holds_only_what_runs(place: Containers) -> None:
 
 
 def test_without_a_gateway_it_says_which_variable_is_missing(place: Containers) -> None:
-    command = ["podman", "run", "--rm", *CONFINED, IMAGE, "run"]
-    said = place.run("sh", "-c", '"$@" 2>&1', "sh", *command, expect=2)
-    assert "STATUSPROXY_GATEWAY is not set" in said
+    assert "STATUSPROXY_GATEWAY is not set" in place.once(*CONFINED, IMAGE, "run", expect=2)
 
 
 def test_health_is_1_where_no_proxy_runs(place: Containers) -> None:
-    command = ["podman", "run", "--rm", *CONFINED, "--env=STATUSPROXY_GATEWAY=http://127.0.0.1:9", IMAGE, "health"]
-    said = place.run("sh", "-c", '"$@" 2>&1', "sh", *command, expect=1)
+    said = place.once(*CONFINED, "--env=STATUSPROXY_GATEWAY=http://127.0.0.1:9", IMAGE, "health", expect=1)
     assert "127.0.0.1:8091" in said or "0.0.0.0:8091" in said
 
 
@@ -168,13 +165,11 @@ def test_a_token_or_secret_that_cannot_be_used_is_named(place: Containers, tmp_p
     file.chmod(0o600)
     given = "--env=STATUSPROXY_GATEWAY=http://127.0.0.1:9"
     secret = "/run/secrets/STATUSPROXY_ADMIN_TOKEN"
-    command = ["podman", "run", "--rm", *CONFINED, given, f"--volume={file}:{secret}:ro", IMAGE, "run"]
-    assert f"cannot read the secret {secret}: user 10001" in place.run(
-        "sh", "-c", '"$@" 2>&1', "sh", *command, expect=2
-    )
+    said = place.once(*CONFINED, given, f"--volume={file}:{secret}:ro", IMAGE, "run", expect=2)
+    assert f"cannot read the secret {secret}: user 10001" in said
     # podman-compose 1.0.3 hands on the text of the Compose file, which everyone can read.
-    command = ["podman", "run", "--rm", *CONFINED, given, "--env=STATUSPROXY_ADMIN_TOKEN=${ADMIN_TOKEN:-}", IMAGE]
-    assert "did not fill in the variable" in place.run("sh", "-c", '"$@" 2>&1', "sh", *command, expect=2)
+    said = place.once(*CONFINED, given, "--env=STATUSPROXY_ADMIN_TOKEN=${ADMIN_TOKEN:-}", IMAGE, expect=2)
+    assert "did not fill in the variable" in said
     kept = "/var/lib/statusproxy/admin-token"
     name = place.run("podman", "run", "--detach", *CONFINED, given, f"--volume={file}:{kept}:ro", IMAGE).strip()
     try:
@@ -278,7 +273,7 @@ def test_both_languages_have_the_same_blocks() -> None:
 def test_the_sbom_names_each_distribution_in_the_image(place: Containers) -> None:
     read = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')"
     python = ["--entrypoint=/opt/statusproxy/bin/python", IMAGE, "-c", read]
-    inside = place.run("podman", "run", "--rm", *CONFINED, *python)
+    inside = place.once(*CONFINED, *python)
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     listed = json.loads(place.run("packaging/container/sbom.sh", IMAGE, ENGINE="podman", PATH=path))
     assert (listed["bomFormat"], listed["specVersion"]) == ("CycloneDX", "1.6")
