@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from tests.systemd.cgroups import entering, own_groups
-from tests.systemd.roots import IN_MEMORY, PACKAGES, room_in_memory, root_archive
+from tests.systemd.roots import PACKAGES, in_memory, root_archive
 
 TOOLS: Final = ("systemd-nspawn", "mmdebstrap", "nsenter")
 
@@ -69,11 +69,9 @@ class Machine:
 
     def __enter__(self) -> Self:
         self._folder.mkdir()
-        unpack = f"{IN_MEMORY if room_in_memory() else ''}{_UNPACK}"
         binds = [f"--bind-ro={outside}:{inside}" for inside, outside in self._read_only.items()]
         with self.log.with_suffix(".console").open("wb") as console:
-            command = ["unshare", "--mount", "/bin/sh", "-c", unpack, "sh", str(self._folder)]
-            command += [str(root_archive(self._packages))]
+            command = [*in_memory(self._folder, _UNPACK), str(root_archive(self._packages))]
             command += ["systemd-nspawn", "--quiet", f"--directory={self._folder}", "--boot", "--register=no"]
             command += ["--keep-unit", "--private-network", "--link-journal=no", "--resolv-conf=off", *binds]
             groups = self._groups.enter_context(own_groups(f"statusproxy-test-{os.getpid()}-{id(self):x}"))

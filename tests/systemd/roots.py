@@ -50,7 +50,7 @@ _HOOKS: Final = (_READY_PIP.strip(), _NO_GENERATORS.strip())
 
 #: Mounts memory at the folder "$1", where thousands of small files take half the processor time; no one else sees it,
 #: and with the last process of the shell's mount namespace it is gone. Where nothing may be mounted they are on disk.
-IN_MEMORY: Final = 'mount -t tmpfs -o mode=755,size=4g machine "$1" || :; '
+_MOUNT: Final = 'mount -t tmpfs -o mode=755,size=4g machine "$1" || :; '
 
 #: Makes its temporary files in the folder "$1", and becomes the command behind it.
 _MAKE: Final = 'export TMPDIR="$1" && shift && exec "$@"'
@@ -73,6 +73,12 @@ def room_in_memory(meminfo: Path = _MEMINFO, group: Path = _GROUP) -> bool:
         most, used = (int((group / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
         room = min(room, most - used)
     return room >= _ROOM
+
+
+def in_memory(folder: Path, script: str) -> list[str]:
+    """The command that runs a shell script on the folder "$1", in memory where there is room; arguments may follow."""
+    mount = _MOUNT if room_in_memory() else ""
+    return ["unshare", "--mount", "/bin/sh", "-c", f"{mount}{script}", "sh", str(folder)]
 
 
 def cache() -> Path:
@@ -111,10 +117,9 @@ def archive_of(packages: Sequence[str]) -> Path:
 def _make(archive: Path, packages: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # apt loads packages as a user without rights
-        script = f"{IN_MEMORY if room_in_memory() else ''}{_MAKE}"
         subprocess.run(
             [
-                *("unshare", "--mount", "/bin/sh", "-c", script, "sh", folder),
+                *in_memory(Path(folder), _MAKE),
                 "mmdebstrap",
                 "--quiet",
                 "--variant=minbase",
