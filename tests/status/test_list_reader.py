@@ -267,13 +267,9 @@ def test_an_id_that_is_none_lets_the_next_member_name_the_channel(written: str) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("reader", "element"),
-    [(READER, "[]"), (ListReader(((),), (("id", "inner"),)), '"xx"')],
-    ids=["id", "id.inner"],
-)
-def test_an_id_that_is_a_long_array_is_skipped(reader: ListReader, element: str) -> None:
-    body = f'[{{"id":[{f"{element}," * 150_000}0]}}]'.encode()
+@pytest.mark.parametrize("reader", [READER, ListReader(((),), (("id", "inner"),))], ids=["id", "id.inner"])
+def test_an_id_that_is_a_long_array_is_skipped(reader: ListReader) -> None:
+    body = f'[{{"id":[{"[]," * 150_000}0]}}]'.encode()
     tracemalloc.start()
     try:
         assert find(body, reader=reader) is not None
