@@ -108,12 +108,10 @@ spread = --dist loadgroup --no-loadscope-reorder
 WORKERS ?= $(shell expr 2 \* $(CORES))
 parallel = -n $(WORKERS) $(spread)
 
-# The domain's own tests must cover it whole, branch by branch. Measuring takes three times as long as the tests: few
-# examples of each property are enough for that. All of them are tried with the others, unmeasured. One process: two
-# would take a quarter more, and `make test` has other work for the second processor.
+# The domain's own examples must cover it whole, branch by branch; its properties are tried unmeasured, with the others.
+# One process: two would take a quarter more, and `make test` has other work for the second processor.
 status: $(VENV)/.ready
-	$(live)HYPOTHESIS_PROFILE=brief $(BIN)/python -m pytest tests/status -m "not slow" \
-		--ignore=tests/status/simulation --cov=statusproxy.status --cov-report=term:skip-covered --cov-fail-under=100
+	$(live)$(BIN)/python -m pytest --part status --cov=statusproxy.status --cov-report=term:skip-covered --cov-fail-under=100
 
 unit: $(VENV)/.ready
 	@$(beside) programs $(shares)

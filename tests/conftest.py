@@ -129,13 +129,14 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Tests in two parts, for runs side by side.
+    """Tests in three parts, for runs side by side.
 
-    Those that start programs wait, so they want many workers, but they are few. The others are many and quick, and want
-    a process per core. There, a worker that reads all tests and tells of each would take a tenth of the time: so each
-    process has its share of the files, and reads no others. What `make status` runs is left out there.
+    The quick examples of the domain run with its cover. Measuring takes three times as long as the tests, so its
+    properties, with their hundreds of examples, do not. Those that start programs wait, so they want many workers, but
+    they are few. All others are many and quick, and want a process per core. There, a worker that reads all tests and
+    tells of each would take a tenth of the time: so each process has its share of the files, and reads no others.
     """
-    parser.addoption("--part", choices=("programs", "code"), help="run those that start programs, or all others")
+    parser.addoption("--part", choices=("status", "programs", "code"), help="run the tests of one part")
     parser.addoption("--share", metavar="N/OF", help="run the N-th of so many shares of the files")
 
 
@@ -154,7 +155,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if collection_path.parent != config.rootpath / "tests":
         return None
     name, part = collection_path.name, config.getoption("part")
-    if part == "programs":
+    if part == "status":
+        left_out = name not in ("status", "conftest.py")
+    elif part == "programs":
         left_out = name not in _PROGRAMS and name != "conftest.py"
     elif part == "code":
         left_out = name in _PROGRAMS
@@ -215,14 +218,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return len(_LONGEST) + (item.path not in slow)
 
     items.sort(key=place)
-    if config.getoption("part") == "code":
-        left_out = {item for item in items if _is_tried_with_the_cover(item)}
+    part = config.getoption("part")
+    if part in ("status", "code"):
+        left_out = {item for item in items if _of_the_cover(item) != (part == "status")}
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
-def _is_tried_with_the_cover(item: pytest.Item) -> bool:
-    """Whether `make status` runs it, and just so: it tries properties with fewer examples."""
+def _of_the_cover(item: pytest.Item) -> bool:
+    """Whether it is a quick example of the domain: `make status` runs it, and not `make code`."""
     in_status = item.nodeid.startswith("tests/status/") and not item.nodeid.startswith("tests/status/simulation/")
     quick = item.get_closest_marker("slow") is None
     return in_status and quick and not (isinstance(item, pytest.Function) and is_hypothesis_test(item.obj))

@@ -11,11 +11,8 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.slow
-def test_of_the_domain_make_code_runs_what_make_status_does_not_and_its_properties_again() -> None:
-    recipe = re.search(r"^status:.*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert recipe is not None
-    assert '-m "not slow"' in recipe[0]
-    assert "--ignore=tests/status/simulation" in recipe[0]
+def test_of_the_domain_make_code_runs_what_is_not_a_quick_example() -> None:
+    assert re.search(r"^status:.*\n\t.* --part status ", (ROOT / "Makefile").read_text(), re.MULTILINE)
     asked = ["tests/status/test_pieces.py", "tests/status/simulation/test_simulation.py"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "--part", "code", *asked],

@@ -67,6 +67,13 @@ def test_thousands_of_members_or_elements_are_passed_some_at_a_time() -> None:
     assert len(list(elements_in_steps(b"[%b]" % b",".join([b"1"] * 2_560), 0))) == 10
 
 
+def test_a_place_within_a_long_member_is_found_in_steps() -> None:
+    long = b"x" * 20_000
+    document = b'{"before":"%b","data":{"channels":["%b"]}}' % (long, long)
+    steps = locate_in_steps(document, 0, ("data", "channels"))
+    assert at_once(steps) == ((20_032, len(document) - 2), len(document))
+
+
 def test_a_members_name_and_value_are_found() -> None:
     assert at_once(member_at(b'{"\\u0061 b" : [1]}', 1)) == ("a b", 14)
 

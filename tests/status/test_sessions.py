@@ -42,7 +42,7 @@ from tests.status.maps import (
 
 def test_a_map_knows_nothing_at_first() -> None:
     sessions = SessionMap()
-    assert (sessions.has_overrides, sessions.overrides, sessions.records()) == (False, 0, [])
+    assert (sessions.has_overrides, sessions.overrides, sessions.lost(), sessions.records()) == (False, 0, [], [])
 
 
 def test_a_disconnect_starts_an_override() -> None:
@@ -51,7 +51,7 @@ def test_a_disconnect_starts_an_override() -> None:
     assert outcome.verdict == "applied"
     assert outcome.changes == (Change("sales", "started", "ev disc", 103.0, 103.0),)
     assert override(sessions, "sales") == Override(103.0, 100.0, 103.0, "ev", "disc", "id-1", clock="", lag=3.0)
-    assert (sessions.has_overrides, sessions.overrides) == (True, 1)
+    assert (sessions.has_overrides, sessions.overrides, sessions.lost()) == (True, 1, ["sales"])
 
 
 def test_a_disconnect_without_a_word_names_its_event_alone() -> None:
