@@ -1,5 +1,6 @@
 """A shell into which the blocks of a page are pasted one after the other: what one sets, the next still has."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -7,6 +8,11 @@ from tests.docs.pages import Step, matches
 
 #: Runs a script with bash; gives its exit code and what it printed.
 Bash = Callable[[str], tuple[int, str]]
+
+#: What pip, pipx and uv say where no index of packages can be reached. A package that is not there is an error of ours.
+_UNREACHABLE: Final = re.compile(
+    r"Connection\w*Error|ConnectTimeout|ReadTimeout|ProxyError|Failed to connect|name resolution|error sending request"
+)
 
 #: What is left in the shell by one block is written down for the next one: folder, variables (except those that bash
 #: itself holds fast), functions.
@@ -18,6 +24,11 @@ code=$?
 {{ printf 'cd %q\\n' "$PWD"; declare -p | grep -v '^declare -[a-zA-Z]*r'; declare -f; }} >{folder}/session
 exit $code
 """
+
+
+def lacks_index(said: str) -> bool:
+    """Whether a command failed, by what it said, since no index of packages can be reached."""
+    return _UNREACHABLE.search(said) is not None
 
 
 class PageError(AssertionError):

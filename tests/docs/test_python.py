@@ -10,13 +10,10 @@ import pytest
 
 from statusproxy import __version__
 from tests.docs.pages import ROOT, Step, blocks, matches, steps
-from tests.docs.shell import Shell
+from tests.docs.shell import Shell, lacks_index
 from tests.packaging.building import build
 
 PAGES = {"en": "docs/python.md", "pt-BR": "docs/pt-BR/python.md"}
-
-#: What pipx and uv say where no index of packages can be reached.
-_NO_INDEX = "No matching distribution|name resolution|error sending request|Failed to fetch|Connection"
 
 #: The parts of systemd that a home in a folder does not have: they note what they are asked for.
 _NOTED = ("systemctl", "loginctl")
@@ -70,7 +67,7 @@ def shell(home: Path) -> Shell:
             ["bash", "-c", script], env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False, timeout=600, cwd=home,
         )  # fmt: skip
-        if done.returncode and re.search(_NO_INDEX, done.stdout):
+        if done.returncode and lacks_index(done.stdout):
             pytest.skip("no index of packages can be reached")
         return done.returncode, done.stdout
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tomllib
 from collections.abc import Sequence
 from functools import partial
@@ -21,7 +22,7 @@ from statusproxy.status.signals import Verdict, read
 from tests.docs.machine import Origin
 from tests.docs.network import gateway, own_network
 from tests.docs.pages import PAGES, ROOT, TWINS, Step, blocks, steps
-from tests.docs.shell import Bash, Shell
+from tests.docs.shell import Bash, Shell, lacks_index
 
 README, PORTUGUESE = ROOT / "README.md", ROOT / "docs" / "pt-BR" / "README.md"
 CONTRIBUTING, TRIAL = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "try-without-risk.md"
@@ -39,7 +40,6 @@ _BY_HAND = (
     ".venv/bin/statusproxy demo",
 )
 _INSTALL_FOR_TESTS = ".venv/bin/pip install -c constraints.txt -e '.[test]'"
-_NO_INDEX = "No matching distribution|Temporary failure in name resolution|Connection"
 _CHECKS = ".venv/bin/ruff check . && "
 
 #: The ways to install: the heading of each in the README, and the page that goes further.
@@ -186,16 +186,42 @@ def test_the_event_shown_as_presence_is_read_as_presence(page: str) -> None:
     assert reading.verdict is Verdict.PRESENCE
 
 
+def clone_s_environment(folder: Path) -> dict[str, str]:
+    """That of the commands in a clone, with a home in this folder.
+
+    `python3` is the one that these tests run with. Nothing is taken over from a `make` that runs them, with its own
+    PYTHON perhaps: the clone's `make` would use that, and the commands by hand another, in one environment.
+    """
+    for name in ("home", "bin"):
+        (folder / name).mkdir()
+    (folder / "bin" / "python3").symlink_to(Path(sys.executable).resolve())
+    not_taken = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHON", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"}
+    return {
+        **{name: value for name, value in os.environ.items() if name not in not_taken},
+        "HOME": str(folder / "home"),
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        # What pip loads by hand is kept within this checkout, and compiled only where it is used (0 is how pip takes a
+        # variable of an option that begins with "no"); `make` keeps nothing.
+        "PIP_CACHE_DIR": str(PIP_CACHE),
+        "PIP_NO_COMPILE": "0",
+    }
+
+
+def test_commands_in_a_clone_use_this_python_and_nothing_of_the_make_that_runs_the_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAKEFLAGS", " -- PYTHON=/nowhere/python3")
+    monkeypatch.setenv("PYTHON", "/nowhere/python3")
+    (tmp_path / "Makefile").write_text("PYTHON ?= python3\nall:\n\t@$(PYTHON) -c 'import sys; print(sys.version)'\n")
+    said = subprocess.check_output(["make"], cwd=tmp_path, env=clone_s_environment(tmp_path), text=True)
+    assert said == f"{sys.version}\n"
+
+
 @pytest.mark.slow
 @pytest.mark.divisible
 @pytest.mark.timeout(1800)
 def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: Path) -> None:
-    clone, home = Origin(tmp_path / "clone").folder, tmp_path / "home"
-    home.mkdir()
-    inherited = {name: os.environ[name] for name in os.environ if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    # What pip loads by hand is kept within this checkout, and compiled only where it is used (0 is how pip takes a
-    # variable of an option that begins with "no"); `make` keeps nothing.
-    environment = {**inherited, "HOME": str(home), "PIP_CACHE_DIR": str(PIP_CACHE), "PIP_NO_COMPILE": "0"}
+    clone, environment = Origin(tmp_path / "clone").folder, clone_s_environment(tmp_path)
 
     def bash(script: str, inside: Sequence[str] = ()) -> tuple[int, str]:
         done = subprocess.run(
@@ -211,14 +237,14 @@ def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: 
 
     if bash("python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))'")[0]:
         pytest.skip("python3 is older than 3.11, or lacks venv")
-    demonstrates(bash, clone, home)
+    demonstrates(bash, clone, tmp_path / "home")
     shell = Shell(bash, str(tmp_path / "shell"), str(clone))
     for start in _BY_HAND:
         (step,) = commands(start, CONTRIBUTING)
         try:
             said = shell.paste("CONTRIBUTING.md", step)
         except AssertionError as error:
-            if re.search(_NO_INDEX, str(error)):
+            if lacks_index(str(error)):
                 pytest.skip("no package index can be reached")
             raise
         if "demo" in start:
@@ -235,7 +261,7 @@ def test_the_commands_by_hand_and_those_of_make_work_in_a_fresh_clone(tmp_path: 
 def demonstrates(bash: Bash, clone: Path, home: Path) -> None:
     """`make demo`, first of all: it installs what the proxy needs, says so meanwhile, and writes nothing elsewhere."""
     code, said = bash(f"make -C {clone} demo")
-    if code and re.search(_NO_INDEX, said):
+    if code and lacks_index(said):
         pytest.skip("no package index can be reached")
     assert (code, "checks held" in said) == (0, True), said
     assert said.index("Installing what") < said.index("Collecting aiohttp") < said.index("checks held")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import Step
-from tests.docs.shell import PageError, Shell
+from tests.docs.shell import PageError, Shell, lacks_index
 
 
 def bash(script: str) -> tuple[int, str]:
@@ -42,3 +42,22 @@ def test_what_is_asked_for_is_typed(shell: Shell) -> None:
 def test_a_broken_promise_names_the_page_and_the_line(shell: Shell, command: str, prints: str | None) -> None:
     with pytest.raises(PageError, match=r"page\.md:7"):
         shell.paste("page.md", step(command, prints))
+
+
+@pytest.mark.parametrize(
+    ("said", "unreachable"),
+    [
+        ("after connection broken by 'NewConnectionError('<…>: Failed to establish a new connection: …')'", True),
+        ("after connection broken by 'ConnectTimeoutError(<…>, 'Connection to packages.example timed out.')'", True),
+        ("after connection broken by 'ProxyError('Cannot connect to proxy.', …)'", True),
+        ("cause: error sending request for url (https://packages.example/six/)", True),
+        ("ERROR: No matching distribution found for six==99", False),
+        (
+            'HTTPSConnectionPool(…): … (Caused by SSLError("Can\'t connect to HTTPS URL because the SSL module …"))',
+            False,
+        ),
+    ],
+    ids=["no network", "silent", "no proxy", "uv", "no such version", "no TLS"],
+)
+def test_an_index_that_cannot_be_reached_is_told_from_what_is_not_there(said: str, unreachable: bool) -> None:
+    assert lacks_index(said) is unreachable
