@@ -31,6 +31,8 @@ have node || missing+=(nodejs)
 have npm || missing+=(npm)
 have chromium || missing+=(chromium)
 have chromedriver || missing+=(chromium-driver)
+# For CI, which makes the tests' environment with Debian's Python.
+/usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 # For tests/store: a server of their own in which the state is kept.
 have redis-server || missing+=(redis-server)
 # For tests/monitoring: promtool, and a server with a store of its own.
