@@ -195,7 +195,7 @@ def clone_s_environment(folder: Path) -> dict[str, str]:
     for name in ("home", "bin"):
         (folder / name).mkdir()
     (folder / "bin" / "python3").symlink_to(Path(sys.executable).resolve())
-    not_taken = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHON", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"}
+    not_taken = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHON", "MAKEFLAGS", "MAKELEVEL"}
     return {
         **{name: value for name, value in os.environ.items() if name not in not_taken},
         "HOME": str(folder / "home"),
@@ -212,6 +212,7 @@ def test_commands_in_a_clone_use_this_python_and_nothing_of_the_make_that_runs_t
 ) -> None:
     monkeypatch.setenv("MAKEFLAGS", " -- PYTHON=/nowhere/python3")
     monkeypatch.setenv("PYTHON", "/nowhere/python3")
+    monkeypatch.setenv("MAKELEVEL", "1")
     (tmp_path / "Makefile").write_text("PYTHON ?= python3\nall:\n\t@$(PYTHON) -c 'import sys; print(sys.version)'\n")
     said = subprocess.check_output(["make"], cwd=tmp_path, env=clone_s_environment(tmp_path), text=True)
     assert said == f"{sys.version}\n"
